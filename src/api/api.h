@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The Docker Engine API over HTTP (libmicrohttpd, one thread per connection). One file per resource, one table of routes. */
+
+#include <stddef.h>
+
+struct engine;
+struct err;
+struct api_server;
+
+/* listen_fds: bound, listening sockets (unix; TCP comes with TLS later); they are the server's from now on. */
+int api_server_start(struct engine *engine, const int *listen_fds, size_t n_listen_fds, struct api_server **ret, struct err *err);
+/* No new connection is taken; streams are cut; returns when all threads are done. */
+void api_server_stop(struct api_server *s);

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/json.h"
+
+#include "base/err.h"
+
+int json_parse(const char *data, size_t size, size_t max, const char *what, json_t **ret, struct err *err) {
+        json_error_t e;
+        json_t *value;
+
+        if (size > max)
+                return err_set(err, ERR_TOO_LARGE, -EFBIG, "%s is longer than %zu bytes", what, max);
+        value = json_loadb(data, size, JSON_REJECT_DUPLICATES, &e);
+        if (!value)
+                return err_set(err, ERR_INVALID, -EINVAL, "%s is not valid JSON: line %d, column %d: %s", what, e.line,
+                               e.column, e.text);
+        *ret = value;
+        return 0;
+}
+
+char *json_text(const json_t *value) {
+        return json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+}
+
+const char *json_get_str(const json_t *object, const char *key, const char *fallback) {
+        const json_t *v = json_object_get(object, key);
+
+        return json_is_string(v) ? json_string_value(v) : fallback;
+}
+
+int64_t json_get_int(const json_t *object, const char *key, int64_t fallback) {
+        const json_t *v = json_object_get(object, key);
+
+        return json_is_integer(v) ? (int64_t) json_integer_value(v) : fallback;
+}
+
+bool json_get_bool(const json_t *object, const char *key, bool fallback) {
+        const json_t *v = json_object_get(object, key);
+
+        return json_is_boolean(v) ? json_is_true(v) : fallback;
+}
+
+json_t *json_get_array(const json_t *object, const char *key) {
+        json_t *v = json_object_get(object, key);
+
+        return json_is_array(v) ? v : NULL;
+}
+
+json_t *json_get_object(const json_t *object, const char *key) {
+        json_t *v = json_object_get(object, key);
+
+        return json_is_object(v) ? v : NULL;
+}
+
+json_t *json_or_null(json_t *value) {
+        return value ? value : json_null();
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Strings: a growing buffer with a maximum, and strict numbers. str_format() is in base/mem.h. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A growing buffer that holds at most `max` bytes: whatever takes outside data says how much. `data` is NULL until the first
+ * append, and NUL-terminated after it. Errors stick: append freely, then ask strbuf_error() once (-E2BIG, -ENOMEM or 0). */
+struct strbuf {
+        char *data;
+        size_t size, room, max;
+        int failed;
+};
+
+void strbuf_init(struct strbuf *b, size_t max);
+void strbuf_done(struct strbuf *b);
+void strbuf_add(struct strbuf *b, const void *data, size_t size);
+void strbuf_adds(struct strbuf *b, const char *s);
+void strbuf_addf(struct strbuf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int strbuf_error(const struct strbuf *b);
+/* Move the bytes out (the caller frees); the buffer is empty again. NULL after an error; an empty buffer gives "". */
+char *strbuf_take(struct strbuf *b, size_t *ret_size);
+
+#define auto_strbuf __attribute__((cleanup(strbuf_done))) struct strbuf
+
+bool str_starts_with(const char *s, const char *prefix);
+
+/* Decimal digits and nothing else (no sign, no blanks, no "0x"). -EINVAL: not a number; -ERANGE: outside [min, max]. */
+int str_to_u64(const char *s, uint64_t min, uint64_t max, uint64_t *ret);
+
+/* n_bytes (at most 64) of the kernel's randomness as 2*n_bytes lower-case hex digits and a NUL. */
+int str_random_hex(char *ret, size_t n_bytes);

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The engine: the life of containers, over image, storage, network and runtime, which do not know each other. The front doors (api, later
+ * cri and kube) call it; it knows nothing of HTTP. JSON that goes in and out has the shapes of the Docker Engine API (newest version; the api
+ * room renames what older versions called otherwise). Every function may be called from several threads; none holds a lock of another
+ * container while it works on one.
+ *
+ * The truth about a container is: its row in SQLite (what was asked), its monitor (what runs), its cgroup (what to kill). engine_open() compares the
+ * three and repairs what a killed daemon left. */
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "image/image.h"
+
+struct err;
+struct engine;
+
+#define ENGINE_API_VERSION "1.51"
+#define ENGINE_API_MIN_VERSION "1.24"
+
+struct engine_options {
+        const char *root, *run_root;     /* directories, made when missing */
+        const char *bridge;
+        const char *const *pools;        /* address pools, CIDR */
+        size_t n_pools;
+        const char *cgroup_parent;       /* "kist" */
+        const char *bundled_image;       /* OCI archive that an empty store imports, or NULL */
+        uint32_t first_id, n_ids;        /* host ids to hand out to containers, in ranges of 65,536 */
+        uint64_t log_max_size;
+        uint32_t log_max_files;
+};
+
+int engine_open(const struct engine_options *o, struct engine **ret, struct err *err);
+/* Containers live on; threads end, sockets are closed. */
+void engine_close(struct engine *e);
+
+/* --- system --- */
+int engine_info(struct engine *e, json_t **ret, struct err *err);    /* GET /info */
+int engine_version(struct engine *e, json_t **ret, struct err *err); /* GET /version */
+
+/* --- containers. `name`: id, unique id prefix, or name. ERR_NOT_FOUND: "No such container: NAME". --- */
+
+/* body: POST /containers/create ({…Config, HostConfig, NetworkingConfig}). name may be NULL: one is made up. *ret: {"Id", "Warnings"}.
+ * ERR_NOT_FOUND for the image; ERR_CONFLICT for the name; ERR_INVALID names the field. */
+int engine_create(struct engine *e, const char *name, const json_t *body, json_t **ret, struct err *err);
+int engine_start(struct engine *e, const char *name, struct err *err);          /* ERR_NOT_MODIFIED when it runs */
+int engine_stop(struct engine *e, const char *name, int timeout_s, int signal, struct err *err); /* timeout −1: the container's own, −2: for ever; signal 0: its own */
+int engine_restart(struct engine *e, const char *name, int timeout_s, int signal, struct err *err);
+int engine_kill(struct engine *e, const char *name, const char *signal, struct err *err);        /* "KILL", "SIGTERM", "9" */
+int engine_pause(struct engine *e, const char *name, bool paused, struct err *err);
+int engine_remove(struct engine *e, const char *name, bool force, bool volumes, struct err *err);
+int engine_rename(struct engine *e, const char *name, const char *new_name, struct err *err);
+int engine_inspect(struct engine *e, const char *name, bool size, json_t **ret, struct err *err); /* GET /containers/ID/json */
+/* filters: {"name": ["a"], "status": […], "label": […], "id", "ancestor", "exited", …} as decoded from the query, or NULL. limit 0: all. */
+int engine_list(struct engine *e, bool all, int limit, bool size, const json_t *filters, json_t **ret, struct err *err);
+int engine_top(struct engine *e, const char *name, const char *ps_args, json_t **ret, struct err *err);
+int engine_resize(struct engine *e, const char *name, uint16_t rows, uint16_t columns, struct err *err);
+int engine_stats(struct engine *e, const char *name, json_t **ret, struct err *err); /* one sample */
+
+enum engine_wait { ENGINE_WAIT_NOT_RUNNING, ENGINE_WAIT_NEXT_EXIT, ENGINE_WAIT_REMOVED };
+/* Two steps, because a client that waits for "next-exit" must be registered before its answer's header is sent: begin returns at once;
+ * finish blocks until it happens, until *cancel_fd becomes readable (−ECANCELED), and frees the handle. *ret_status: exit code. */
+struct engine_waiter;
+int engine_wait_begin(struct engine *e, const char *name, enum engine_wait condition, struct engine_waiter **ret, struct err *err);
+int engine_wait_finish(struct engine_waiter *w, int cancel_fd, int *ret_status, struct err *err);
+
+/* --- streams --- */
+
+struct engine_attach {
+        bool stdin_, stdout_, stderr_;
+        bool logs;          /* what was logged so far first */
+        bool stream;        /* then live */
+        const char *detach_keys; /* "ctrl-p,ctrl-q" form, NULL: that default */
+};
+/* Checks the container and says whether it has a terminal (which decides the content type), before the connection is upgraded. */
+int engine_attach_check(struct engine *e, const char *name, bool *ret_tty, struct err *err);
+/* stream_fd is the client's connection; it is duplicated and given to the monitor: the daemon is not in the data path. Of a container that was
+ * created but not started the stream waits for start. */
+int engine_attach(struct engine *e, const char *name, const struct engine_attach *a, int stream_fd, struct err *err);
+
+struct engine_logs {
+        bool stdout_, stderr_, follow, timestamps;
+        int64_t since_ns, until_ns; /* 0: no bound */
+        int64_t tail;               /* −1: all */
+};
+/* One call per line (or piece): stream 1 or 2, the text with its newline; framing is the caller's. A negative return ends it. Blocks while following;
+ * cancel_fd as in wait. */
+int engine_logs(struct engine *e, const char *name, const struct engine_logs *l, int cancel_fd,
+                int (*line)(int stream, const char *data, size_t size, void *data_arg), void *data_arg, struct err *err);
+
+/* --- exec --- */
+int engine_exec_create(struct engine *e, const char *name, const json_t *body, json_t **ret, struct err *err); /* {"Id"} */
+int engine_exec_inspect(struct engine *e, const char *exec_id, json_t **ret, struct err *err);
+/* Start the process; with `detach` it runs unattached. Else its output waits for engine_exec_attach(). *ret_tty as above. ERR_NO_COMMAND and
+ * ERR_NOT_EXECUTABLE set the exec's exit code to 127 and 126. */
+int engine_exec_start(struct engine *e, const char *exec_id, bool detach, bool tty, uint16_t rows, uint16_t columns, bool *ret_tty, struct err *err);
+int engine_exec_attach(struct engine *e, const char *exec_id, int stream_fd, struct err *err);
+int engine_exec_resize(struct engine *e, const char *exec_id, uint16_t rows, uint16_t columns, struct err *err);
+
+/* --- images --- */
+int engine_image_pull(struct engine *e, const struct image_pull *p, image_progress_fn progress, void *data, struct err *err);
+int engine_image_load(struct engine *e, int archive_fd, image_progress_fn progress, void *data, struct err *err);
+int engine_image_list(struct engine *e, const json_t *filters, json_t **ret, struct err *err);   /* GET /images/json */
+int engine_image_inspect(struct engine *e, const char *name, json_t **ret, struct err *err);     /* GET /images/NAME/json */
+int engine_image_history(struct engine *e, const char *name, json_t **ret, struct err *err);
+int engine_image_remove(struct engine *e, const char *name, bool force, json_t **ret, struct err *err);
+int engine_image_tag(struct engine *e, const char *name, const char *target, struct err *err);
+
+/* --- events: {"Type","Action","Actor":{…},"scope","time","timeNano", …}; those since `since_ns` that are still kept (the last 1,024), then live. --- */
+int engine_events(struct engine *e, int64_t since_ns, int64_t until_ns, const json_t *filters, int cancel_fd,
+                  int (*event)(const json_t *event, void *data), void *data, struct err *err);

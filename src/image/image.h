@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Images: references, the store (an OCI image layout, ROOT/oci), pulling from registries and loading archives. This room does not know
+ * where unpacked layers live: the engine hands it a `struct image_sink`. Archives, TLS, HTTP and decompression happen in kist-worker
+ * processes; manifests and configs (at most 4 MiB, digest verified) are parsed here.
+ * Sources: OCI image-spec 1.1, distribution-spec 1.1, Docker image manifest v2 schema 2. */
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+struct image_store;
+
+/* --- references --- */
+struct image_reference {
+        char registry[256];   /* "docker.io", "localhost:5000", "kist.local" */
+        char repository[256]; /* "library/busybox" */
+        char tag[129];        /* "" when only a digest was given; "latest" is filled in when neither was */
+        char digest[72];      /* "sha256:…" or "" */
+};
+/* Docker's grammar and defaults. ERR_INVALID: "invalid reference format: …" */
+int image_reference_parse(const char *text, struct image_reference *ret, struct err *err);
+/* As a person writes it: "busybox:latest", "localhost:5000/a:1", "a@sha256:…". Writes at most `size` bytes. */
+void image_reference_familiar(const struct image_reference *r, char *ret, size_t size);
+/* Whole: "docker.io/library/busybox:latest". */
+void image_reference_canonical(const struct image_reference *r, char *ret, size_t size);
+/* "sha256:" and 64 lower-case hex digits. */
+bool image_digest_is_valid(const char *digest);
+
+/* --- the store --- */
+
+/* Where unpacked layers go; filled in by the engine. begin: a directory fd to unpack into, and a token; commit: make it the layer. `userns_fd`:
+ * the namespace that workers live in (65,536 ids), and clone() gives them an idmapped clone of the directory. */
+struct image_sink {
+        bool (*has)(void *data, const char *diff_id);
+        int (*begin)(void *data, char token[64], int *ret_dir_fd, struct err *err);
+        int (*commit)(void *data, const char *token, const char *diff_id, struct err *err);
+        void (*abort)(void *data, const char *token);
+        int (*clone)(void *data, int dir_fd, int *ret_fd, struct err *err);
+        int userns_fd;
+        void *data;
+};
+
+/* root_fd: the daemon's --root; makes "oci". worker_fd: kist-worker (proc_open_program). Both are borrowed for the store's life. */
+int image_store_open(int root_fd, int worker_fd, const struct image_sink *sink, struct image_store **ret, struct err *err);
+void image_store_free(struct image_store *s);
+
+/* One image for one platform, as the engine uses it. Own all: image_free(). */
+struct image {
+        char id[72];              /* digest of its config */
+        char manifest_digest[72];
+        char **tags;              /* canonical references with a tag, NULL-terminated */
+        char **digests;           /* "registry/repository@sha256:…", NULL-terminated */
+        json_t *config;           /* the OCI image config: {architecture, os, created, config: {Env, Cmd, …}, rootfs, history} */
+        char **diff_ids;          /* lowest first, NULL-terminated */
+        size_t n_diff_ids;
+        int64_t created_unix_ns;
+        uint64_t size;            /* unpacked size, or that of the blobs when it is not known */
+};
+void image_free(struct image *image);
+
+/* By reference, by full id ("sha256:…") or by a unique prefix of its hex digits. ERR_NOT_FOUND: "No such image: NAME". */
+int image_get(struct image_store *s, const char *name, struct image **ret, struct err *err);
+/* All, newest first; *ret is an array of *ret_n images, each image_free()d and the array freed by the caller. */
+int image_list(struct image_store *s, struct image ***ret, size_t *ret_n, struct err *err);
+
+/* Remove a tag or, by id, the image with all its tags (ERR_CONFLICT with several repositories unless `force`). in_use tells whether a
+ * container needs the image id. *ret: array of {"Untagged": …} and {"Deleted": …} as the Engine API answers. Blobs and layers that nothing
+ * needs any more are removed; drop_layer is called for each diff id that no image holds. */
+int image_remove(struct image_store *s, const char *name, bool force, bool (*in_use)(const char *id, void *data),
+                 int (*drop_layer)(const char *diff_id, void *data), void *data, json_t **ret, struct err *err);
+int image_tag(struct image_store *s, const char *name, const char *target, struct err *err);
+
+/* --- getting them --- */
+
+/* Progress, in the order of events, from one thread at a time: objects of Docker's stream ({"status","id","progressDetail","progress"}; borrowed).
+ * A negative return cancels. */
+typedef int (*image_progress_fn)(const json_t *event, void *data);
+
+struct image_pull {
+        const char *reference;
+        const char *platform;      /* "linux/amd64", or NULL for the host's */
+        const char *username, *password, *identity_token; /* NULL: anonymous */
+        const char *ca_file;       /* extra CA, or NULL */
+        bool insecure;             /* plain HTTP is allowed; always so for loopback registries */
+};
+/* Manifest list → platform → manifest → config → layers; every digest is checked while it streams; layers in parallel; nothing half-made is
+ * left when it fails. Names under kist.local/ never leave the host: ERR_NOT_FOUND. */
+int image_pull(struct image_store *s, const struct image_pull *p, image_progress_fn progress, void *data, struct err *err);
+
+/* An OCI archive (tar of an OCI layout, plain or gzip) from a file or pipe: what an empty daemon imports at first start. Names come from
+ * org.opencontainers.image.ref.name (whole references), or `name` when that is given. */
+int image_load(struct image_store *s, int archive_fd, const char *name, image_progress_fn progress, void *data, struct err *err);

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* What kistd and a container's monitor say to each other. Fixed-size messages over AF_UNIX SOCK_SEQPACKET, fds beside them.
+ *
+ * Start: kistd spawns kist-monitor with fd 3 = one end of a socket pair and sends MONITOR_START with the fds below; the monitor answers
+ * MONITOR_STARTED or MONITOR_FAILED, and keeps that socket as its first client. It also listens on "monitor.sock" in the container's run
+ * directory, where a kistd that was started anew connects again (peer credentials are checked: root of the host only). On every
+ * connection the monitor first says MONITOR_HELLO, and later MONITOR_EXITED once, when the container's init is gone, its output is
+ * in the log and "exit" is written. It then takes no more requests and ends when its clients' streams are flushed.
+ *
+ * The file "exit" (struct monitor_exit_file, written atomically into the state directory) is the truth about how it ended.
+ * A stream fd handed over (attach, exec) is the client's own connection: kistd is not in the data path, and its death does
+ * not disturb it. */
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "runtime/exec/exec.h"
+
+#define MONITOR_PROTOCOL 1
+#define MONITOR_EXEC_MAX 64    /* execs of one container at once */
+#define MONITOR_CLIENTS_MAX 16 /* streams attached to one process at once */
+#define MONITOR_ID_MAX 65      /* 64 hex digits and NUL */
+
+enum monitor_message_type {
+        /* kistd → monitor */
+        MONITOR_START = 1, /* struct monitor_start; fds in the order of enum monitor_start_fd, those that its mask names */
+        MONITOR_ATTACH,    /* struct monitor_attach; fds: the stream */
+        MONITOR_EXEC,      /* struct monitor_exec; fds: plan, then cgroup fds as in MONITOR_START. Starts the process; its output waits */
+        MONITOR_RESIZE,    /* struct monitor_resize */
+        MONITOR_SIGNAL,    /* struct monitor_signal: to init, or to one exec */
+        MONITOR_CLOSE_LOG, /* (no body) reopen the log file: somebody moved it */
+        /* monitor → kistd; each request is answered by exactly one of OK, STARTED, FAILED, with the request's `tag` */
+        MONITOR_HELLO = 64, /* struct monitor_hello */
+        MONITOR_OK,
+        MONITOR_STARTED, /* struct monitor_started: START, EXEC */
+        MONITOR_FAILED,  /* struct err */
+        MONITOR_EXITED,  /* struct monitor_exited; tag 0. exec_id empty: the container */
+};
+
+struct monitor_header {
+        uint32_t type; /* enum monitor_message_type */
+        uint32_t tag;  /* chosen by the asker, echoed in the answer */
+};
+
+/* Order of the fds of MONITOR_START; bit i of `fd_mask` says that fd i is there. cgroup v1 procs follow at the end. */
+enum monitor_start_fd {
+        MONITOR_FD_PLAN,
+        MONITOR_FD_ROOTFS,
+        MONITOR_FD_USERNS,
+        MONITOR_FD_NETNS,
+        MONITOR_FD_CGROUP_V2,
+        MONITOR_FD_STATE_DIR, /* /var/lib/kist/containers/ID: "exit" and the log go there */
+        MONITOR_FD_RUN_DIR,   /* /run/kist/containers/ID: "monitor.sock" goes there */
+        MONITOR_FD_CGROUP_V1, /* n_cgroup_v1 of them */
+};
+
+enum monitor_start_flags {
+        MONITOR_TTY = 1 << 0,
+        MONITOR_OPEN_STDIN = 1 << 1,  /* else stdin is /dev/null */
+        MONITOR_STDIN_ONCE = 1 << 2,  /* the first client's end of input closes the container's stdin */
+        MONITOR_LOG_JSON = 1 << 3,    /* json-file; else no log is kept */
+};
+
+struct monitor_start {
+        struct monitor_header header;
+        char id[MONITOR_ID_MAX];
+        uint32_t flags; /* enum monitor_start_flags */
+        uint32_t fd_mask;
+        uint32_t n_cgroup_v1;
+        uint16_t rows, columns;     /* first size of the terminal; 0: leave it */
+        uint64_t log_max_size;      /* bytes of one file: "ID-json.log" */
+        uint32_t log_max_files;     /* that one and the older ".1", ".2", … */
+};
+
+enum monitor_attach_flags {
+        MONITOR_ATTACH_STDIN = 1 << 0,
+        MONITOR_ATTACH_STDOUT = 1 << 1,
+        MONITOR_ATTACH_STDERR = 1 << 2,
+        MONITOR_ATTACH_FRAMED = 1 << 3, /* Docker's 8-byte stream header before each piece; without a terminal only */
+};
+
+/* Detach keys: when the client types them, its stream is closed and the process goes on. At most 8 bytes. */
+struct monitor_attach {
+        struct monitor_header header;
+        char exec_id[MONITOR_ID_MAX]; /* empty: the container itself */
+        uint32_t flags;               /* enum monitor_attach_flags */
+        uint8_t detach_keys[8];
+        uint32_t n_detach_keys;
+};
+
+struct monitor_exec {
+        struct monitor_header header;
+        char exec_id[MONITOR_ID_MAX];
+        uint32_t flags; /* MONITOR_TTY, MONITOR_OPEN_STDIN; output is held back until MONITOR_ATTACH unless DETACHED */
+        uint32_t detached;
+        uint32_t n_cgroup_v1;
+        uint32_t has_cgroup_v2;
+        uint16_t rows, columns;
+};
+
+struct monitor_resize {
+        struct monitor_header header;
+        char exec_id[MONITOR_ID_MAX];
+        uint16_t rows, columns;
+};
+
+struct monitor_signal {
+        struct monitor_header header;
+        char exec_id[MONITOR_ID_MAX];
+        int32_t signal;
+};
+
+struct monitor_hello {
+        struct monitor_header header;
+        uint32_t protocol;
+        int32_t monitor_pid;
+        int32_t init_pid;         /* host pid; 0 before MONITOR_STARTED */
+        uint32_t flags;           /* as of monitor_start */
+        uint32_t n_execs;
+        uint64_t started_unix_ns; /* when init was started */
+};
+
+struct monitor_started {
+        struct monitor_header header;
+        int32_t pid; /* host pid of init or of the exec */
+        int32_t _reserved;
+        uint64_t started_unix_ns;
+};
+
+struct monitor_failed {
+        struct monitor_header header;
+        struct err err;
+};
+
+/* `status` as of waitid: exit code, or 128 + signal. */
+struct monitor_exited {
+        struct monitor_header header;
+        char exec_id[MONITOR_ID_MAX];
+        int32_t status;
+        uint64_t finished_unix_ns;
+};
+
+struct monitor_exit_file {
+        uint32_t magic; /* MONITOR_EXIT_MAGIC */
+        int32_t status;
+        uint64_t started_unix_ns, finished_unix_ns;
+};
+#define MONITOR_EXIT_MAGIC 0x5445584bu /* "KXET" */
+
+union monitor_message {
+        struct monitor_header header;
+        struct monitor_start start;
+        struct monitor_attach attach;
+        struct monitor_exec exec;
+        struct monitor_resize resize;
+        struct monitor_signal signal;
+        struct monitor_hello hello;
+        struct monitor_started started;
+        struct monitor_failed failed;
+        struct monitor_exited exited;
+};

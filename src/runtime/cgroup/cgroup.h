@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Control groups: one interface over v2, v1 and hybrid hosts. A cgroup is a relative path ("kist/<id>") that exists in every
+ * hierarchy that carries a controller we use. Nothing above our own directories is changed but cgroup.subtree_control (v2).
+ * Source: kernel Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/. */
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "runtime/exec/exec.h"
+
+struct err;
+struct cgroup_host; /* which hierarchies this host has and where: read once from /proc/self/mountinfo */
+
+int cgroup_host_open(struct cgroup_host **ret, struct err *err);
+void cgroup_host_free(struct cgroup_host *h);
+/* "1" or "2" as `docker info` says it: 2 only when the memory, cpu and pids controllers are v2's. */
+const char *cgroup_host_version(const struct cgroup_host *h);
+/* Controllers that exist on this host, for info's warnings: "memory", "cpu", "cpuset", "pids", … */
+bool cgroup_host_has(const struct cgroup_host *h, const char *controller);
+
+/* Make the cgroup and set linux.resources (spec object, may be NULL). ERR_INVALID names the field the kernel refused.
+ * All or nothing: on failure no directory of it is left. ERR_CONFLICT when it exists and has processes. */
+int cgroup_create(const struct cgroup_host *h, const char *path, const json_t *resources, struct err *err);
+int cgroup_update(const struct cgroup_host *h, const char *path, const json_t *resources, struct err *err);
+
+/* Fill fds->cgroup_v2, cgroup_v1_procs and n_cgroup_v1 with fds of an existing cgroup (the caller closes them: cgroup_close). */
+int cgroup_open(const struct cgroup_host *h, const char *path, struct exec_fds *fds, struct err *err);
+void cgroup_close(struct exec_fds *fds);
+
+/* Kill all in it (cgroup.kill, Linux 5.14; else freezer and SIGKILL in rounds), wait until empty (bounded), remove it and its children
+ * in every hierarchy. A missing one is no error. */
+int cgroup_destroy(const struct cgroup_host *h, const char *path, struct err *err);
+int cgroup_kill(const struct cgroup_host *h, const char *path, int signal, struct err *err);
+int cgroup_freeze(const struct cgroup_host *h, const char *path, bool frozen, struct err *err);
+/* Process ids in it and below; *ret is the caller's to free. */
+int cgroup_pids(const struct cgroup_host *h, const char *path, pid_t **ret, size_t *ret_n, struct err *err);
+/* Was a process of it killed by the kernel for memory? (v1 memory.oom_control oom_kill; v2 memory.events oom_kill) */
+int cgroup_oom_kills(const struct cgroup_host *h, const char *path, uint64_t *ret, struct err *err);
+
+struct cgroup_stats {
+        uint64_t cpu_usage_ns, cpu_user_ns, cpu_system_ns;
+        uint64_t periods, throttled_periods, throttled_ns;
+        uint64_t memory_usage, memory_limit, memory_inactive_file, memory_max_usage;
+        uint64_t pids, pids_limit;
+        uint64_t io_read_bytes, io_write_bytes;
+};
+int cgroup_read_stats(const struct cgroup_host *h, const char *path, struct cgroup_stats *ret, struct err *err);

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The executor: a plan → a running process. Only system calls from a fixed list of steps: no heap, no stdio, no locks, no log, so
+ * that it can be read whole by a reviewer and linked into a static program of a few hundred kB. Callers are single-threaded
+ * (kist-monitor, kist-runtime). Everything a step needs is in the plan or in `struct exec_fds`; nothing is looked up. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct err;
+
+enum { EXEC_CGROUP_V1_MAX = 16 };
+
+/* All borrowed; -1: not given. The child sees none of them after execve(2) but its stdio. */
+struct exec_fds {
+        int plan;                              /* sealed memfd of plan_container() or plan_process() */
+        int rootfs;                            /* detached mount, when the plan says so */
+        int userns, netns;                     /* to join, when the plan says so */
+        int cgroup_v2;                         /* directory: CLONE_INTO_CGROUP */
+        int cgroup_v1_procs[EXEC_CGROUP_V1_MAX]; /* cgroup.procs of each v1 hierarchy, open for writing; the child writes "0" */
+        size_t n_cgroup_v1;
+        int stdio[3];                          /* pipes or files; with a terminal in the plan: unused */
+        int target_pidfd;                      /* exec: the container's init */
+        int listen;                            /* -1; OCI console socket is the caller's business: see ret->pty */
+};
+
+struct exec_process {
+        pid_t pid;     /* a child of the caller, to be waited for by it (also for exec) */
+        int pidfd;     /* O_CLOEXEC, the caller's */
+        int pty;       /* master of the terminal, or -1; the caller's */
+        int release;   /* write end of the start gate, or -1 when the plan has no notify_start; the caller's */
+};
+
+/* Start the container's init. With notify_start the call returns once everything but execve(2) is done. Without it the call returns
+ * once execve(2) has succeeded. On failure nothing is left: the child is dead and reaped, and *err says what failed, with
+ * ERR_NO_COMMAND or ERR_NOT_EXECUTABLE for the command itself. */
+int exec_container(const struct exec_fds *fds, struct exec_process *ret, struct err *err);
+
+/* Start one more process in a running container: joins all namespaces of target_pidfd (and its cgroup by the cgroup fds). */
+int exec_process(const struct exec_fds *fds, struct exec_process *ret, struct err *err);
+
+/* Open the gate of notify_start and wait for execve(2): 0, or the child's error. Consumes p->release. `error_fd`: see exec_error_fd. */
+int exec_release(struct exec_process *p, struct err *err);

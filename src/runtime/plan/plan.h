@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The planner: an OCI configuration (runtime-spec 1.x, as JSON in memory) → a *plan*, a flat list of resolved steps in a sealed
+ * memfd, which src/runtime/exec/ carries out. The planner validates and refuses; it may use the heap and libraries and says
+ * which field is wrong. The layout of the memfd is in plan/format.h and belongs to these two rooms alone. */
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct err;
+
+struct plan_options {
+        bool rootfs_by_fd;   /* the root file system is handed to the executor as a detached mount; root.path is not looked at */
+        bool userns_by_fd;   /* join the user namespace handed to the executor; uid/gid maps are not written */
+        bool netns_by_fd;    /* join the network namespace handed to the executor, whatever linux.namespaces says of "network" */
+        bool notify_start;   /* stop before execve(2) until exec_release(): `create` and `start` are two calls (OCI) */
+        const char *bundle;  /* base of relative paths; NULL: refuse them */
+};
+
+/* config: a whole config.json. *ret_fd is a sealed memfd, O_CLOEXEC, the caller's. ERR_INVALID names the field
+ * ("process.user.uid: -1 is not a user id"); ERR_UNSUPPORTED names the field and what the host lacks. */
+int plan_container(const json_t *config, const struct plan_options *options, int *ret_fd, struct err *err);
+
+/* A process that joins a running container (exec): `process` is the spec's process object, `config` the container's own. */
+int plan_process(const json_t *process, const json_t *config, const struct plan_options *options, int *ret_fd, struct err *err);
+
+/* --- What engine and runtime both need to make a config --- */
+
+/* The field's default seccomp profile as a linux.seccomp object (new reference), for a process with the given capabilities
+ * ("CAP_SYS_ADMIN" … as in process.capabilities.bounding; some calls are allowed only with their capability). */
+json_t *plan_default_seccomp(const json_t *capabilities);
+
+/* The fourteen default capabilities, masked and read-only paths, default mounts and /dev of the field, as spec arrays (new references).
+ * Docker's lists; `userns`: for a container with its own user namespace. */
+json_t *plan_default_capabilities(void);
+json_t *plan_default_masked_paths(void);
+json_t *plan_default_readonly_paths(void);
+json_t *plan_default_mounts(int64_t shm_size);
+
+/* "user", "uid", "user:group", "uid:gid" … looked up in the container's own /etc/passwd and /etc/group below root_fd (read once,
+ * line by line, at most 1 MiB each, numbers in 0…2³¹−1: CVE-2024-40635). extra_groups: names or numbers, may be NULL.
+ * Fills uid, gid, up to *n_groups (in: room; out: count) supplementary groups, and the home directory. ERR_INVALID: "no user X in …". */
+struct plan_user {
+        uint32_t uid, gid;
+        uint32_t groups[128];
+        size_t n_groups;
+        char home[256];
+};
+int plan_resolve_user(int root_fd, const char *user, const json_t *extra_groups, struct plan_user *ret, struct err *err);

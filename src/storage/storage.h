@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Layers and root file systems. A layer is a directory tree in overlay form, named by its diff id, ids 0… on disk as the image says:
+ * ROOT/layers/sha256/<64 hex>/. A container's root is a DETACHED overlay mount over idmapped clones of its layers, an fd that is never
+ * in the host's mount table (fsopen(2), open_tree(2), mount_setattr(2), fsmount(2); Linux 6.13 for layers by fd, 6.7 for lowerdir+).
+ * Everything here works on held directory fds. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+struct storage;
+
+/* root_fd: the daemon's --root directory (borrowed for the call, a copy is kept). Makes "layers", "containers", "tmp" (0700/0710), checks
+ * their modes, and clears what a killed daemon left half-made in "tmp". */
+int storage_open(int root_fd, struct storage **ret, struct err *err);
+void storage_free(struct storage *s);
+
+/* Layers. diff_id: "sha256:<64 hex>", its grammar is checked. */
+bool storage_has_layer(struct storage *s, const char *diff_id);
+/* A scratch directory for unpacking: *ret_fd is the directory fd; `name` (64 bytes) is what commit and abort take. */
+int storage_layer_begin(struct storage *s, char name[64], int *ret_fd, struct err *err);
+/* syncfs, then rename into place. When the layer came into being meanwhile, the scratch one is dropped and 0 is returned. */
+int storage_layer_commit(struct storage *s, const char *name, const char *diff_id, struct err *err);
+void storage_layer_abort(struct storage *s, const char *name);
+int storage_layer_remove(struct storage *s, const char *diff_id, struct err *err);
+/* Bytes on disk of one layer (allocated blocks). */
+int storage_layer_size(struct storage *s, const char *diff_id, uint64_t *ret, struct err *err);
+/* Every layer there is: called once per diff id; stops on the first negative return, and returns that. */
+int storage_layers_each(struct storage *s, int (*fn)(const char *diff_id, void *data), void *data, struct err *err);
+
+/* A container's own directory ROOT/containers/<id>/ with "upper" and "work" in it. *ret_fd is the directory, the caller's. */
+int storage_container_create(struct storage *s, const char *id, int *ret_fd, struct err *err);
+int storage_container_open(struct storage *s, const char *id, int *ret_fd, struct err *err);
+int storage_container_remove(struct storage *s, const char *id, struct err *err);
+
+struct storage_rootfs {
+        const char *container_id;
+        const char *const *diff_ids; /* lowest first, as in the image's config */
+        size_t n_diff_ids;           /* 0: an empty root */
+        int userns_fd;               /* -1: not idmapped (--userns=host) */
+        uint32_t first_id;           /* host id of the namespace's root: the overlay is made with that fsuid and fsgid */
+        bool read_only;
+};
+/* *ret_fd: a detached mount, O_CLOEXEC, the caller's; closing the last reference unmounts it. Also for `cp`, `export` and for looking up users
+ * in a container that does not run (userns_fd as it will be). */
+int storage_rootfs_mount(struct storage *s, const struct storage_rootfs *r, int *ret_fd, struct err *err);
+
+/* A detached clone of the mount at dir_fd (recursive with `recursive`), idmapped by userns_fd unless -1. ERR_UNSUPPORTED, naming --userns=host,
+ * when the file system cannot be idmapped. Used for bind mounts, volumes and the directories that workers may write. */
+int storage_idmap_clone(int fd, int userns_fd, bool recursive, int *ret_fd, struct err *err);
