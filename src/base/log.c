@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/time.h"
+#include "base/timestamp.h"
 
 static _Atomic int max_level = LOG_LEVEL_INFO;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/time.h"
+#include "base/timestamp.h"
 
 #include <errno.h>
 #include <stdbool.h>
