@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* What kistd and a kist-worker say to each other. A worker does one job in one of three modes and ends: everything that parses foreign
+ * bytes (TLS, HTTP, compression, tar) happens in it. It is spawned as `kist-worker MODE` with
+ *
+ *     fd 3  control: AF_UNIX SOCK_SEQPACKET, one JSON object per message, at most WORKER_MESSAGE_MAX bytes; fds beside it where said
+ *     fd 4  the user namespace to live in (65,536 ids)
+ *
+ * and confines itself before it touches the first foreign byte: joins the user namespace, becomes its root (unpack, load) or its
+ * user 65534 (fetch), new mount/ipc/uts namespaces, a network namespace of its own (not for fetch), no-new-privileges, Landlock where the kernel has it,
+ * rlimits (memory, files, cpu time), a seccomp filter, not dumpable. All that it writes goes through fds that it was given.
+ * The daemon treats every answer as hostile: sized, typed, paths resolved beneath the directory only.
+ *
+ * fetch   one registry, many requests at once (libcurl multi: connections are reused, HTTP/2 where the registry has it)
+ *   →  {"op":"open","registry":"localhost:5000","repository":"a/b","insecure":true,"username":…,"password":…,"identity_token":…,"ca_pem":…}   first, once
+ *   →  {"op":"manifest","id":1,"reference":"latest"|"sha256:…","accept":["…"],"max":4194304}  + fd: write end of a pipe for the body
+ *   →  {"op":"blob","id":2,"digest":"sha256:…","size":123}                                     + fd: write end of a pipe for the body
+ *   ←  {"event":"progress","id":2,"bytes":65536}                    at most ten a second for each id
+ *   ←  {"event":"done","id":1,"media_type":"…","size":…}            after the last byte was written and the pipe closed
+ *   ←  {"event":"error","id":1,"kind":"not found","message":"…"}    kind: err_kind_name(); the pipe is closed
+ *      A blob that breaks off is resumed by range, 5 times with back-off. Credentials (basic, bearer token from the realm of the
+ *      challenge) go to the registry's own origin and, for tokens, to its realm over TLS only (or loopback); never along a redirect to another host.
+ *      Plain HTTP only when insecure. The worker ends when the control socket is closed.
+ *
+ * unpack  one layer: read → verify digest → decompress → verify diff id → tree in overlay form, one stream
+ *   →  {"op":"unpack","digest":"sha256:…","size":123 (of the compressed blob; 0: unknown),"diff_id":"sha256:…","limits":{"bytes":…,"entries":…,"ratio":…}}
+ *        + fds: input (pipe or file), the blob to write (file; left out: do not keep it), directory
+ *      fds in order: input, directory, [blob file]. Compression is told from the magic bytes: gzip, zstd, none.
+ *   ←  {"event":"progress","bytes":…}   compressed bytes consumed, at most ten a second
+ *   ←  {"event":"opaque","path":"a/b"}  the daemon sets trusted.overlay.opaque on it
+ *   ←  {"event":"device","path":"dev/x","mode":8612,"uid":0,"gid":0,"major":1,"minor":3}   the daemon makes it, or leaves it out, by its policy
+ *   ←  {"event":"done","size":… (bytes of the files),"entries":…,"blob_size":…} | {"event":"error","kind":…,"message":…}
+ *      Entries that leave the root ("..", hard links or parents through symlinks) fail the job, as do a wrong digest, size or diff id.
+ *
+ * load    an archive of an OCI layout → its files
+ *   →  {"op":"load","limits":{…}}  + fds: input (tar, plain, gzip or zstd), directory
+ *   ←  {"event":"done","blobs":3,"bytes":…} | {"event":"error",…}
+ *      Makes only oci-layout, index.json, manifest.json and blobs/sha256/<64 hex> (each verified against its name); any other member is skipped
+ *      when it is a directory, refused otherwise.
+ */
+
+enum {
+        WORKER_MESSAGE_MAX = 65536,
+        WORKER_FD_CONTROL = 3,
+        WORKER_FD_USERNS = 4,
+};
+
+/* Limits of one layer when the job names none: options of the daemon. */
+#define WORKER_LIMIT_BYTES (64ull << 30)
+#define WORKER_LIMIT_ENTRIES 4000000ull
+#define WORKER_LIMIT_RATIO 1000ull /* unpacked : compressed, once more than 64 MiB are unpacked */
