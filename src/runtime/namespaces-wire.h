@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Between namespaces.c (in kistd) and namespaces-serve.c (in the helper): one request, one reply, over AF_UNIX SOCK_SEQPACKET.
+ * Both ends are of one build, so the structs need no version. */
+
+#include <stdint.h>
+
+#include "base/err.h"
+
+enum namespace_want {
+        NAMESPACE_USER = 1 << 0,
+        NAMESPACE_NET = 1 << 1,
+};
+
+struct namespace_request {
+        uint32_t want;         /* enum namespace_want, not empty */
+        uint32_t first, count; /* of NAMESPACE_USER: host ids */
+};
+
+/* err.kind ERR_NONE: the fds of what was wanted come beside it, user before net. */
+struct namespace_reply {
+        struct err err;
+};
