@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/path.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -89,64 +88,4 @@ int path_mkdir_in(int root_fd, const char *path, mode_t mode) {
                 at = next;
         }
         return move_fd(at);
-}
-
-static int remove_children(int dir_fd, dev_t dev);
-
-static int remove_one(int parent_fd, const char *name, dev_t dev) {
-        auto_fd fd = -EBADF;
-        struct stat st;
-        int r;
-
-        if (unlinkat(parent_fd, name, 0) == 0 || errno == ENOENT)
-                return 0;
-        if (errno != EISDIR && errno != EPERM)
-                return -errno;
-        fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0)
-                return errno == ENOENT ? 0 : -errno;
-        if (fstat(fd, &st) < 0)
-                return -errno;
-        if (st.st_dev != dev)
-                return -EXDEV;
-        r = remove_children(fd, dev);
-        if (r < 0)
-                return r;
-        return unlinkat(parent_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT ? -errno : 0;
-}
-
-static void closedirp(DIR **d) {
-        if (*d)
-                closedir(*d);
-}
-
-static int remove_children(int dir_fd, dev_t dev) {
-        __attribute__((cleanup(closedirp))) DIR *dir = NULL;
-        auto_fd copy = fcntl(dir_fd, F_DUPFD_CLOEXEC, 3);
-        struct dirent *d;
-
-        if (copy < 0)
-                return -errno;
-        dir = fdopendir(copy);
-        if (!dir)
-                return -errno;
-        move_fd(copy); /* closedir() closes it now */
-        while ((errno = 0, d = readdir(dir))) {
-                int r;
-
-                if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
-                        continue;
-                r = remove_one(dirfd(dir), d->d_name, dev);
-                if (r < 0)
-                        return r;
-        }
-        return -errno;
-}
-
-int path_remove_tree_at(int dir_fd, const char *name) {
-        struct stat st;
-
-        if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-                return errno == ENOENT ? 0 : -errno;
-        return remove_one(dir_fd, name, st.st_dev);
 }

@@ -13,8 +13,8 @@
 struct err;
 struct storage;
 
-/* root_fd: the daemon's --root directory (borrowed for the call, a copy is kept). Makes "layers", "containers", "tmp" (0700/0710), checks
- * their modes, and clears what a killed daemon left half-made in "tmp". */
+/* root_fd: the daemon's --root directory (borrowed for the call, a copy is kept). Makes "layers", "containers", "tmp" (0700), checks
+ * their owner and mode, and clears what a killed daemon left half-made in "tmp". ERR_CONFLICT: another struct storage has this directory open. */
 int storage_open(int root_fd, struct storage **ret, struct err *err);
 void storage_free(struct storage *s);
 
@@ -39,10 +39,12 @@ int storage_container_remove(struct storage *s, const char *id, struct err *err)
 struct storage_rootfs {
         const char *container_id;
         const char *const *diff_ids; /* lowest first, as in the image's config */
-        size_t n_diff_ids;           /* 0: an empty root */
+        size_t n_diff_ids;           /* 0: an empty root; at most 498 */
         int userns_fd;               /* -1: not idmapped (--userns=host) */
         uint32_t first_id;           /* host id of the namespace's root: the overlay is made with that fsuid and fsgid */
-        bool read_only;
+        bool read_only;              /* nothing can be made in it, not even mount targets; changes made before are seen. For looking into a container
+                                      * that does not run. For `run --read-only` mount it writable, and set the mount read-only in the container. */
+        bool ephemeral;              /* the files die with the container (--rm): fsync(2) in it does nothing, and unmounting writes nothing back */
 };
 /* *ret_fd: a detached mount, O_CLOEXEC, the caller's; closing the last reference unmounts it. Also for `cp`, `export` and for looking up users
  * in a container that does not run (userns_fd as it will be). */

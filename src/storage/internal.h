@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Private to src/storage. */
+
+#include <stdatomic.h>
+
+#include "storage/storage.h"
+
+enum { LAYER_HEX_SIZE = 64, SCRATCH_NAME_SIZE = 64 };
+
+/* How this kernel takes the layers of an overlay; found out by the first mount. */
+enum overlay_tier {
+        OVERLAY_UNKNOWN = 0,
+        OVERLAY_BY_FD,   /* Linux 6.15; 6.13 for fds that are not O_PATH */
+        OVERLAY_BY_PATH, /* Linux 6.7: one by one, as /proc/self/fd/N    */
+};
+
+struct storage {
+        int tmp_fd, layers_fd, empty_fd, containers_fd;
+        _Atomic int overlay_tier;
+};
+
+/* A name for something half-made in "tmp". */
+int scratch_name(char ret[SCRATCH_NAME_SIZE], const char *kind);
+/* Move ROOT/…/name into "tmp" and delete it there, so that death in the middle leaves nothing half-deleted in its place. */
+int scratch_bury(struct storage *s, int dir_fd, const char *name);
+
+/* The 64 hex digits of a diff id, or NULL when it is none. */
+const char *layer_hex(const char *diff_id);
+bool container_id_is_valid(const char *id);
+
+/* As storage_idmap_clone(), of `path` below dir_fd (an empty path is dir_fd itself), and private: what is mounted on the original later
+ * is not mounted in the clone. Returns negative errno. */
+int idmap_clone_private(int dir_fd, const char *path, int userns_fd, int *ret_fd);
