@@ -33,3 +33,24 @@ int str_to_u64(const char *s, uint64_t min, uint64_t max, uint64_t *ret);
 
 /* n_bytes (at most 64) of the kernel's randomness as 2*n_bytes lower-case hex digits and a NUL. */
 int str_random_hex(char *ret, size_t n_bytes);
+
+/* Text without stdio, for the programs that have none. Append at `at`; stop at `end`, where the NUL always fits. Return the new end. */
+static inline char *str_put(char *at, const char *end, const char *s) {
+        while (*s && at < end)
+                *at++ = *s++;
+        *at = '\0';
+        return at;
+}
+
+static inline char *str_put_u64(char *at, const char *end, uint64_t v) {
+        char digits[20];
+        int n = 0;
+
+        do
+                digits[n++] = (char) ('0' + v % 10);
+        while (v /= 10);
+        while (n > 0 && at < end)
+                *at++ = digits[--n];
+        *at = '\0';
+        return at;
+}

@@ -18,35 +18,17 @@
 
 #include "base/err.h"
 #include "base/fd.h"
+#include "base/str.h"
 #include "runtime/namespaces-wire.h"
-
-static char *put_number(char *p, uint32_t v) {
-        char digits[10];
-        int n = 0;
-
-        do
-                digits[n++] = (char) ('0' + v % 10);
-        while (v /= 10);
-        while (n > 0)
-                *p++ = digits[--n];
-        return p;
-}
-
-static char *put_string(char *p, const char *s) {
-        while (*s)
-                *p++ = *s++;
-        return p;
-}
 
 /* Opens /proc/PID/NAME. The child is ours and not yet reaped, so that its number is nobody else's. */
 static int open_proc(pid_t pid, const char *name, int flags) {
-        char path[64], *p = path;
+        char path[64], *p = path, *end = path + sizeof(path) - 1;
 
-        p = put_string(p, "/proc/");
-        p = put_number(p, (uint32_t) pid);
-        *p++ = '/';
-        p = put_string(p, name);
-        *p = '\0';
+        p = str_put(p, end, "/proc/");
+        p = str_put_u64(p, end, (uint64_t) pid);
+        p = str_put(p, end, "/");
+        str_put(p, end, name);
         return open(path, flags | O_CLOEXEC);
 }
 
@@ -75,13 +57,13 @@ static _Noreturn void child(uint32_t want, int sock) {
 /* One extent, in one write(2), as the kernel wants it. With the helper's CAP_SETGID the file setgroups may stay "allow". */
 static int write_map(pid_t pid, const char *name, const struct namespace_request *req, struct err *err) {
         auto_fd fd = open_proc(pid, name, O_WRONLY);
-        char line[32], *p = line;
+        char line[32], *p = line, *end = line + sizeof(line) - 1;
 
-        p = put_string(p, "0 ");
-        p = put_number(p, req->first);
-        *p++ = ' ';
-        p = put_number(p, req->count);
-        *p++ = '\n';
+        p = str_put(p, end, "0 ");
+        p = str_put_u64(p, end, req->first);
+        p = str_put(p, end, " ");
+        p = str_put_u64(p, end, req->count);
+        p = str_put(p, end, "\n");
         if (fd < 0 || write(fd, line, (size_t) (p - line)) != p - line)
                 return err_set_raw(err, ERR_INTERNAL, -errno, "new user namespace", name);
         return 0;
