@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* A container's root: an overlay that is never attached to the host's mount table. Per layer open_tree(2), mount_setattr(2) and
- * fsconfig(2); a layer's fd is closed as soon as overlayfs holds its path, so hundreds of layers need a handful of fds. */
+ * fsconfig(2). Closing a detached clone's fd unmounts it, and overlayfs clones its layers' mounts when it is created: so one fd per
+ * layer stays open until then. */
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,6 +12,8 @@
 
 #include "base/err.h"
 #include "base/fd.h"
+#include "base/mem.h"
+#include "base/path.h"
 #include "storage/creds.h"
 #include "storage/internal.h"
 #include "storage/upper.h"
@@ -62,102 +65,136 @@ static int find_tier(struct storage *s, enum overlay_tier *ret, struct err *err)
                 "this kernel's overlay file system does not take layers one by one (\"lowerdir+\", Linux 6.7)");
 }
 
+/* An overlay in the making. */
+struct making {
+        const struct storage_rootfs *of;
+        enum overlay_tier tier;
+        int fs_fd;
+        int *clones; /* held until it is created */
+        size_t n_clones;
+};
+
+static void making_done(struct making *m) {
+        int saved = errno;
+
+        for (size_t i = 0; i < m->n_clones; i++)
+                close(m->clones[i]);
+        free(m->clones);
+        fd_close(m->fs_fd);
+        errno = saved;
+}
+
 /* What overlayfs itself says is better than an errno; it is one message per read(2), "e overlay: …". */
-static int overlay_error(const struct storage_rootfs *r, int fs_fd, int num, const char *what, struct err *err) {
+static int overlay_error(const struct making *m, int num, const char *what, struct err *err) {
         enum err_kind kind = num == -ENOSPC || num == -EDQUOT ? ERR_NO_SPACE : ERR_INTERNAL;
         char text[256], last[256] = "";
         ssize_t n;
 
-        for (int i = 0; i < 16 && (n = read(fs_fd, text, sizeof(text) - 1)) > 0; i++) {
+        for (int i = 0; i < 16 && (n = read(m->fs_fd, text, sizeof(text) - 1)) > 2; i++) {
                 text[n] = '\0';
                 text[strcspn(text, "\n")] = '\0';
                 if (text[0] == 'e' || !last[0])
                         memcpy(last, text, sizeof(last));
         }
-        return err_set(err, kind, num, "container %s: root file system: %s: %s%s%s%s", r->container_id, what, strerror(-num),
+        return err_set(err, kind, num, "container %s: root file system: %s: %s%s%s%s", m->of->container_id, what, strerror(-num),
                 last[0] ? " (" : "", last[0] ? last + 2 : "", last[0] ? ")" : "");
 }
 
-static int clone_error(const struct storage_rootfs *r, int num, const char *what, struct err *err) {
+static int clone_error(const struct making *m, int num, const char *what, struct err *err) {
         if (num == -ENOENT)
-                return err_set(err, ERR_NOT_FOUND, num, "container %s: no %s", r->container_id, what);
-        if (r->userns_fd >= 0 && (num == -EOPNOTSUPP || num == -EPERM))
+                return err_set(err, ERR_NOT_FOUND, num, "container %s: no %s", m->of->container_id, what);
+        if (m->of->userns_fd >= 0 && (num == -EOPNOTSUPP || num == -EPERM))
                 return err_set(err, ERR_UNSUPPORTED, num,
                         "container %s: the data directory's file system cannot be seen with the ids of a user namespace"
-                        " (idmapped mounts): use --userns=host", r->container_id);
-        return err_set(err, ERR_INTERNAL, num, "container %s: %s: %s", r->container_id, what, strerror(-num));
+                        " (idmapped mounts): use --userns=host", m->of->container_id);
+        return err_set(err, ERR_INTERNAL, num, "container %s: %s: %s", m->of->container_id, what, strerror(-num));
 }
 
-static int add_clone(const struct storage_rootfs *r, int fs_fd, enum overlay_tier tier, int dir_fd, const char *path, const char *what,
-                struct err *err) {
-        auto_fd clone = -EBADF;
-        int k = idmap_clone_private(dir_fd, path, r->userns_fd, &clone);
+/* Returns the fd, which stays m's. */
+static int add_clone(struct making *m, int dir_fd, const char *path, const char *what, struct err *err) {
+        int r = idmap_clone_private(dir_fd, path, m->of->userns_fd, &m->clones[m->n_clones]);
 
-        if (k < 0)
-                return clone_error(r, k, what, err);
-        k = overlay_set_dir(fs_fd, tier, "lowerdir+", clone);
-        return k < 0 ? overlay_error(r, fs_fd, k, what, err) : 0;
+        return r < 0 ? clone_error(m, r, what, err) : m->clones[m->n_clones++];
 }
 
-static int add_layers(struct storage *s, const struct storage_rootfs *r, int fs_fd, enum overlay_tier tier, struct err *err) {
-        for (size_t i = r->n_diff_ids; i-- > 0;) {
+static int add_lower(struct making *m, int dir_fd, const char *path, const char *what, struct err *err) {
+        int fd = add_clone(m, dir_fd, path, what, err), r;
+
+        if (fd < 0)
+                return fd;
+        r = overlay_set_dir(m->fs_fd, m->tier, "lowerdir+", fd);
+        return r < 0 ? overlay_error(m, r, what, err) : 0;
+}
+
+/* The topmost is the first. */
+static int add_layers(struct making *m, struct storage *s, struct err *err) {
+        for (size_t i = m->of->n_diff_ids; i-- > 0;) {
                 char what[128];
-                int k;
+                int r;
 
-                snprintf(what, sizeof(what), "layer %s", r->diff_ids[i]);
-                k = add_clone(r, fs_fd, tier, s->layers_fd, layer_hex(r->diff_ids[i]), what, err);
-                if (k < 0)
-                        return k;
+                snprintf(what, sizeof(what), "layer %s", m->of->diff_ids[i]);
+                r = add_lower(m, s->layers_fd, layer_hex(m->of->diff_ids[i]), what, err);
+                if (r < 0)
+                        return r;
         }
-        return r->n_diff_ids == 0 ? add_clone(r, fs_fd, tier, s->empty_fd, "", "empty layer", err) : 0;
+        return m->of->n_diff_ids == 0 ? add_lower(m, s->empty_fd, "", "empty layer", err) : 0;
 }
 
 /* upper and work must be on the same mount: one clone of the container's directory, and both opened in it. */
-static int add_upper(const struct storage_rootfs *r, int fs_fd, enum overlay_tier tier, int container_fd, struct err *err) {
+static int add_upper(struct making *m, int container_fd, struct err *err) {
         static const struct { const char *key, *name; } dirs[] = { { "upperdir", "upper" }, { "workdir", "work" } };
-        auto_fd clone = -EBADF;
-        int k = idmap_clone_private(container_fd, "", r->userns_fd, &clone);
+        int clone = add_clone(m, container_fd, "", "directory of its own", err);
 
-        if (k < 0)
-                return clone_error(r, k, "directory of its own", err);
-        for (int i = 0; i < 2; i++) {
+        if (clone < 0)
+                return clone;
+        for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
                 auto_fd dir = openat(clone, dirs[i].name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+                int r;
 
                 if (dir < 0)
-                        return clone_error(r, -errno, dirs[i].name, err);
-                k = overlay_set_dir(fs_fd, tier, dirs[i].key, dir);
-                if (k < 0)
-                        return overlay_error(r, fs_fd, k, dirs[i].name, err);
+                        return clone_error(m, -errno, dirs[i].name, err);
+                r = overlay_set_dir(m->fs_fd, m->tier, dirs[i].key, dir);
+                if (r < 0)
+                        return overlay_error(m, r, dirs[i].name, err);
         }
         return 0;
 }
 
-static int set_options(const struct storage_rootfs *r, int fs_fd, int container_fd, struct err *err) {
-        for (size_t i = 0; i < sizeof(overlay_options) / sizeof(*overlay_options); i++)
-                if (fsconfig(fs_fd, FSCONFIG_SET_STRING, overlay_options[i].key, overlay_options[i].value, 0) < 0)
-                        return overlay_error(r, fs_fd, -errno, overlay_options[i].key, err);
-        if (!r->ephemeral || r->read_only)
-                return 0;
-        /* The mark of an earlier such mount that may not have reached the disk whole. These files need not. */
-        if (unlinkat(container_fd, "work/work/incompat/volatile", AT_REMOVEDIR) < 0 && errno != ENOENT)
-                return overlay_error(r, fs_fd, -errno, "mark of an earlier mount", err);
-        return fsconfig(fs_fd, FSCONFIG_SET_FLAG, "volatile", NULL, 0) < 0 ? overlay_error(r, fs_fd, -errno, "volatile", err) : 0;
+/* Read-only, the changes are the topmost of the lower layers: then nothing at all is written, not even to the work directory. */
+static int add_changes(struct making *m, int container_fd, struct err *err) {
+        return m->of->read_only ? add_lower(m, container_fd, "upper", "directory of its changes", err) : add_upper(m, container_fd, err);
 }
 
-static int create_as_owner(const struct storage_rootfs *r, int fs_fd, struct err *err) {
-        struct creds before;
-        int k = 0;
+static int set_options(struct making *m, int container_fd, struct err *err) {
+        int r;
 
-        if (r->userns_fd >= 0) {
-                k = creds_enter(r->first_id, &before);
-                if (k < 0)
-                        return err_errno(err, k, "container %s: taking the ids of its root", r->container_id);
+        for (size_t i = 0; i < ARRAY_SIZE(overlay_options); i++)
+                if (fsconfig(m->fs_fd, FSCONFIG_SET_STRING, overlay_options[i].key, overlay_options[i].value, 0) < 0)
+                        return overlay_error(m, -errno, overlay_options[i].key, err);
+        if (!m->of->ephemeral || m->of->read_only)
+                return 0;
+        /* The mark of an earlier such mount, whose files may not have reached the disk whole. These need not. */
+        r = path_remove_tree_at(container_fd, "work/work/incompat");
+        if (r < 0)
+                return overlay_error(m, r, "mark of an earlier mount", err);
+        return fsconfig(m->fs_fd, FSCONFIG_SET_FLAG, "volatile", NULL, 0) < 0 ? overlay_error(m, -errno, "volatile", err) : 0;
+}
+
+static int create(struct making *m, struct err *err) {
+        bool mapped = m->of->userns_fd >= 0;
+        struct creds before;
+        int r = 0;
+
+        if (mapped) {
+                r = creds_enter(m->of->first_id, &before);
+                if (r < 0)
+                        return err_errno(err, r, "container %s: taking the ids of its root", m->of->container_id);
         }
-        if (fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-                k = -errno;
-        if (r->userns_fd >= 0)
+        if (fsconfig(m->fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+                r = -errno;
+        if (mapped)
                 creds_leave(&before);
-        return k < 0 ? overlay_error(r, fs_fd, k, "overlay", err) : 0;
+        return r < 0 ? overlay_error(m, r, "overlay", err) : 0;
 }
 
 static int check(const struct storage_rootfs *r, struct err *err) {
@@ -187,9 +224,9 @@ static int prepare_upper(struct storage *s, const struct storage_rootfs *r, int 
 }
 
 int storage_rootfs_mount(struct storage *s, const struct storage_rootfs *r, int *ret_fd, struct err *err) {
-        auto_fd container = -EBADF, fs = -EBADF, mount = -EBADF;
-        enum overlay_tier tier = OVERLAY_UNKNOWN;
-        int k;
+        __attribute__((cleanup(making_done))) struct making m = { .of = r, .fs_fd = -EBADF };
+        auto_fd container = -EBADF;
+        int fd, k;
 
         k = check(r, err);
         if (k == 0)
@@ -197,26 +234,25 @@ int storage_rootfs_mount(struct storage *s, const struct storage_rootfs *r, int 
         if (k == 0)
                 k = prepare_upper(s, r, container, err);
         if (k == 0)
-                k = find_tier(s, &tier, err);
+                k = find_tier(s, &m.tier, err);
         if (k < 0)
                 return k;
-        fs = fsopen("overlay", FSOPEN_CLOEXEC);
-        if (fs < 0)
-                return err_errno(err, errno, "container %s: root file system", r->container_id);
-        k = set_options(r, fs, container, err);
-        /* Read-only, the changes are the topmost of the lower layers: then nothing at all is written, not even to the work directory. */
+        m.clones = calloc(r->n_diff_ids + 2, sizeof(*m.clones));
+        m.fs_fd = fsopen("overlay", FSOPEN_CLOEXEC);
+        if (!m.clones || m.fs_fd < 0)
+                return err_errno(err, m.clones ? errno : ENOMEM, "container %s: root file system", r->container_id);
+        k = set_options(&m, container, err);
         if (k == 0)
-                k = r->read_only ? add_clone(r, fs, tier, container, "upper", "directory of changes", err)
-                                 : add_upper(r, fs, tier, container, err);
+                k = add_changes(&m, container, err);
         if (k == 0)
-                k = add_layers(s, r, fs, tier, err);
+                k = add_layers(&m, s, err);
         if (k == 0)
-                k = create_as_owner(r, fs, err);
+                k = create(&m, err);
         if (k < 0)
                 return k;
-        mount = fsmount(fs, FSMOUNT_CLOEXEC, 0);
-        if (mount < 0)
-                return overlay_error(r, fs, -errno, "mount", err);
-        *ret_fd = move_fd(mount);
+        fd = fsmount(m.fs_fd, FSMOUNT_CLOEXEC, 0);
+        if (fd < 0)
+                return overlay_error(&m, -errno, "mount", err);
+        *ret_fd = fd;
         return 0;
 }
