@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <limits.h>
+#include <poll.h>
+#include <string.h>
+
+#include "api/handlers.h"
+#include "api/hijack.h"
+#include "api/stream.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "engine/engine.h"
+
+/* --- wait: the header goes at once (the client starts the container only when it has it), the exit code when it is known --- */
+
+static int stream_wait(struct stream *s, void *data, struct err *err) {
+        struct engine_waiter **waiter = data;
+        auto_json *answer = NULL;
+        int status, r;
+
+        r = engine_wait_finish(take_ptr(waiter), stream_cancel_fd(s), &status, err);
+        if (r == -ECANCELED)
+                return r;
+        if (r < 0)
+                answer = json_pack("{s:i, s:{s:s}}", "StatusCode", -1, "Error", "Message", err->msg);
+        else
+                answer = json_pack("{s:i}", "StatusCode", status);
+        return answer ? stream_write_json(s, answer, "\n") : -ENOMEM;
+}
+
+/* The handle is freed by engine_wait_finish() alone: one that was never waited for is cancelled through a descriptor that is readable. */
+static void drop_waiter(void *data) {
+        struct engine_waiter **waiter = data;
+
+        if (*waiter) {
+                int ready[2];
+
+                if (pipe(ready) == 0) {
+                        int status;
+
+                        fd_close(ready[1]);
+                        engine_wait_finish(*waiter, ready[0], &status, NULL);
+                        fd_close(ready[0]);
+                }
+        }
+        free(waiter);
+}
+
+int handle_container_wait(struct request *q, struct err *err) {
+        static const struct stream_kind kind = { .content_type = "application/json" };
+        static const struct {
+                const char *name;
+                enum engine_wait condition;
+        } conditions[] = {
+                { "not-running", ENGINE_WAIT_NOT_RUNNING },
+                { "next-exit", ENGINE_WAIT_NEXT_EXIT },
+                { "removed", ENGINE_WAIT_REMOVED },
+        };
+        const char *name = query_get_text(&q->query, "condition");
+        struct engine_waiter **waiter;
+        struct stream *stream;
+        size_t i = 0;
+        int r;
+
+        while (name && i < ARRAY_SIZE(conditions) && strcmp(name, conditions[i].name))
+                i++;
+        if (i == ARRAY_SIZE(conditions))
+                return err_set(err, ERR_INVALID, -EINVAL, "invalid condition: \"%.64s\"", name);
+        waiter = calloc(1, sizeof(struct engine_waiter *));
+        if (!waiter)
+                return err_errno(err, -ENOMEM, "wait");
+        r = engine_wait_begin(q->engine, q->name, conditions[i].condition, waiter, err);
+        if (r < 0) {
+                free(waiter);
+                return r;
+        }
+        r = stream_start(q, &kind, stream_wait, waiter, drop_waiter, &stream, err);
+        return r < 0 ? r : stream_answer(q, stream, err);
+}
+
+/* --- logs --- */
+
+struct logs {
+        struct engine *engine;
+        char *name;
+        struct engine_logs what;
+        bool framed;
+        struct stream *stream;
+};
+
+static void logs_free(void *data) {
+        struct logs *l = data;
+
+        free(l->name);
+        free(l);
+}
+
+static int write_log(int stream, const char *text, size_t size, void *data) {
+        struct logs *l = data;
+        unsigned char frame[8];
+        int r = 0;
+
+        if (l->framed) {
+                hijack_frame(frame, stream, (unsigned) size);
+                r = stream_write(l->stream, frame, sizeof(frame));
+        }
+        return r < 0 ? r : stream_write(l->stream, text, size);
+}
+
+static int stream_logs(struct stream *s, void *data, struct err *err) {
+        struct logs *l = data;
+
+        l->stream = s;
+        return engine_logs(l->engine, l->name, &l->what, stream_cancel_fd(s), write_log, l, err);
+}
+
+static int parse_tail(const struct query *query, int64_t *ret, struct err *err) {
+        const char *tail = query_get_text(query, "tail");
+
+        *ret = -1;
+        if (!tail || !strcmp(tail, "all"))
+                return 0;
+        return query_int(query, "tail", -1, INT_MAX, -1, ret, err);
+}
+
+static int parse_logs(const struct query *query, struct engine_logs *ret, struct err *err) {
+        const struct {
+                const char *name;
+                bool *value;
+        } flags[] = {
+                { "stdout", &ret->stdout_ },
+                { "stderr", &ret->stderr_ },
+                { "follow", &ret->follow },
+                { "timestamps", &ret->timestamps },
+        };
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < ARRAY_SIZE(flags); i++)
+                r = query_bool(query, flags[i].name, false, flags[i].value, err);
+        if (r == 0)
+                r = query_time(query, "since", &ret->since_ns, err);
+        if (r == 0)
+                r = query_time(query, "until", &ret->until_ns, err);
+        if (r == 0)
+                r = parse_tail(query, &ret->tail, err);
+        if (r == 0 && !ret->stdout_ && !ret->stderr_)
+                r = err_set(err, ERR_INVALID, -EINVAL, "Bad parameters: you must choose at least one stream");
+        return r;
+}
+
+int handle_container_logs(struct request *q, struct err *err) {
+        static const struct stream_kind raw = { .content_type = "application/vnd.docker.raw-stream" };
+        static const struct stream_kind framed = { .content_type = "application/vnd.docker.multiplexed-stream" };
+        struct logs *l = calloc(1, sizeof(*l));
+        struct stream *stream;
+        bool tty;
+        int r;
+
+        if (!l)
+                return err_errno(err, -ENOMEM, "logs");
+        l->engine = q->engine;
+        r = parse_logs(&q->query, &l->what, err);
+        if (r == 0)
+                r = engine_attach_check(q->engine, q->name, &tty, err);
+        if (r == 0) {
+                l->framed = !tty;
+                l->name = strdup(q->name);
+                if (!l->name)
+                        r = err_errno(err, -ENOMEM, "logs");
+        }
+        if (r < 0) {
+                logs_free(l);
+                return r;
+        }
+        r = stream_start(q, !tty && q->minor >= 42 ? &framed : &raw, stream_logs, l, logs_free, &stream, err);
+        return r < 0 ? r : stream_answer(q, stream, err);
+}
+
+/* --- stats: one sample, or one a second --- */
+
+struct stats {
+        struct engine *engine;
+        char *name;
+};
+
+static void stats_free(void *data) {
+        struct stats *s = data;
+
+        free(s->name);
+        free(s);
+}
+
+static int stream_stats(struct stream *s, void *data, struct err *err) {
+        struct stats *stats = data;
+        struct pollfd cancelled = { .fd = stream_cancel_fd(s), .events = POLLIN };
+        bool first = true;
+        int r;
+
+        do {
+                auto_json *sample = NULL;
+
+                r = engine_stats(stats->engine, stats->name, &sample, err);
+                /* Removed while it was watched: that is the end, not a failure. */
+                if (r < 0)
+                        return r == -ENOENT && !first ? 0 : r;
+                first = false;
+                r = stream_write_json(s, sample, "\n");
+        } while (r == 0 && poll(&cancelled, 1, 1000) == 0);
+        return r;
+}
+
+int handle_container_stats(struct request *q, struct err *err) {
+        static const struct stream_kind kind = { .content_type = "application/json", .header_waits = true };
+        struct stream *stream;
+        struct stats *stats;
+        bool follow;
+        int r;
+
+        r = query_bool(&q->query, "stream", true, &follow, err);
+        if (r < 0)
+                return r;
+        if (!follow) {
+                json_t *sample = NULL;
+
+                r = engine_stats(q->engine, q->name, &sample, err);
+                return r < 0 ? r : request_answer_json(q, MHD_HTTP_OK, sample, err);
+        }
+        stats = malloc(sizeof(*stats));
+        if (stats)
+                *stats = (struct stats) { q->engine, strdup(q->name) };
+        if (!stats || !stats->name) {
+                free(stats);
+                return err_errno(err, -ENOMEM, "stats");
+        }
+        r = stream_start(q, &kind, stream_stats, stats, stats_free, &stream, err);
+        return r < 0 ? r : stream_answer(q, stream, err);
+}

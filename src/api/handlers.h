@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* What the table of routes (routes.c) points to: one file per resource. */
+
+#include "api/request.h"
+
+/* system.c */
+int handle_ping(struct request *q, struct err *err);
+int handle_version(struct request *q, struct err *err);
+int handle_info(struct request *q, struct err *err);
+int handle_events(struct request *q, struct err *err);
+
+/* containers.c */
+int handle_container_list(struct request *q, struct err *err);
+int handle_container_create(struct request *q, struct err *err);
+int handle_container_inspect(struct request *q, struct err *err);
+int handle_container_start(struct request *q, struct err *err);
+int handle_container_stop(struct request *q, struct err *err);
+int handle_container_restart(struct request *q, struct err *err);
+int handle_container_kill(struct request *q, struct err *err);
+int handle_container_pause(struct request *q, struct err *err);
+int handle_container_unpause(struct request *q, struct err *err);
+int handle_container_rename(struct request *q, struct err *err);
+int handle_container_resize(struct request *q, struct err *err);
+int handle_container_remove(struct request *q, struct err *err);
+int handle_container_top(struct request *q, struct err *err);
+
+/* container-streams.c */
+int handle_container_wait(struct request *q, struct err *err);
+int handle_container_logs(struct request *q, struct err *err);
+int handle_container_stats(struct request *q, struct err *err);
+
+/* attach.c, exec.c */
+int handle_container_attach(struct request *q, struct err *err);
+int handle_exec_create(struct request *q, struct err *err);
+int handle_exec_start(struct request *q, struct err *err);
+int handle_exec_inspect(struct request *q, struct err *err);
+int handle_exec_resize(struct request *q, struct err *err);
+/* "h" and "w" of the query: rows and columns of a terminal. */
+int request_terminal_size(struct request *q, uint16_t *ret_rows, uint16_t *ret_columns, struct err *err);
+
+/* images.c, image-streams.c */
+int handle_image_list(struct request *q, struct err *err);
+int handle_image_inspect(struct request *q, struct err *err);
+int handle_image_history(struct request *q, struct err *err);
+int handle_image_tag(struct request *q, struct err *err);
+int handle_image_remove(struct request *q, struct err *err);
+int handle_image_pull(struct request *q, struct err *err);
+int handle_image_load(struct request *q, struct err *err);
+extern const struct route_upload image_load_upload;
+void image_upload_free(struct image_upload *u);
+
+/* networks.c */
+int handle_network_list(struct request *q, struct err *err);
+int handle_network_inspect(struct request *q, struct err *err);
+int handle_volume_list(struct request *q, struct err *err);

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+
+#include "api/auth.h"
+#include "api/handlers.h"
+#include "api/server.h"
+#include "api/stream.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "engine/engine.h"
+
+static const struct stream_kind progress_stream = {
+        .content_type = "application/json", .error_in_stream = true, .header_waits = true
+};
+
+static int write_progress(const json_t *event, void *data) {
+        return stream_write_json(data, event, "\r\n");
+}
+
+/* --- pull --- */
+
+struct pull {
+        struct engine *engine;
+        char *reference, *platform;
+        struct api_auth auth;
+};
+
+static void pull_free(void *data) {
+        struct pull *p = data;
+
+        free(p->reference);
+        free(p->platform);
+        api_auth_done(&p->auth);
+        free(p);
+}
+
+static int stream_pull(struct stream *s, void *data, struct err *err) {
+        const struct pull *p = data;
+        const struct image_pull pull = {
+                .reference = p->reference,
+                .platform = p->platform,
+                .username = p->auth.username,
+                .password = p->auth.password,
+                .identity_token = p->auth.identity_token,
+        };
+
+        return engine_image_pull(p->engine, &pull, write_progress, s, err);
+}
+
+/* fromImage "a/b" with tag "1", tag "sha256:…", or neither. */
+static char *join_reference(const char *image, const char *tag) {
+        if (!tag)
+                return strdup(image);
+        return str_format("%s%s%s", image, strchr(tag, ':') ? "@" : ":", tag);
+}
+
+int handle_image_pull(struct request *q, struct err *err) {
+        const char *image = query_get_text(&q->query, "fromImage"), *platform = query_get_text(&q->query, "platform");
+        struct stream *stream;
+        struct pull *p;
+        int r;
+
+        if (query_get_text(&q->query, "fromSrc"))
+                return err_set(err, ERR_UNSUPPORTED, -ENOTSUP, "importing a file system as an image is not supported by this version of kistd");
+        if (!image)
+                return err_set(err, ERR_INVALID, -EINVAL, "fromImage is missing: the image to pull");
+        p = calloc(1, sizeof(*p));
+        if (!p)
+                return err_errno(err, -ENOMEM, "pull");
+        p->engine = q->engine;
+        r = api_auth_decode(request_header(q, "X-Registry-Auth"), &p->auth, err);
+        if (r == 0) {
+                p->reference = join_reference(image, query_get_text(&q->query, "tag"));
+                p->platform = platform ? strdup(platform) : NULL;
+                if (!p->reference || (platform && !p->platform))
+                        r = err_errno(err, -ENOMEM, "pull");
+        }
+        if (r < 0) {
+                pull_free(p);
+                return r;
+        }
+        r = stream_start(q, &progress_stream, stream_pull, p, pull_free, &stream, err);
+        return r < 0 ? r : stream_answer(q, stream, err);
+}
+
+/* --- load: the body goes through a pipe into the engine while it comes in --- */
+
+struct image_upload {
+        struct stream *stream;
+        int write_fd; /* the archive, towards the engine */
+        bool refused; /* the engine takes no more: it knows the end, or why it failed */
+};
+
+struct load {
+        struct engine *engine;
+        int archive_fd;
+};
+
+void image_upload_free(struct image_upload *u) {
+        if (!u)
+                return;
+        fd_close(u->write_fd);
+        stream_free(u->stream);
+        free(u);
+}
+
+static void load_free(void *data) {
+        struct load *l = data;
+
+        fd_close(l->archive_fd);
+        free(l);
+}
+
+static int stream_load(struct stream *s, void *data, struct err *err) {
+        struct load *l = data;
+        int r = engine_image_load(l->engine, l->archive_fd, write_progress, s, err);
+
+        /* What is still to come has no reader any more: the writer must not wait for one. */
+        l->archive_fd = fd_close(l->archive_fd);
+        return r;
+}
+
+static int begin_load(struct request *q, struct err *err) {
+        struct image_upload *u = calloc(1, sizeof(*u));
+        struct load *l = calloc(1, sizeof(*l));
+        int fds[2], r;
+
+        if (!u || !l || pipe2(fds, O_CLOEXEC) < 0) {
+                free(u);
+                free(l);
+                return err_errno(err, -ENOMEM, "load");
+        }
+        *l = (struct load) { .engine = q->engine, .archive_fd = fds[0] };
+        *u = (struct image_upload) { .write_fd = fds[1] };
+        fcntl(u->write_fd, F_SETFL, O_NONBLOCK);
+        r = stream_start(q, &progress_stream, stream_load, l, load_free, &u->stream, err);
+        if (r < 0) {
+                u->stream = NULL;
+                image_upload_free(u);
+                return r;
+        }
+        q->upload = u;
+        return 0;
+}
+
+/* Progress that the job writes meanwhile is taken out of its way: nobody sends it before the body has come. */
+static int feed_load(struct request *q, const char *data, size_t size, struct err *err) {
+        struct image_upload *u = q->upload;
+
+        while (size > 0 && !u->refused) {
+                struct pollfd p[] = {
+                        { .fd = u->write_fd, .events = POLLOUT },
+                        { .fd = stream_output_fd(u->stream), .events = POLLIN },
+                        { .fd = server_stop_fd(q->server), .events = POLLIN },
+                };
+                ssize_t n;
+
+                if (poll(p, ARRAY_SIZE(p), -1) < 0 && errno != EINTR)
+                        return err_errno(err, -errno, "load");
+                if (p[2].revents)
+                        return err_set(err, ERR_UNAVAILABLE, -ECANCELED, "the daemon stops");
+                if (p[1].revents & POLLIN && stream_drain(u->stream) < 0)
+                        return err_set(err, ERR_TOO_LARGE, -EFBIG, "the archive makes too much progress text");
+                if (p[1].revents && !(p[1].revents & POLLIN))
+                        u->refused = true;
+                if (!p[0].revents)
+                        continue;
+                n = write(u->write_fd, data, size);
+                if (n < 0 && errno == EPIPE)
+                        u->refused = true;
+                else if (n < 0 && errno != EAGAIN && errno != EINTR)
+                        return err_errno(err, -errno, "load");
+                if (n > 0) {
+                        data += n;
+                        size -= (size_t) n;
+                }
+        }
+        return 0;
+}
+
+const struct route_upload image_load_upload = { begin_load, feed_load };
+
+int handle_image_load(struct request *q, struct err *err) {
+        struct image_upload *u = q->upload;
+
+        if (query_get_text(&q->query, "platform"))
+                return err_set(err, ERR_UNSUPPORTED, -ENOTSUP, "loading one platform of an archive is not supported by this version of kistd");
+        u->write_fd = fd_close(u->write_fd); /* the end of the archive */
+        return stream_answer(q, take_ptr(&u->stream), err);
+}

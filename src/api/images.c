@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "api/handlers.h"
+#include "base/json.h"
+#include "engine/engine.h"
+
+int handle_image_list(struct request *q, struct err *err) {
+        auto_json *filters = NULL;
+        json_t *list = NULL;
+        int r;
+
+        r = query_filters(&q->query, &filters, err);
+        if (r == 0)
+                r = engine_image_list(q->engine, filters, &list, err);
+        return r < 0 ? r : request_answer_json(q, MHD_HTTP_OK, list, err);
+}
+
+int handle_image_inspect(struct request *q, struct err *err) {
+        json_t *value = NULL;
+        int r = engine_image_inspect(q->engine, q->name, &value, err);
+
+        return r < 0 ? r : request_answer_json(q, MHD_HTTP_OK, value, err);
+}
+
+int handle_image_history(struct request *q, struct err *err) {
+        json_t *value = NULL;
+        int r = engine_image_history(q->engine, q->name, &value, err);
+
+        return r < 0 ? r : request_answer_json(q, MHD_HTTP_OK, value, err);
+}
+
+int handle_image_tag(struct request *q, struct err *err) {
+        const char *repository = query_get_text(&q->query, "repo"), *tag = query_get_text(&q->query, "tag");
+        auto_free char *target = NULL;
+        int r;
+
+        if (!repository)
+                return err_set(err, ERR_INVALID, -EINVAL, "repo is missing: the name to give to the image");
+        target = tag ? str_format("%s:%s", repository, tag) : strdup(repository);
+        if (!target)
+                return err_errno(err, -ENOMEM, "tag");
+        r = engine_image_tag(q->engine, q->name, target, err);
+        return r < 0 ? r : request_answer_empty(q, MHD_HTTP_CREATED);
+}
+
+int handle_image_remove(struct request *q, struct err *err) {
+        json_t *removed = NULL;
+        bool force, keep_parents;
+        int r;
+
+        r = query_bool(&q->query, "force", false, &force, err);
+        /* Images have no untagged parents here, so there is none to keep. */
+        if (r == 0)
+                r = query_bool(&q->query, "noprune", false, &keep_parents, err);
+        if (r == 0)
+                r = engine_image_remove(q->engine, q->name, force, &removed, err);
+        return r < 0 ? r : request_answer_json(q, MHD_HTTP_OK, removed, err);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/handlers.h"
+#include "api/route.h"
+#include "base/mem.h"
+
+/* The whole API at a glance. Order matters where two patterns fit the same path: literal text before captures. What the stock server has
+ * and this version has not is refused here with a sentence; any other path is a 404. */
+
+#define NOT_YET(method_, pattern_, what) \
+        { .method = method_, .pattern = pattern_, .status = 501, .refusal = what " is not supported by this version of kistd" }
+#define NO_SWARM(method_, pattern_) \
+        { .method = method_, .pattern = pattern_, .status = 503, .refusal = "This node is not a swarm manager: Kist has no swarm mode" }
+
+const struct route api_routes[] = {
+        { "GET", "/_ping", handle_ping },
+        { "HEAD", "/_ping", handle_ping },
+        { "GET", "/version", handle_version },
+        { "GET", "/info", handle_info },
+        { "GET", "/events", handle_events },
+        NOT_YET("GET", "/system/df", "disk usage"),
+        NOT_YET("POST", "/auth", "checking credentials"),
+
+        { "GET", "/containers/json", handle_container_list },
+        { "POST", "/containers/create", handle_container_create, .body = ROUTE_BODY_JSON },
+        NOT_YET("POST", "/containers/prune", "pruning containers"),
+        { "GET", "/containers/{name}/json", handle_container_inspect },
+        { "GET", "/containers/{name}/top", handle_container_top },
+        { "GET", "/containers/{name}/logs", handle_container_logs },
+        { "GET", "/containers/{name}/stats", handle_container_stats },
+        NOT_YET("GET", "/containers/{name}/attach/ws", "attaching by websocket"),
+        NOT_YET("GET", "/containers/{name}/changes", "listing changed files"),
+        NOT_YET("GET", "/containers/{name}/export", "exporting a container"),
+        NOT_YET("GET", "/containers/{name}/archive", "copying files"),
+        NOT_YET("HEAD", "/containers/{name}/archive", "copying files"),
+        NOT_YET("PUT", "/containers/{name}/archive", "copying files"),
+        { "POST", "/containers/{name}/start", handle_container_start },
+        { "POST", "/containers/{name}/stop", handle_container_stop },
+        { "POST", "/containers/{name}/restart", handle_container_restart },
+        { "POST", "/containers/{name}/kill", handle_container_kill },
+        { "POST", "/containers/{name}/pause", handle_container_pause },
+        { "POST", "/containers/{name}/unpause", handle_container_unpause },
+        { "POST", "/containers/{name}/rename", handle_container_rename },
+        { "POST", "/containers/{name}/resize", handle_container_resize },
+        { "POST", "/containers/{name}/wait", handle_container_wait },
+        { "POST", "/containers/{name}/attach", handle_container_attach },
+        { "POST", "/containers/{name}/exec", handle_exec_create, .body = ROUTE_BODY_JSON },
+        NOT_YET("POST", "/containers/{name}/update", "changing a container's limits"),
+        { "DELETE", "/containers/{name}", handle_container_remove },
+        { "GET", "/exec/{name}/json", handle_exec_inspect },
+        { "POST", "/exec/{name}/start", handle_exec_start, .body = ROUTE_BODY_JSON },
+        { "POST", "/exec/{name}/resize", handle_exec_resize },
+
+        { "GET", "/images/json", handle_image_list },
+        NOT_YET("GET", "/images/search", "searching a registry"),
+        NOT_YET("GET", "/images/get", "saving images"),
+        { "POST", "/images/create", handle_image_pull },
+        { "POST", "/images/load", handle_image_load, .body = ROUTE_BODY_UPLOAD, .upload = &image_load_upload },
+        NOT_YET("POST", "/images/prune", "pruning images"),
+        { "GET", "/images/{name*}/json", handle_image_inspect },
+        { "GET", "/images/{name*}/history", handle_image_history },
+        NOT_YET("GET", "/images/{name*}/get", "saving images"),
+        { "POST", "/images/{name*}/tag", handle_image_tag },
+        NOT_YET("POST", "/images/{name*}/push", "pushing images"),
+        { "DELETE", "/images/{name*}", handle_image_remove },
+        NOT_YET("GET", "/distribution/{name*}/json", "asking a registry about an image"),
+        NOT_YET("POST", "/commit", "making an image from a container"),
+        NOT_YET("POST", "/build", "building images"),
+        NOT_YET("POST", "/build/prune", "pruning the build cache"),
+        NOT_YET("POST", "/build/cancel", "building images"),
+        NOT_YET("POST", "/session", "building images"),
+        NOT_YET("POST", "/grpc", "building images"),
+
+        { "GET", "/networks", handle_network_list },
+        { "GET", "/networks/{name}", handle_network_inspect },
+        NOT_YET("POST", "/networks/create", "making networks"),
+        NOT_YET("POST", "/networks/prune", "pruning networks"),
+        NOT_YET("POST", "/networks/{name}/connect", "connecting a container to a network"),
+        NOT_YET("POST", "/networks/{name}/disconnect", "disconnecting a container from a network"),
+        NOT_YET("DELETE", "/networks/{name}", "removing networks"),
+        { "GET", "/volumes", handle_volume_list },
+        NOT_YET("POST", "/volumes/create", "making volumes"),
+        NOT_YET("POST", "/volumes/prune", "pruning volumes"),
+        NOT_YET("GET", "/volumes/{name}", "named volumes"),
+        NOT_YET("DELETE", "/volumes/{name}", "named volumes"),
+
+        NO_SWARM("GET", "/swarm"),
+        NO_SWARM("POST", "/swarm/{name}"),
+        NO_SWARM("GET", "/swarm/unlockkey"),
+        NO_SWARM("GET", "/nodes"),
+        NO_SWARM("GET", "/nodes/{name}"),
+        NO_SWARM("GET", "/services"),
+        NO_SWARM("POST", "/services/create"),
+        NO_SWARM("GET", "/services/{name*}"),
+        NO_SWARM("GET", "/tasks"),
+        NO_SWARM("GET", "/tasks/{name*}"),
+        NO_SWARM("GET", "/secrets"),
+        NO_SWARM("POST", "/secrets/create"),
+        NO_SWARM("GET", "/secrets/{name}"),
+        NO_SWARM("GET", "/configs"),
+        NO_SWARM("POST", "/configs/create"),
+        NO_SWARM("GET", "/configs/{name}"),
+        { .method = "GET", .pattern = "/plugins", .status = 503, .refusal = "Kist has no plugins" },
+        { .method = "GET", .pattern = "/plugins/{name*}", .status = 503, .refusal = "Kist has no plugins" },
+        { .method = "POST", .pattern = "/plugins/{name*}", .status = 503, .refusal = "Kist has no plugins" },
+};
+const size_t api_n_routes = ARRAY_SIZE(api_routes);

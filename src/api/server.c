@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/api.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/eventfd.h>
+#include <time.h>
+
+#include "api/gate.h"
+#include "api/handlers.h"
+#include "api/hijack.h"
+#include "api/request.h"
+#include "api/server.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/log.h"
+
+struct api_server {
+        struct engine *engine;
+        struct gate gate;
+        int stop_fd;
+        struct MHD_Daemon **listeners; /* one for each socket */
+        size_t n_listeners;
+};
+
+int server_stop_fd(const struct api_server *s) {
+        return s->stop_fd;
+}
+
+struct gate *server_gate(struct api_server *s) {
+        return &s->gate;
+}
+
+static int64_t monotonic_ns(void) {
+        struct timespec t;
+
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return (int64_t) t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* --- one request --- */
+
+static void request_free(struct request *q) {
+        hijack_free(q->hijack);
+        image_upload_free(q->upload);
+        json_decref(q->json);
+        strbuf_done(&q->body);
+        free(q->name);
+        free(q);
+}
+
+static enum MHD_Result take_query_arg(void *arg, enum MHD_ValueKind kind, const char *key, size_t key_size, const char *value,
+                                      size_t value_size) {
+        struct request *q = arg;
+
+        if (q->query.n == QUERY_ARGS_MAX) {
+                err_set(&q->early, ERR_INVALID, -E2BIG, "more than %d query parameters", QUERY_ARGS_MAX);
+                return MHD_NO;
+        }
+        q->query.args[q->query.n].key = key;
+        q->query.args[q->query.n++].value = value ? value : "";
+        return MHD_YES;
+}
+
+static int find_route(struct request *q, const char *method, const char *url, struct err *err) {
+        const char *path, *capture;
+        size_t size;
+        int r;
+
+        r = route_version(url, &q->minor, &path, err);
+        if (r < 0)
+                return r;
+        q->route = route_find(api_routes, api_n_routes, method, path, q->minor, &capture, &size);
+        if (!q->route)
+                return err_set(err, ERR_NOT_FOUND, -ENOENT, "page not found");
+        if (capture) {
+                q->name = strndup(capture, size);
+                if (!q->name)
+                        return err_errno(err, -ENOMEM, "request");
+        }
+        return 0;
+}
+
+static int check_content_length(struct request *q, struct err *err) {
+        const char *text = request_header(q, MHD_HTTP_HEADER_CONTENT_LENGTH);
+        uint64_t size;
+
+        /* A length that is no number is libmicrohttpd's to refuse. */
+        if (!text || q->route->body == ROUTE_BODY_UPLOAD || str_to_u64(text, 0, UINT64_MAX, &size) < 0 || size <= SERVER_BODY_MAX)
+                return 0;
+        return err_set(err, ERR_TOO_LARGE, -EFBIG, "request body is longer than %d bytes", SERVER_BODY_MAX);
+}
+
+static struct request *request_new(struct api_server *s, struct MHD_Connection *connection, const char *method, const char *url) {
+        const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        struct request *q = calloc(1, sizeof(*q));
+        int r;
+
+        if (!q)
+                return NULL;
+        q->server = s;
+        q->engine = s->engine;
+        q->connection = connection;
+        q->socket_fd = info ? info->connect_fd : -EBADF;
+        q->started_ns = monotonic_ns();
+        q->queued = MHD_NO;
+        strbuf_init(&q->body, SERVER_BODY_MAX);
+        r = find_route(q, method, url, &q->early);
+        if (r == 0)
+                r = check_content_length(q, &q->early);
+        if (r == 0)
+                MHD_get_connection_values_n(connection, MHD_GET_ARGUMENT_KIND, take_query_arg, q);
+        if (q->early.kind == ERR_NONE && q->route->body == ROUTE_BODY_UPLOAD)
+                q->route->upload->begin(q, &q->early);
+        return q;
+}
+
+/* One piece of the body. After an error the rest is read and forgotten, so that the client comes to read its answer; a client that goes on
+ * past all measure is cut off. */
+static enum MHD_Result take_body(struct request *q, const char *data, size_t size) {
+        bool upload = q->route && q->route->body == ROUTE_BODY_UPLOAD;
+
+        q->body_size += size;
+        if (!upload || q->early.kind != ERR_NONE) {
+                if (q->body_size > 2 * (uint64_t) SERVER_BODY_MAX || monotonic_ns() - q->started_ns > SERVER_BODY_TIMEOUT * INT64_C(1000000000))
+                        return MHD_NO;
+        }
+        if (q->early.kind != ERR_NONE)
+                return MHD_YES;
+        if (upload) {
+                q->route->upload->feed(q, data, size, &q->early);
+        } else if (q->route->body == ROUTE_BODY_JSON) {
+                strbuf_add(&q->body, data, size);
+                if (strbuf_error(&q->body) < 0)
+                        err_set(&q->early, ERR_TOO_LARGE, -EFBIG, "request body is longer than %d bytes", SERVER_BODY_MAX);
+        }
+        return MHD_YES;
+}
+
+static int parse_body(struct request *q, struct err *err) {
+        const char *type = request_header(q, MHD_HTTP_HEADER_CONTENT_TYPE);
+        size_t n = type ? strcspn(type, "; ") : 0;
+        json_t *value = NULL;
+        int r;
+
+        if (q->body.size == 0)
+                return 0;
+        if (n != strlen("application/json") || strncasecmp(type, "application/json", n))
+                return err_set(err, ERR_INVALID, -EINVAL, "unsupported Content-Type header (%.64s): must be 'application/json'", type ? type : "");
+        r = json_parse(q->body.data, q->body.size, SERVER_BODY_MAX, "request body", &value, err);
+        if (r < 0)
+                return r;
+        if (json_is_object(value)) {
+                q->json = value;
+                return 0;
+        }
+        r = json_is_null(value) ? 0 : err_set(err, ERR_INVALID, -EINVAL, "request body is not a JSON object");
+        json_decref(value);
+        return r;
+}
+
+static int handle(struct request *q, struct err *err) {
+        if (q->early.kind != ERR_NONE) {
+                *err = q->early;
+                return err->num;
+        }
+        if (q->route->refusal) {
+                return request_answer_json(q, q->route->status, json_pack("{s:s}", "message", q->route->refusal), err);
+        }
+        if (q->route->body == ROUTE_BODY_JSON) {
+                int r = parse_body(q, err);
+
+                if (r < 0)
+                        return r;
+                strbuf_done(&q->body);
+        }
+        return q->route->handle(q, err);
+}
+
+static enum MHD_Result answer(struct request *q, const char *method, const char *url) {
+        struct err err = { 0 };
+
+        /* From here on the engine may take its time. */
+        request_set_timeout(q, 0);
+        if (handle(q, &err) < 0) {
+                log_debug("%s %s: %s", method, url, err.msg);
+                if (!q->answered)
+                        request_answer_error(q, &err);
+        }
+        return q->queued;
+}
+
+static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
+                                  const char *data, size_t *size, void **context) {
+        struct request *q = *context;
+
+        if (!q) {
+                q = *context = request_new(arg, connection, method, url);
+                if (!q)
+                        return MHD_NO;
+                /* So large that reading it would be waste: answered before it comes, and the connection ends with that. */
+                return q->early.kind == ERR_TOO_LARGE ? answer(q, method, url) : MHD_YES;
+        }
+        if (*size > 0) {
+                size_t n = *size;
+
+                *size = 0;
+                return take_body(q, data, n);
+        }
+        /* Called again after the answer was queued early: nothing is left to do. */
+        return q->answered ? MHD_YES : answer(q, method, url);
+}
+
+static void on_completed(void *arg, struct MHD_Connection *connection, void **context, enum MHD_RequestTerminationCode code) {
+        struct request *q = *context;
+
+        if (!q)
+                return;
+        MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned) SERVER_IDLE_TIMEOUT);
+        *context = NULL;
+        request_free(q);
+}
+
+/* --- the server --- */
+
+static int hex(char c) {
+        return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* In place. "%00" stays as it is: a decoded NUL would cut a name short, and another object would be meant. */
+static size_t unescape(void *arg, struct MHD_Connection *connection, char *text) {
+        char *to = text;
+
+        for (const char *from = text; *from; from++) {
+                int high = *from == '%' ? hex(from[1]) : -1, low = high >= 0 ? hex(from[2]) : -1;
+
+                if (low >= 0 && (high | low) != 0) {
+                        *to++ = (char) (high << 4 | low);
+                        from += 2;
+                } else {
+                        *to++ = *from;
+                }
+        }
+        *to = '\0';
+        return (size_t) (to - text);
+}
+
+static void on_log(void *arg, const char *format, va_list ap) {
+        char line[512];
+
+        vsnprintf(line, sizeof(line), format, ap);
+        line[strcspn(line, "\n")] = '\0';
+        log_debug("http: %s", line);
+}
+
+static struct MHD_Daemon *start_listener(struct api_server *s, int fd) {
+        return MHD_start_daemon(MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_ALLOW_UPGRADE |
+                                        MHD_USE_ERROR_LOG | MHD_USE_ITC,
+                                0, NULL, NULL, on_request, s,
+                                MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, /* first, or the others' errors are not seen */
+                                MHD_OPTION_LISTEN_SOCKET, fd,
+                                MHD_OPTION_THREAD_STACK_SIZE, (size_t) SERVER_STACK_SIZE,
+                                MHD_OPTION_CONNECTION_LIMIT, (unsigned) SERVER_CONNECTIONS_MAX,
+                                MHD_OPTION_CONNECTION_TIMEOUT, (unsigned) SERVER_IDLE_TIMEOUT,
+                                MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t) 64 * 1024,
+                                MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
+                                MHD_OPTION_UNESCAPE_CALLBACK, unescape, s,
+                                MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
+                                MHD_OPTION_END);
+}
+
+int api_server_start(struct engine *engine, const int *listen_fds, size_t n_listen_fds, struct api_server **ret, struct err *err) {
+        struct api_server *s = calloc(1, sizeof(*s));
+        size_t taken = 0;
+        int r;
+
+        if (!s)
+                return err_errno(err, -ENOMEM, "server");
+        s->engine = engine;
+        gate_init(&s->gate);
+        s->listeners = calloc(n_listen_fds, sizeof(struct MHD_Daemon *));
+        s->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (!s->listeners || s->stop_fd < 0) {
+                r = err_errno(err, -ENOMEM, "server");
+                goto failed;
+        }
+        for (; taken < n_listen_fds; taken++) {
+                struct MHD_Daemon *d = start_listener(s, listen_fds[taken]);
+
+                if (!d) {
+                        r = err_set(err, ERR_INTERNAL, -EIO, "cannot start the HTTP server");
+                        goto failed;
+                }
+                s->listeners[s->n_listeners++] = d;
+        }
+        *ret = s;
+        return 0;
+failed:
+        for (; taken < n_listen_fds; taken++)
+                fd_close(listen_fds[taken]);
+        api_server_stop(s);
+        return r;
+}
+
+void api_server_stop(struct api_server *s) {
+        uint64_t one = 1;
+
+        if (!s)
+                return;
+        if (s->stop_fd >= 0)
+                fd_write_all(s->stop_fd, &one, sizeof(one));
+        for (size_t i = 0; i < s->n_listeners; i++)
+                MHD_stop_daemon(s->listeners[i]);
+        fd_close(s->stop_fd);
+        free(s->listeners);
+        gate_done(&s->gate);
+        free(s);
+}
