@@ -1,0 +1,56 @@
+# Kist. `make help` says what there is to type.
+
+BUILD   ?= build
+PREFIX  ?= /usr/local
+DESTDIR ?=
+MESON_OPTIONS ?=
+
+OBJ := $(BUILD)/obj
+BIN := $(BUILD)/bin
+# Hard links, so that /proc/self/exe of each program names the folder in which the others lie.
+PROGRAMS := src/kistd/kistd src/monitor/kist-monitor src/oci/kist-runtime src/worker/kist-worker src/cli/kist
+
+.PHONY: all run check bench install clean help deps
+
+all: deps
+	@test -f $(OBJ)/build.ninja || meson setup --prefix $(PREFIX) $(MESON_OPTIONS) $(OBJ)
+	@ninja -C $(OBJ)
+	@mkdir -p $(BIN) && for p in $(PROGRAMS); do test ! -e $(OBJ)/$$p || ln -f $(OBJ)/$$p $(BIN)/; done
+	@mkdir -p $(BUILD)/data && ln -f $(OBJ)/data/busybox.oci.tar $(BUILD)/data/
+
+deps:
+	@tools/install-deps build
+
+run: all
+	@tools/first-run $(BUILD)
+
+check:
+	@tools/install-deps build check
+	@$(MAKE) --no-print-directory all
+	@tests/run $(BUILD)
+
+# Unit tests under AddressSanitizer and UndefinedBehaviorSanitizer, then under ThreadSanitizer.
+.PHONY: check-sanitize
+check-sanitize:
+	@tools/install-deps build check
+	@tests/run-sanitized
+
+bench:
+	@tools/install-deps build check bench
+	@$(MAKE) --no-print-directory all
+	@bench/run $(BUILD)
+
+install: all
+	@DESTDIR="$(DESTDIR)" meson install -C $(OBJ) --no-rebuild
+
+clean:
+	rm -rf $(BUILD)
+
+help:
+	@echo "make            build the programs into $(BIN)"
+	@echo "make run        build, start a private kistd under $(BUILD)/ and run a first container"
+	@echo "make check      build and run all tests"
+	@echo "make check-sanitize   the unit tests with the address, undefined-behaviour and thread sanitizers"
+	@echo "make bench      measure, beside crun, runc, podman and dockerd"
+	@echo "make install    PREFIX=$(PREFIX), DESTDIR for packages"
+	@echo "make clean      remove $(BUILD)/"

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* A verb of `kist` is one row: what it is called, what it takes, what it does. The option tables feed the parser, --help and
+ * (later) completion and the man page. */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct args;
+struct client;
+
+enum option_type {
+        OPTION_FLAG, /* -d, --detach, --detach=false */
+        OPTION_TEXT, /* --name x, --name=x, -n x, -nx; the last one counts */
+        OPTION_LIST, /* may be given several times */
+};
+
+struct option {
+        char letter; /* 0: none */
+        const char *name;
+        enum option_type type;
+        const char *value; /* what stands for the value in help: "NAME"; NULL for a flag */
+        const char *help;
+};
+
+struct command {
+        const char *name;     /* "ps" */
+        const char *noun;     /* also reached as `kist NOUN VERB`: "container" */
+        const char *verb;     /* "ls"; NULL: the same as name */
+        const char *usage;    /* behind the name: "[OPTIONS] IMAGE [COMMAND] [ARG...]" */
+        const char *summary;  /* one line */
+        const char *examples; /* lines "  kist …\n", or NULL */
+        const struct option *options; /* ends with a row whose name is NULL */
+        const struct option *more;    /* a second table (run and create share theirs), or NULL */
+        size_t min_args, max_args;    /* positional; SIZE_MAX: any number */
+        bool stop_at_first;           /* what follows the first positional argument belongs to the container's command */
+        int (*run)(struct client *client, const struct args *args); /* returns the exit status */
+};
+
+/* Every command; ends with a row whose name is NULL. */
+extern const struct command *const all_commands[];
+
+/* --- one parsed command line --- */
+
+/* Parses argv (without the command's name). On failure prints one line and the way to help, and returns −1. --help is printed by it too: 1. */
+int args_parse(const struct command *command, int argc, char **argv, struct args **ret);
+void args_free(struct args *a);
+
+bool args_flag(const struct args *a, const char *name);            /* asking for an option that is in no table aborts */
+bool args_given(const struct args *a, const char *name);
+const char *args_text(const struct args *a, const char *name);     /* NULL when not given */
+size_t args_list(const struct args *a, const char *name, const char *const **ret);
+size_t args_count(const struct args *a);
+const char *args_at(const struct args *a, size_t i);               /* NULL behind the last */
+const struct command *args_command(const struct args *a);
+
+/* --- help.c --- */
+void help_command(const struct command *command);
+void help_all(void);
+/* The name nearest to `word` among n rows (edit distance at most 2), or NULL. */
+const char *help_nearest(const char *word, const char *(*name)(size_t i), size_t n);
+
+/* One line on standard error: "kist: …". */
+void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Exit statuses of run, create, exec and start, as Docker's. */
+enum {
+        EXIT_DAEMON = 125,         /* the engine refused or failed */
+        EXIT_NOT_EXECUTABLE = 126, /* the container's command cannot be run */
+        EXIT_NO_COMMAND = 127,     /* the container's command does not exist */
+};

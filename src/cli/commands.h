@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The rows of all_commands[], by the file that has them, and the little that their files share. */
+
+#include "cli/command.h"
+
+struct client;
+struct err;
+
+extern const struct command command_run, command_create, command_start, command_attach, command_exec;          /* run.c */
+extern const struct command command_stop, command_restart, command_kill, command_pause, command_unpause;       /* life.c */
+extern const struct command command_rm, command_wait, command_rename;                                          /* life.c */
+extern const struct command command_ps, command_logs, command_top, command_inspect;                            /* look.c */
+extern const struct command command_images, command_pull, command_rmi, command_tag, command_history, command_load; /* images.c */
+extern const struct command command_version, command_info, command_events;                                     /* system.c */
+
+/* --filter a=b --filter a=c → {"a":["b","c"]} as text (the caller frees), NULL when none was given. Ends the program on a malformed one. */
+char *filters_text(const struct args *a);
+
+/* POST /images/create, with progress: bars on a terminal, lines elsewhere, on standard error when not `to_stdout`. */
+int pull_image(struct client *c, const char *reference, const char *platform, bool to_stdout, struct err *err);

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* images, pull, rmi, tag, history, load. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/err.h"
+#include "base/fd.h"
+#include "cli/client.h"
+#include "cli/commands.h"
+#include "cli/format.h"
+#include "cli/progress.h"
+#include "cli/table.h"
+
+int pull_image(struct client *c, const char *reference, const char *platform, bool to_stdout, struct err *err) {
+        auto_http h = { .fd = -EBADF };
+        auto_path path = { 0 };
+        struct progress *p;
+        int r;
+
+        path_init(&path, "/images/create");
+        path_query(&path, "fromImage", reference);
+        path_query(&path, "platform", platform);
+        r = client_open(c, &h, "POST", &path, NULL, err);
+        if (r < 0)
+                return r;
+        p = progress_new(to_stdout ? stdout : stderr);
+        r = progress_run(p, &h, err);
+        progress_free(p);
+        return r;
+}
+
+static int run_pull(struct client *c, const struct args *a) {
+        struct err err = { 0 };
+
+        if (args_flag(a, "quiet")) {
+                auto_http h = { .fd = -EBADF };
+                auto_path path = { 0 };
+                struct progress *p = progress_new(NULL);
+                int r;
+
+                path_init(&path, "/images/create");
+                path_query(&path, "fromImage", args_at(a, 0));
+                path_query(&path, "platform", args_text(a, "platform"));
+                r = client_open(c, &h, "POST", &path, NULL, &err);
+                if (r == 0)
+                        r = progress_run(p, &h, &err);
+                progress_free(p);
+                if (r < 0)
+                        return client_complain(&err, 1);
+                printf("%s\n", args_at(a, 0));
+                return 0;
+        }
+        return pull_image(c, args_at(a, 0), args_text(a, "platform"), true, &err) < 0 ? client_complain(&err, 1) : 0;
+}
+
+static int run_load(struct client *c, const struct args *a) {
+        const char *file = args_text(a, "input");
+        auto_fd opened = file ? open(file, O_RDONLY | O_CLOEXEC) : -EBADF;
+        auto_http h = { .fd = -EBADF };
+        auto_path path = { 0 };
+        struct err err = { 0 };
+        struct progress *p;
+        int r;
+
+        if (file && opened < 0) {
+                complain("load: %s: %s", file, strerror(errno));
+                return 1;
+        }
+        path_init(&path, "/images/load");
+        if (http_connect(&h, c->host, &err) < 0 || http_request_from_fd(&h, "POST", path.text, file ? opened : STDIN_FILENO, &err) < 0 ||
+            (h.status >= 400 && client_failed(&h, &err) < 0))
+                return client_complain(&err, 1);
+        p = progress_new(args_flag(a, "quiet") ? NULL : stdout);
+        r = progress_run(p, &h, &err);
+        progress_free(p);
+        return r < 0 ? client_complain(&err, 1) : 0;
+}
+
+/* "localhost:5000/a:1" → repository and tag; the colon of a port is none of a tag. */
+static void split_tag(const char *reference, char repository[512], char tag[160]) {
+        const char *colon = strrchr(reference, ':');
+
+        if (colon && strchr(colon, '/'))
+                colon = NULL;
+        snprintf(repository, 512, "%.*s", colon ? (int) (colon - reference) : (int) strlen(reference), reference);
+        snprintf(tag, 160, "%s", colon ? colon + 1 : "<none>");
+}
+
+static json_t *image_row(const json_t *image, const char *reference, bool whole) {
+        const char *id = json_get_str(image, "Id", "");
+        char repository[512], tag[160], created[32], size[32], ago[40];
+
+        split_tag(reference, repository, tag);
+        human_duration(time(NULL) - json_get_int(image, "Created", 0), created);
+        snprintf(ago, sizeof(ago), "%s ago", created);
+        human_size((uint64_t) json_get_int(image, "Size", 0), size);
+        if (!whole && strncmp(id, "sha256:", 7) == 0)
+                id += 7;
+        return json_pack("{s:s, s:s, s:s%, s:s, s:s}", "Repository", repository, "Tag", tag, "ID", id,
+                         whole || strlen(id) < 12 ? strlen(id) : (size_t) 12, "CreatedSince", ago, "Size", size);
+}
+
+static int run_images(struct client *c, const struct args *a) {
+        static const struct {
+                const char *head, *key;
+        } columns[] = {
+                { "REPOSITORY", "Repository" }, { "TAG", "Tag" }, { "IMAGE ID", "ID" }, { "CREATED", "CreatedSince" }, { "SIZE", "Size" },
+        };
+        const char *format = args_text(a, "format");
+        auto_free char *filters = filters_text(a);
+        auto_json *answer = NULL;
+        struct table *t = NULL;
+        struct err err = { 0 };
+        auto_path path = { 0 };
+        json_t *image;
+        size_t i;
+
+        if (format && format_check(format, &err) < 0)
+                return client_complain(&err, 1);
+        path_init(&path, "/images/json");
+        path_query_flag(&path, "all", args_flag(a, "all"));
+        if (args_at(a, 0)) {
+                auto_json *reference = json_pack("{s:[s]}", "reference", args_at(a, 0));
+                auto_free char *text = json_text(reference);
+
+                path_query(&path, "filters", text);
+        } else {
+                path_query(&path, "filters", filters);
+        }
+        if (client_call(c, "GET", &path, NULL, &answer, &err) < 0)
+                return client_complain(&err, 1);
+        if (!format && !args_flag(a, "quiet")) {
+                t = table_new(ARRAY_SIZE(columns));
+                for (size_t j = 0; j < ARRAY_SIZE(columns); j++)
+                        table_cell(t, columns[j].head);
+        }
+        json_array_foreach(answer, i, image) {
+                json_t *tags = json_get_array(image, "RepoTags");
+                size_t n = json_array_size(tags);
+
+                for (size_t k = 0; k < (n ? n : 1); k++) {
+                        auto_json *row = image_row(image, n ? json_string_value(json_array_get(tags, k)) : "<none>", args_flag(a, "no-trunc"));
+
+                        if (args_flag(a, "quiet")) {
+                                printf("%s\n", json_get_str(row, "ID", ""));
+                                break;
+                        }
+                        if (format)
+                                format_print(format, row, &err);
+                        else
+                                for (size_t j = 0; j < ARRAY_SIZE(columns); j++)
+                                        table_cell(t, json_get_str(row, columns[j].key, ""));
+                }
+        }
+        if (t)
+                table_print(t);
+        table_free(t);
+        return 0;
+}
+
+static int run_rmi(struct client *c, const struct args *a) {
+        int status = 0;
+
+        for (size_t i = 0; i < args_count(a); i++) {
+                auto_free char *name = path_escape(args_at(a, i));
+                auto_json *answer = NULL;
+                auto_path path = { 0 };
+                struct err err = { 0 };
+                json_t *item;
+                size_t j;
+
+                path_init(&path, "/images/%s", name);
+                path_query_flag(&path, "force", args_flag(a, "force"));
+                if (client_call(c, "DELETE", &path, NULL, &answer, &err) < 0) {
+                        status = client_complain(&err, 1);
+                        continue;
+                }
+                json_array_foreach(answer, j, item) {
+                        const char *untagged = json_get_str(item, "Untagged", NULL);
+
+                        printf("%s: %s\n", untagged ? "Untagged" : "Deleted", untagged ? untagged : json_get_str(item, "Deleted", ""));
+                }
+        }
+        return status;
+}
+
+static int run_tag(struct client *c, const struct args *a) {
+        auto_free char *name = path_escape(args_at(a, 0));
+        char repository[512], tag[160];
+        auto_path path = { 0 };
+        struct err err = { 0 };
+
+        split_tag(args_at(a, 1), repository, tag);
+        path_init(&path, "/images/%s/tag", name);
+        path_query(&path, "repo", repository);
+        path_query(&path, "tag", strcmp(tag, "<none>") == 0 ? "latest" : tag);
+        return client_call(c, "POST", &path, NULL, NULL, &err) < 0 ? client_complain(&err, 1) : 0;
+}
+
+static int run_history(struct client *c, const struct args *a) {
+        static const char *const heads[] = { "IMAGE", "CREATED", "CREATED BY", "SIZE", "COMMENT" };
+        auto_free char *name = path_escape(args_at(a, 0));
+        auto_json *answer = NULL;
+        auto_path path = { 0 };
+        struct err err = { 0 };
+        struct table *t;
+        json_t *layer;
+        size_t i;
+
+        path_init(&path, "/images/%s/history", name);
+        if (client_call(c, "GET", &path, NULL, &answer, &err) < 0)
+                return client_complain(&err, 1);
+        t = table_new(ARRAY_SIZE(heads));
+        for (i = 0; i < ARRAY_SIZE(heads); i++)
+                table_cell(t, heads[i]);
+        json_array_foreach(answer, i, layer) {
+                const char *id = json_get_str(layer, "Id", "<missing>"), *by = json_get_str(layer, "CreatedBy", "");
+                char created[32], ago[40], size[32], cut[160];
+
+                human_duration(time(NULL) - json_get_int(layer, "Created", 0), created);
+                snprintf(ago, sizeof(ago), "%s ago", created);
+                human_size((uint64_t) json_get_int(layer, "Size", 0), size);
+                if (strncmp(id, "sha256:", 7) == 0)
+                        id += 7;
+                snprintf(cut, sizeof(cut), args_flag(a, "no-trunc") ? "%s" : "%.12s", id);
+                table_cell(t, cut);
+                table_cell(t, ago);
+                snprintf(cut, sizeof(cut), "%.44s%s", by, strlen(by) > 44 ? "…" : "");
+                table_cell(t, args_flag(a, "no-trunc") ? by : cut);
+                table_cell(t, size);
+                table_cell(t, json_get_str(layer, "Comment", ""));
+        }
+        table_print(t);
+        table_free(t);
+        return 0;
+}
+
+static const struct option images_options[] = {
+        { 'a', "all", OPTION_FLAG, NULL, "Images without a name as well" },
+        { 'f', "filter", OPTION_LIST, "KEY=VALUE", "Only those that match: reference, label, dangling" },
+        { 0, "format", OPTION_TEXT, "TEMPLATE", "{{.Repository}} {{.Tag}} {{.ID}} …, or json" },
+        { 0, "no-trunc", OPTION_FLAG, NULL, "Whole ids" },
+        { 'q', "quiet", OPTION_FLAG, NULL, "Ids only" },
+        { 0 },
+};
+static const struct option pull_options[] = {
+        { 0, "platform", OPTION_TEXT, "OS/ARCH", "Another platform than this machine's" },
+        { 'q', "quiet", OPTION_FLAG, NULL, "No progress, only the name" },
+        { 0 },
+};
+static const struct option rmi_options[] = {
+        { 'f', "force", OPTION_FLAG, NULL, "Also when it has several names" },
+        { 0 },
+};
+static const struct option history_options[] = {
+        { 0, "no-trunc", OPTION_FLAG, NULL, "Whole ids and commands" },
+        { 0 },
+};
+static const struct option load_options[] = {
+        { 'i', "input", OPTION_TEXT, "FILE", "Read from this file, not from standard input" },
+        { 'q', "quiet", OPTION_FLAG, NULL, "No progress" },
+        { 0 },
+};
+static const struct option no_options[] = { { 0 } };
+
+const struct command command_images = {
+        "images", "image", "ls", "[OPTIONS] [REPOSITORY[:TAG]]", "List images", "  kist images\n", images_options, NULL, 0, 1, false, run_images,
+};
+const struct command command_pull = {
+        "pull", "image", NULL, "[OPTIONS] NAME[:TAG|@DIGEST]", "Get an image from a registry",
+        "  kist pull localhost:5000/debian:bookworm\n", pull_options, NULL, 1, 1, false, run_pull,
+};
+const struct command command_rmi = {
+        "rmi", "image", "rm", "[OPTIONS] IMAGE [IMAGE...]", "Remove images", NULL, rmi_options, NULL, 1, SIZE_MAX, false, run_rmi,
+};
+const struct command command_tag = {
+        "tag", "image", NULL, "IMAGE NAME[:TAG]", "Give an image one more name", NULL, no_options, NULL, 2, 2, false, run_tag,
+};
+const struct command command_history = {
+        "history", "image", NULL, "[OPTIONS] IMAGE", "Show how an image was made", NULL, history_options, NULL, 1, 1, false, run_history,
+};
+const struct command command_load = {
+        "load", "image", NULL, "[OPTIONS]", "Load images from an OCI archive", "  kist load -i image.oci.tar\n",
+        load_options, NULL, 0, 0, false, run_load,
+};

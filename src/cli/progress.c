@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/progress.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "cli/client.h"
+#include "cli/table.h"
+
+enum { LAYERS_MAX = 512, BAR = 30 };
+
+struct layer {
+        char id[80];
+        char status[64];
+        int64_t current, total;
+};
+
+struct progress {
+        FILE *out;
+        bool terminal;
+        struct layer layers[LAYERS_MAX];
+        size_t n;
+        size_t drawn; /* lines of the terminal that are ours to rewrite */
+        char message[496];
+};
+
+struct progress *progress_new(FILE *out) {
+        struct progress *p = calloc(1, sizeof(*p));
+
+        if (!p)
+                abort();
+        p->out = out;
+        p->terminal = out && isatty(fileno(out));
+        return p;
+}
+
+void progress_free(struct progress *p) {
+        free(p);
+}
+
+static int columns(void) {
+        struct winsize size;
+
+        return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
+}
+
+static void draw_layer(struct progress *p, const struct layer *l) {
+        char line[256], bar[BAR + 3], current[32], total[32];
+        int width = columns() - 1;
+
+        if (l->total > 0) {
+                int filled = (int) (l->current * BAR / l->total);
+
+                memset(bar, ' ', sizeof(bar));
+                memset(bar, '=', (size_t) (filled > BAR ? BAR : filled));
+                if (filled < BAR)
+                        bar[filled] = '>';
+                bar[BAR] = '\0';
+                human_size((uint64_t) l->current, current);
+                human_size((uint64_t) l->total, total);
+                snprintf(line, sizeof(line), "%s: %-14s [%s] %s/%s", l->id, l->status, bar, current, total);
+        } else {
+                snprintf(line, sizeof(line), "%s: %s", l->id, l->status);
+        }
+        fprintf(p->out, "\r\033[K%.*s\n", width, line);
+}
+
+/* Rewrite all layers' lines: few enough that moving between them is not worth it. */
+static void draw(struct progress *p) {
+        if (p->drawn)
+                fprintf(p->out, "\033[%zuA", p->drawn);
+        for (size_t i = 0; i < p->n; i++)
+                draw_layer(p, &p->layers[i]);
+        p->drawn = p->n;
+        fflush(p->out);
+}
+
+static struct layer *find(struct progress *p, const char *id) {
+        for (size_t i = 0; i < p->n; i++)
+                if (strcmp(p->layers[i].id, id) == 0)
+                        return &p->layers[i];
+        if (p->n == LAYERS_MAX)
+                return NULL;
+        snprintf(p->layers[p->n].id, sizeof(p->layers[p->n].id), "%s", id);
+        return &p->layers[p->n++];
+}
+
+static void plain(struct progress *p, const char *id, const char *status) {
+        if (id)
+                fprintf(p->out, "%s: %s\n", id, status);
+        else
+                fprintf(p->out, "%s\n", status);
+        fflush(p->out);
+}
+
+static int on_object(json_t *object, void *data) {
+        struct progress *p = data;
+        const char *id = json_get_str(object, "id", NULL), *status = json_get_str(object, "status", NULL);
+        const char *text = json_get_str(object, "stream", NULL), *error = json_get_str(object, "error", NULL);
+        json_t *detail = json_get_object(object, "progressDetail");
+        struct layer *l;
+
+        if (error) {
+                snprintf(p->message, sizeof(p->message), "%s", error);
+                return -EIO;
+        }
+        if (!p->out)
+                return 0;
+        if (text)
+                fputs(text, p->out);
+        if (!status)
+                return 0;
+        /* "Pulling from x" carries the tag as its id: no layer. */
+        if (!id || !detail) {
+                p->drawn = 0;
+                p->n = 0;
+                plain(p, id, status);
+                return 0;
+        }
+        l = find(p, id);
+        if (!l)
+                return 0;
+        l->current = json_get_int(detail, "current", 0);
+        l->total = json_get_int(detail, "total", 0);
+        if (p->terminal) {
+                snprintf(l->status, sizeof(l->status), "%s", status);
+                draw(p);
+        } else if (strcmp(l->status, status) != 0) {
+                snprintf(l->status, sizeof(l->status), "%s", status);
+                if (l->total == 0)
+                        plain(p, id, status);
+        }
+        return 0;
+}
+
+int progress_run(struct progress *p, struct http *h, struct err *err) {
+        int r = client_stream(h, on_object, p, err);
+
+        if (p->out)
+                fflush(p->out);
+        if (p->message[0])
+                return err_set(err, ERR_INTERNAL, -EIO, "%s", p->message);
+        return r;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The progress of a pull or a load: on a terminal one line per layer with a bar, rewritten in place; elsewhere a plain line for each thing
+ * that happened, without the bars. */
+
+#include <stdio.h>
+
+#include "cli/http.h"
+
+struct progress;
+
+struct progress *progress_new(FILE *out); /* NULL: silent, errors only */
+void progress_free(struct progress *p);
+
+/* Read the daemon's stream to its end. An error in it becomes *err. */
+int progress_run(struct progress *p, struct http *h, struct err *err);
