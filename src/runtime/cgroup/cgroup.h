@@ -6,6 +6,7 @@
  * Source: kernel Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/. */
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "runtime/exec/exec.h"
@@ -20,7 +21,9 @@ const char *cgroup_host_version(const struct cgroup_host *h);
 /* Controllers that exist on this host, for info's warnings: "memory", "cpu", "cpuset", "pids", … */
 bool cgroup_host_has(const struct cgroup_host *h, const char *controller);
 
-/* Make the cgroup and set linux.resources (spec object, may be NULL). ERR_INVALID names the field the kernel refused.
+/* Paths are relative, without "." and ".." (ERR_INVALID). All functions may be called from several threads at once.
+ *
+ * Make the cgroup and set linux.resources (spec object, may be NULL). ERR_INVALID names the field the kernel refused.
  * All or nothing: on failure no directory of it is left. ERR_CONFLICT when it exists and has processes. */
 int cgroup_create(const struct cgroup_host *h, const char *path, const json_t *resources, struct err *err);
 int cgroup_update(const struct cgroup_host *h, const char *path, const json_t *resources, struct err *err);
@@ -39,6 +42,7 @@ int cgroup_pids(const struct cgroup_host *h, const char *path, pid_t **ret, size
 /* Was a process of it killed by the kernel for memory? (v1 memory.oom_control oom_kill; v2 memory.events oom_kill) */
 int cgroup_oom_kills(const struct cgroup_host *h, const char *path, uint64_t *ret, struct err *err);
 
+/* Limits are 0 where there is none. A figure that this kernel does not keep is 0. */
 struct cgroup_stats {
         uint64_t cpu_usage_ns, cpu_user_ns, cpu_system_ns;
         uint64_t periods, throttled_periods, throttled_ns;

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* What the files of this room share. Nobody else includes it. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "runtime/cgroup/cgroup.h"
+
+/* The controllers that we know. v1 calls CONTROLLER_IO "blkio". FREEZER, DEVICES and CPUACCT are controllers of v1 only: v2 has them
+ * built in (cgroup.freeze, eBPF, cpu.stat). */
+enum controller {
+        CONTROLLER_CPU,
+        CONTROLLER_CPUACCT,
+        CONTROLLER_CPUSET,
+        CONTROLLER_MEMORY,
+        CONTROLLER_DEVICES,
+        CONTROLLER_FREEZER,
+        CONTROLLER_IO,
+        CONTROLLER_PIDS,
+        CONTROLLER_HUGETLB,
+        _CONTROLLER_MAX,
+};
+#define BIT(controller) (1u << (controller))
+
+const char *controller_name(enum controller c, bool v2);
+
+struct hierarchy {
+        int dir_fd;           /* its mount point, O_PATH */
+        uint32_t controllers; /* BIT()s */
+};
+
+struct cgroup_host {
+        struct hierarchy v1[EXEC_CGROUP_V1_MAX]; /* those that a container joins */
+        size_t n_v1;
+        struct hierarchy v2; /* dir_fd -1: none. It tracks, freezes and kills even when all controllers are v1's */
+};
+
+static inline bool host_has_v2(const struct cgroup_host *h) {
+        return h->v2.dir_fd >= 0;
+}
+
+/* The v1 hierarchy of a controller, or NULL. */
+const struct hierarchy *host_find_v1(const struct cgroup_host *h, enum controller c);
+
+/* The hierarchy in which processes are counted, frozen and killed: v2, else v1's freezer, else any. NULL: the host has none at all. */
+const struct hierarchy *host_tracker(const struct cgroup_host *h);
+
+/* "kist/<id>": relative, no empty part, no "." or "..", no control characters. */
+int cgroup_path_check(const char *path, struct err *err);
+
+/* Parse /proc/self/mountinfo's text. Opens the mount points below root "/". Split from cgroup_host_open() for tests. */
+struct mount_seen {
+        const char *mount_point; /* points into the text, unescaped in place */
+        bool v2;
+        uint32_t controllers;
+};
+size_t mountinfo_find_cgroups(char *text, struct mount_seen *ret, size_t room);
+
+/* --- files of a cgroup; all names are relative to a hierarchy's or a cgroup's directory fd --- */
+
+enum { CGROUP_FILE_MAX = 320, CGROUP_VALUE_MAX = 256 };
+
+int cgroup_file_write(int dir_fd, const char *path, const char *file, const char *value);
+/* One read(2) of a small file into buf, NUL-terminated. */
+int cgroup_file_read(int dir_fd, const char *path, const char *file, char *buf, size_t size);
+int cgroup_file_read_u64(int dir_fd, const char *path, const char *file, uint64_t *ret); /* "max" is UINT64_MAX */
+/* The number after `key` in a file of "key number" lines; -ENOENT when there is no such line. */
+int cgroup_text_find_u64(const char *text, const char *key, uint64_t *ret);
+
+/* --- resources.c: linux.resources → settings, without touching the host --- */
+
+struct setting {
+        char field[64]; /* "memory.limit": what a person wrote below linux.resources */
+        enum controller controller;
+        bool v2;
+        char file[64];
+        char value[CGROUP_VALUE_MAX];
+};
+
+struct device_rule {
+        bool allow;
+        char type;            /* 'a', 'b', 'c' */
+        int64_t major, minor; /* -1: any */
+        bool read, write, mknod;
+};
+
+struct resources {
+        struct setting *settings;
+        size_t n_settings;
+        uint32_t v2_wanted; /* controllers of v2 that settings need */
+        struct device_rule *devices;
+        size_t n_devices;
+        bool has_devices;     /* the list was given */
+        bool devices_allowed; /* what no rule names */
+        uint64_t memory_check; /* memory.checkBeforeUpdate: refuse when more is in use; 0: do not look */
+};
+void resources_done(struct resources *r);
+int resources_parse(const struct cgroup_host *h, const json_t *spec, struct resources *ret, struct err *err);
+/* One more setting: for blkio.c. */
+int resources_add(struct resources *r, const struct setting *s, struct err *err);
+int resources_parse_block_io(const struct cgroup_host *h, const json_t *spec, struct resources *r, struct err *err);
+int resources_parse_devices(const json_t *list, struct resources *r, struct err *err);
+
+/* Write them, in order, to the cgroup `path`. `fresh`: it was just made. */
+int resources_apply(const struct cgroup_host *h, const char *path, const struct resources *r, bool fresh, struct err *err);
+
+/* --- v1.c, v2.c, devices-bpf.c --- */
+
+/* A cpuset of v1 is born empty, and no process may enter it: fill cpus and mems of `path` and of its parents from above. */
+int v1_fill_cpuset(int dir_fd, const char *path, struct err *err);
+int v1_apply_devices(int dir_fd, const char *path, const struct resources *r, bool fresh, struct err *err);
+
+/* Enable controllers for the children of all parents of `path`. `needed`: fail without them; `useful`: go on. */
+int v2_enable(int dir_fd, const char *path, uint32_t needed, uint32_t useful, struct err *err);
+int v2_apply_devices(int dir_fd, const char *path, const struct resources *r, bool fresh, struct err *err);
+
+enum { DEVICE_PROGRAM_MAX = 4096 };
+struct bpf_insn;
+/* The instructions that decide like the rules do, last match first; returns their count, or 0 when there are too many. */
+size_t device_program(const struct resources *r, struct bpf_insn *ret, size_t room);
+
+/* --- tree.c --- */
+
+/* rmdir(2) of `path` and everything below, retried while the kernel is still letting go of dead processes, until `deadline_ms`
+ * (monotonic clock). 0 also when it is not there. */
+int tree_remove(int dir_fd, const char *path, int64_t deadline_ms);
+int64_t monotonic_ms(void);
