@@ -42,6 +42,9 @@ struct image_sink {
         int (*clone)(void *data, int dir_fd, int *ret_fd, struct err *err);
         int userns_fd;
         void *data;
+        /* May be NULL. A pull or load that fails gives back the layers that it had finished: to be removed unless something needs them (a
+         * container whose image is gone). NULL: they stay, until the engine sweeps with image_layer_is_needed(). */
+        int (*drop)(void *data, const char *diff_id);
 };
 
 /* root_fd: the daemon's --root; makes "oci". worker_fd: kist-worker (proc_open_program). Both are borrowed for the store's life. */
@@ -73,6 +76,9 @@ int image_list(struct image_store *s, struct image ***ret, size_t *ret_n, struct
 int image_remove(struct image_store *s, const char *name, bool force, bool (*in_use)(const char *id, void *data),
                  int (*drop_layer)(const char *diff_id, void *data), void *data, json_t **ret, struct err *err);
 int image_tag(struct image_store *s, const char *name, const char *target, struct err *err);
+
+/* Does any image hold this layer? For the engine's own sweep of layers after a death. */
+bool image_layer_is_needed(struct image_store *s, const char *diff_id);
 
 /* --- getting them --- */
 

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Images as the engine sees them: one per image id, whatever names lead to it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "image/blobs.h"
+#include "image/store.h"
+
+static void free_strings(char **list) {
+        for (char **s = list; list && *s; s++)
+                free(*s);
+        free(list);
+}
+
+void image_free(struct image *image) {
+        if (!image)
+                return;
+        free_strings(image->tags);
+        free_strings(image->digests);
+        free_strings(image->diff_ids);
+        json_decref(image->config);
+        free(image);
+}
+DEFINE_CLEANUP(struct image *, image_free)
+#define auto_image __attribute__((cleanup(image_freep))) struct image
+
+static int strings_add(char ***list, const char *s) {
+        size_t n = 0;
+        char **grown;
+
+        for (; *list && (*list)[n]; n++)
+                if (strcmp((*list)[n], s) == 0)
+                        return 0;
+        grown = reallocarray(*list, n + 2, sizeof(*grown));
+        if (!grown)
+                return -ENOMEM;
+        *list = grown;
+        grown[n + 1] = NULL;
+        grown[n] = strdup(s);
+        return grown[n] ? 0 : -ENOMEM;
+}
+
+static int add_names(struct image *image, const struct entry *e) {
+        char repo_digest[600];
+        int r = 0;
+
+        if (!e->name)
+                return 0;
+        if (entry_has_tag(e))
+                r = strings_add(&image->tags, e->name);
+        entry_repo_digest(e, e->name, repo_digest, sizeof(repo_digest));
+        return r < 0 ? r : strings_add(&image->digests, repo_digest);
+}
+
+static char **empty_list(void) {
+        return calloc(1, sizeof(char *));
+}
+
+static int add_config(struct image *image, struct image_config *config) {
+        image->diff_ids = calloc(config->n_diff_ids + 1, sizeof(*image->diff_ids));
+        if (!image->diff_ids)
+                return -ENOMEM;
+        for (size_t i = 0; i < config->n_diff_ids; i++) {
+                char text[DIGEST_TEXT_SIZE];
+
+                digest_format(&config->diff_ids[i], text);
+                image->diff_ids[i] = strdup(text);
+                if (!image->diff_ids[i])
+                        return -ENOMEM;
+        }
+        image->n_diff_ids = config->n_diff_ids;
+        image->config = take_ptr(&config->json);
+        return 0;
+}
+
+/* All but the names. */
+static int make_image(struct image_store *s, const struct entry *e, struct image **ret, struct err *err) {
+        auto_image_config config = { 0 };
+        auto_image *image = calloc(1, sizeof(*image));
+        auto_free char *text = NULL;
+        size_t size;
+        int r;
+
+        if (!image)
+                return err_errno(err, -ENOMEM, "image");
+        r = blob_read(s->blobs_fd, &e->id, CONFIG_SIZE_MAX, &text, &size, err);
+        if (r >= 0)
+                r = image_config_parse(text, size, "image config", &config, err);
+        if (r < 0)
+                return err_prefix(err, "image %s", e->name ? e->name : "without a name");
+        digest_format(&e->id, image->id);
+        digest_format(&e->manifest, image->manifest_digest);
+        image->created_unix_ns = e->created_unix_ns;
+        image->size = entry_size(e);
+        image->tags = empty_list();
+        image->digests = empty_list();
+        r = image->tags && image->digests ? add_config(image, &config) : -ENOMEM;
+        if (r < 0)
+                return err_errno(err, r, "image %s", image->id);
+        *ret = take_ptr(&image);
+        return 0;
+}
+
+static int get_locked(struct image_store *s, const char *name, struct image **ret, struct err *err) {
+        const struct entry *found;
+        auto_image *image = NULL;
+        enum found_by by;
+        int r = entry_find(s, name, &found, &by, err);
+
+        if (r >= 0)
+                r = make_image(s, found, &image, err);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < s->n_entries; i++)
+                if (digest_equal(&s->entries[i]->id, &found->id) && add_names(image, s->entries[i]) < 0)
+                        return err_errno(err, -ENOMEM, "image %s", name);
+        *ret = take_ptr(&image);
+        return 0;
+}
+
+int image_get(struct image_store *s, const char *name, struct image **ret, struct err *err) {
+        int r;
+
+        pthread_rwlock_rdlock(&s->lock);
+        r = get_locked(s, name, ret, err);
+        pthread_rwlock_unlock(&s->lock);
+        return r;
+}
+
+/* By id, so that the names of one image stand together. */
+static int compare_ids(const void *a, const void *b) {
+        return digest_compare(&(*(const struct entry *const *) a)->id, &(*(const struct entry *const *) b)->id);
+}
+
+static int compare_newest_first(const void *a, const void *b) {
+        const struct image *x = *(const struct image *const *) a, *y = *(const struct image *const *) b;
+
+        if (x->created_unix_ns != y->created_unix_ns)
+                return x->created_unix_ns < y->created_unix_ns ? 1 : -1;
+        return strcmp(x->id, y->id);
+}
+
+static int list_locked(struct image_store *s, struct image **images, size_t *n_images, struct err *err) {
+        auto_free const struct entry **sorted = calloc(s->n_entries + 1, sizeof(*sorted));
+        size_t n = 0;
+
+        if (!sorted)
+                return err_errno(err, -ENOMEM, "images");
+        for (size_t i = 0; i < s->n_entries; i++)
+                sorted[i] = s->entries[i];
+        qsort(sorted, s->n_entries, sizeof(*sorted), compare_ids);
+        for (size_t i = 0, next; i < s->n_entries; i = next) {
+                struct err why;
+                int r = make_image(s, sorted[i], &images[n], &why);
+
+                /* One damaged image must not hide the others. */
+                if (r < 0)
+                        log_warning("images: %s", why.msg);
+                for (next = i; next < s->n_entries && digest_equal(&sorted[i]->id, &sorted[next]->id); next++)
+                        if (r >= 0 && add_names(images[n], sorted[next]) < 0)
+                                return err_errno(err, -ENOMEM, "images");
+                if (r >= 0)
+                        *n_images = ++n;
+        }
+        return 0;
+}
+
+int image_list(struct image_store *s, struct image ***ret, size_t *ret_n, struct err *err) {
+        struct image **images;
+        size_t n = 0;
+        int r;
+
+        pthread_rwlock_rdlock(&s->lock);
+        images = calloc(s->n_entries + 1, sizeof(*images));
+        r = images ? list_locked(s, images, &n, err) : err_errno(err, -ENOMEM, "images");
+        pthread_rwlock_unlock(&s->lock);
+        if (r < 0) {
+                for (size_t i = 0; images && images[i]; i++)
+                        image_free(images[i]);
+                free(images);
+                return r;
+        }
+        qsort(images, n, sizeof(*images), compare_newest_first);
+        *ret = images;
+        *ret_n = n;
+        return 0;
+}
