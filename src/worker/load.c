@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Mode load: an archive of an OCI image layout (image-spec, image-layout.md), or what "docker save" writes since it writes one, to its files. Only the
+ * layout's own files are made, under names that are made here; every blob is summed before it gets its name. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "worker/archive-source.h"
+#include "worker/control.h"
+#include "worker/digest.h"
+#include "worker/entry.h"
+#include "worker/jobs.h"
+#include "worker/source.h"
+
+enum {
+        INDEX_SIZE_MAX = 4 << 20,
+        NAME_SHOWN = 200,
+        FD_INPUT = 0,
+        FD_DIRECTORY = 1,
+};
+
+#define BLOBS "blobs/sha256/"
+#define PARTIAL ".partial"
+
+struct load {
+        int control_fd, dir_fd;
+        struct job_limits limits;
+        struct archive_source archive;
+        struct digest *sum;
+        uint64_t bytes, entries, blobs;
+        int64_t progress_ns;
+        const char *raw_name;
+        char path[ENTRY_PATH_SIZE];
+};
+
+/* Besides blobs. "repositories" says again, in an older form, what manifest.json says. */
+static const struct {
+        const char *path;
+        bool keep;
+} members[] = {
+        { "oci-layout", true },
+        { "index.json", true },
+        { "manifest.json", true },
+        { "repositories", false },
+};
+
+static int copy(struct load *l, int fd, struct err *err) {
+        for (;;) {
+                const void *data;
+                int64_t offset;
+                size_t size;
+                int r = archive_source_data(&l->archive, &data, &size, &offset, err);
+
+                if (r <= 0)
+                        return r;
+                if (size > l->limits.bytes - l->bytes)
+                        return err_set(err, ERR_TOO_LARGE, -EFBIG, "passes the limit of %" PRIu64 " bytes for an archive", l->limits.bytes);
+                l->bytes += size;
+                if (digest_add(l->sum, data, size) < 0)
+                        return err_set(err, ERR_INTERNAL, -EIO, "cannot be summed by SHA-256");
+                r = fd_write_all(fd, data, size);
+                if (r < 0)
+                        return err_errno(err, r, "cannot be written");
+                if (control_progress_due(&l->progress_ns))
+                        control_send(l->control_fd, json_pack("{s:s, s:I}", "event", "progress", "bytes", (json_int_t) source_consumed(l->archive.source)));
+        }
+}
+
+/* Data of the member at hand into a file of its own, under a name that is no blob's. */
+static int copy_aside(struct load *l, int dir_fd, char digest[DIGEST_SIZE], struct err *err) {
+        auto_fd fd = -EBADF;
+        int r;
+
+        unlinkat(dir_fd, PARTIAL, 0);
+        fd = openat(dir_fd, PARTIAL, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+        if (fd < 0)
+                return err_errno(err, -errno, "cannot be made");
+        r = copy(l, fd, err);
+        if (r == 0 && digest_end(l->sum, digest) < 0)
+                r = err_set(err, ERR_INTERNAL, -EIO, "cannot be summed by SHA-256");
+        return r;
+}
+
+static int put(struct load *l, int dir_fd, const char *name, const char *digest, struct err *err) {
+        char found[DIGEST_SIZE];
+        int r = copy_aside(l, dir_fd, found, err);
+
+        if (r == 0 && digest && strcmp(found, digest) != 0)
+                r = err_set(err, ERR_INVALID, -EBADMSG, "has another digest: %s", found);
+        if (r == 0 && renameat(dir_fd, PARTIAL, dir_fd, name) < 0)
+                r = err_errno(err, -errno, "cannot get its name");
+        if (r < 0)
+                unlinkat(dir_fd, PARTIAL, 0);
+        return r;
+}
+
+static int open_blobs(struct load *l, int *ret_fd, struct err *err) {
+        auto_fd blobs = -EBADF, sha256 = -EBADF;
+
+        mkdirat(l->dir_fd, "blobs", 0755);
+        blobs = openat(l->dir_fd, "blobs", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (blobs >= 0) {
+                mkdirat(blobs, "sha256", 0755);
+                sha256 = openat(blobs, "sha256", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        }
+        if (sha256 < 0)
+                return err_errno(err, -errno, "cannot have its directory");
+        *ret_fd = move_fd(sha256);
+        return 0;
+}
+
+static int load_blob(struct load *l, const char *hex, struct err *err) {
+        char digest[DIGEST_SIZE];
+        auto_fd dir = -EBADF;
+        struct stat st;
+        int r;
+
+        if (!digest_hex_is_valid(hex))
+                return err_set(err, ERR_INVALID, -EINVAL, "is not the name of a blob");
+        snprintf(digest, sizeof(digest), "sha256:%s", hex);
+        r = open_blobs(l, &dir, err);
+        if (r < 0)
+                return r;
+        if (fstatat(dir, hex, &st, AT_SYMLINK_NOFOLLOW) == 0)
+                return 0; /* said twice: the first one was verified */
+        r = put(l, dir, hex, digest, err);
+        if (r == 0)
+                l->blobs++;
+        return r;
+}
+
+static int load_file(struct load *l, struct archive_entry *e, struct err *err) {
+        if (archive_entry_filetype(e) != AE_IFREG || archive_entry_hardlink(e))
+                return err_set(err, ERR_INVALID, -EINVAL, "is not a plain file");
+        if (str_starts_with(l->path, BLOBS))
+                return load_blob(l, l->path + strlen(BLOBS), err);
+        for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
+                if (strcmp(l->path, members[i].path) != 0)
+                        continue;
+                if (!members[i].keep)
+                        return 0;
+                if (archive_entry_size(e) > INDEX_SIZE_MAX)
+                        return err_set(err, ERR_TOO_LARGE, -EFBIG, "is longer than %d bytes", INDEX_SIZE_MAX);
+                return put(l, l->dir_fd, members[i].path, NULL, err);
+        }
+        return err_set(err, ERR_INVALID, -EINVAL, "is no part of an OCI image layout");
+}
+
+static int load_entry(struct load *l, struct archive_entry *e, struct err *err) {
+        int r = entry_path(l->raw_name, l->path);
+
+        if (r < 0)
+                return err_set(err, ERR_INVALID, r, r == -EXDEV ? "leaves the root" : "has a name that is too long");
+        if (++l->entries > l->limits.entries)
+                return err_set(err, ERR_TOO_LARGE, -E2BIG, "passes the limit of %" PRIu64 " entries", l->limits.entries);
+        return archive_entry_filetype(e) == AE_IFDIR && !archive_entry_hardlink(e) ? 0 : load_file(l, e, err);
+}
+
+static int load_entries(struct load *l, struct err *err) {
+        for (;;) {
+                struct archive_entry *e;
+                int r = archive_source_next(&l->archive, &e, err);
+
+                if (r <= 0)
+                        return r;
+                l->raw_name = archive_entry_pathname(e);
+                if (!l->raw_name)
+                        return err_set(err, ERR_INVALID, -EBADMSG, "has an entry without a name");
+                r = load_entry(l, e, err);
+                if (r < 0)
+                        return r;
+                l->raw_name = NULL;
+        }
+}
+
+static int name_culprit(struct load *l, struct err *err) {
+        enum err_kind kind = err->kind;
+        struct err reason = *err;
+
+        if (kind == ERR_NOT_FOUND || kind == ERR_CONFLICT || kind == ERR_DENIED)
+                kind = ERR_INTERNAL;
+        if (l->raw_name && l->archive.err.kind == ERR_NONE)
+                return err_set(err, kind, reason.num, "image archive: entry \"%.*s\" %s", NAME_SHOWN, l->raw_name, reason.msg);
+        return err_set(err, kind, reason.num, "image archive %s", reason.msg);
+}
+
+static int run(struct load *l, int input_fd, struct err *err) {
+        const struct source_options options = {
+                .input_fd = input_fd,
+                .blob_fd = -1,
+                .limits = { .plain = job_limits_plain(&l->limits), .ratio = l->limits.ratio },
+        };
+        struct source *source;
+        int r = source_start(&options, &source, err);
+
+        if (r < 0)
+                return r;
+        r = archive_source_open(source, &l->archive, err);
+        if (r == 0)
+                r = load_entries(l, err);
+        if (r == 0)
+                r = archive_source_drain(&l->archive, err);
+        if (r == 0)
+                control_send(l->control_fd, json_pack("{s:s, s:I, s:I}", "event", "done", "blobs", (json_int_t) l->blobs, "bytes", (json_int_t) l->bytes));
+        else
+                r = name_culprit(l, err);
+        archive_source_close(&l->archive);
+        return r;
+}
+
+int job_load(int control_fd, const struct control_message *m, struct err *err) {
+        static struct load l;
+        auto_json *job = NULL;
+        int r = control_parse(m, &job, err);
+
+        if (r < 0)
+                return r;
+        if (strcmp(json_get_str(job, "op", ""), "load") != 0 || m->n_fds != FD_DIRECTORY + 1)
+                return err_set(err, ERR_INVALID, -EINVAL, "worker: not a job for load");
+        l.control_fd = control_fd;
+        l.dir_fd = m->fds[FD_DIRECTORY];
+        l.limits = job_limits_of(job);
+        l.sum = digest_new();
+        if (!l.sum)
+                return err_errno(err, -ENOMEM, "image archive");
+        r = run(&l, m->fds[FD_INPUT], err);
+        digest_free(l.sum);
+        return r;
+}

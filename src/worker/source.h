@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The near half of unpacking, in a thread of its own: read → sum of the blob, copy of the blob → decompress → sum of the plain bytes, into a ring of
+ * buffers. The far half (tar, files) takes them from there, so that a layer keeps two cores busy. The thread and the source live until the
+ * process ends: a worker does one job, and the thread may be waiting for a pipe that nobody fills. */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "worker/digest.h"
+
+struct err;
+struct source;
+
+struct source_limits {
+        uint64_t plain; /* bytes of the decompressed stream */
+        uint64_t ratio; /* decompressed : compressed, once SOURCE_RATIO_FREE bytes are decompressed */
+};
+
+enum { SOURCE_RATIO_FREE = 64 << 20 };
+
+struct source_options {
+        int input_fd;
+        int blob_fd;         /* gets the bytes as they come; -1: nowhere */
+        uint64_t size;       /* of the compressed blob; 0: unknown */
+        const char *digest;  /* of the compressed blob; NULL: not checked */
+        const char *diff_id; /* of the plain bytes; NULL: not checked */
+        struct source_limits limits;
+};
+
+/* The options' strings and fds must live as long as the process does. */
+int source_start(const struct source_options *options, struct source **ret, struct err *err);
+
+/* The next piece: valid until the next call. 1: *ret, *ret_size (not 0); 0: the end, and all sums and sizes were right; negative: *err. */
+int source_read(struct source *s, const void **ret, size_t *ret_size, struct err *err);
+
+/* Compressed bytes so far. */
+uint64_t source_consumed(const struct source *s);
+/* After source_read() has returned 0: the sum of the blob. */
+const char *source_digest(const struct source *s);
