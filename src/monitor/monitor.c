@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/monitor.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "base/fd.h"
+
+struct monitor monitor;
+
+/* All of the container's execs died with it (the kernel kills a pid namespace as a whole), or die now: those of a container that
+ * shares the host's pids. */
+static void end_execs(void) {
+        for (size_t i = 0; i < MONITOR_EXEC_MAX; i++) {
+                struct process *p = monitor.execs[i];
+
+                if (p && p->state == PROCESS_RUNNING) {
+                        process_signal(p, SIGKILL, NULL);
+                        process_reap(p, false);
+                }
+        }
+}
+
+/* Whoever has heard of the container's end must not wait for more: so the execs' come first. Output of theirs that clients are still
+ * taking goes on. */
+static void report_execs(void) {
+        for (size_t i = 0; i < MONITOR_EXEC_MAX; i++) {
+                struct process *p = monitor.execs[i];
+
+                if (!p || p->reported)
+                        continue;
+                process_reap(p, true);
+                request_report(p);
+        }
+}
+
+/* The container's output is in the log. Now, in this order: the file, which is the truth; then nobody can connect any more to hear it from
+ * us; then those hear it who are connected. */
+static void finish(void) {
+        struct monitor_exit_file content = {
+                .magic = MONITOR_EXIT_MAGIC,
+                .status = monitor.init.status,
+                .started_unix_ns = monitor.init.started_ns,
+                .finished_unix_ns = monitor.init.finished_ns,
+        };
+
+        report_execs();
+        exit_file_write(monitor.state_dir, monitor.exit_file, &content);
+        control_unlisten();
+        request_report(&monitor.init);
+        json_log_close(&monitor.log);
+        monitor.finished = true;
+}
+
+static void advance_execs(int64_t now) {
+        for (size_t i = 0; i < MONITOR_EXEC_MAX; i++) {
+                struct process *p = monitor.execs[i];
+
+                if (!p)
+                        continue;
+                process_advance(p, now);
+                if (!process_is_flushed(p))
+                        continue;
+                if (!p->reported)
+                        request_report(p);
+                /* What only background children hold open stays until they close it; but it does not outlive the container. */
+                if ((p->outputs[0].source.fd < 0 && p->outputs[1].source.fd < 0) || monitor.finished)
+                        request_free_exec(i);
+        }
+}
+
+static void advance(void) {
+        int64_t now = now_ms();
+
+        process_advance(&monitor.init, now);
+        if (monitor.init.state == PROCESS_EXITED)
+                end_execs();
+        advance_execs(now);
+        if (monitor.init.state == PROCESS_CLOSED && !monitor.finished)
+                finish();
+}
+
+static int timeout(void) {
+        int64_t first = process_deadline(&monitor.init), now = now_ms();
+
+        for (size_t i = 0; i < MONITOR_EXEC_MAX; i++) {
+                int64_t t = monitor.execs[i] ? process_deadline(monitor.execs[i]) : INT64_MAX;
+
+                if (t < first)
+                        first = t;
+        }
+        return first == INT64_MAX ? -1 : first <= now ? 0 : (int) (first - now);
+}
+
+static bool is_over(void) {
+        if (monitor.failed)
+                return true;
+        /* The daemon died before it had us start something. */
+        if (monitor.init.state == PROCESS_NONE)
+                return !control_is_connected();
+        if (!monitor.finished || !process_is_flushed(&monitor.init))
+                return false;
+        for (size_t i = 0; i < MONITOR_EXEC_MAX; i++)
+                if (monitor.execs[i])
+                        return false;
+        return true;
+}
+
+int monitor_run(int start_socket) {
+        monitor.state_dir = monitor.run_dir = monitor.exit_file = monitor.listener.fd = monitor.log.fd = -EBADF;
+        process_init(&monitor.init);
+        if (loop_init() < 0 || control_add(start_socket) < 0)
+                return 1;
+        for (;;) {
+                advance();
+                if (is_over())
+                        break;
+                loop_turn(timeout());
+        }
+        if (!monitor.failed)
+                return 0;
+        process_end_clients(&monitor.init);
+        control_unlisten();
+        if (monitor.exit_file >= 0)
+                exit_file_discard(monitor.state_dir);
+        return 1;
+}
