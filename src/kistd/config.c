@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "kistd/options.h"
+
+enum { CONFIG_MAX = 1024 * 1024, SUBNETS_MAX = 256 };
+
+/* {"base": "172.16.0.0/12", "size": 16}: the first of the networks of that size in it. */
+static int add_pool(struct options *o, const struct option *row, const char *where, const json_t *pool, struct err *err) {
+        const char *base = json_get_str(pool, "base", "");
+        int64_t size = json_get_int(pool, "size", -1);
+        unsigned prefix, n = 0;
+        char address[16], rest;
+        struct in_addr in;
+
+        if (sscanf(base, "%15[0-9.]/%2u%c", address, &prefix, &rest) != 2 || inet_pton(AF_INET, address, &in) != 1 || prefix > 30)
+                return err_set(err, ERR_INVALID, -EINVAL, "%s: base \"%.64s\" is not an IPv4 network (a.b.c.d/n)", where, base);
+        if (size < (int64_t) prefix || size > 30)
+                return err_set(err, ERR_INVALID, -EINVAL, "%s: size of %s is not from %u to 30", where, base, prefix);
+        for (uint64_t i = 0; i < UINT64_C(1) << (size - prefix) && n < SUBNETS_MAX; i++, n++) {
+                struct in_addr net = { htonl((ntohl(in.s_addr) & ~(uint32_t) (UINT32_MAX >> prefix)) + (uint32_t) (i << (32 - size))) };
+                char text[32];
+                int r;
+
+                if (prefix == 0)
+                        return err_set(err, ERR_INVALID, -EINVAL, "%s: base %s is everything", where, base);
+                snprintf(text, sizeof(text), "%s/%lld", inet_ntop(AF_INET, &net, address, sizeof(address)), (long long) size);
+                r = option_set(o, row, where, text, err);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int set_list(struct options *o, const struct option *row, const char *where, const json_t *value, struct err *err) {
+        const json_t *item;
+        size_t i;
+        int r;
+
+        if (!json_is_array(value))
+                return err_set(err, ERR_INVALID, -EINVAL, "%s is not a list", where);
+        json_array_foreach(value, i, item) {
+                if (json_is_object(item) && !strcmp(row->name, "address-pool"))
+                        r = add_pool(o, row, where, item, err);
+                else if (json_is_string(item))
+                        r = option_set(o, row, where, json_string_value(item), err);
+                else
+                        r = err_set(err, ERR_INVALID, -EINVAL, "%s: item %zu is not a text", where, i + 1);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int set_value(struct options *o, const struct option *row, const char *where, const json_t *value, struct err *err) {
+        char number[32];
+
+        if (row->type == OPTION_LIST)
+                return set_list(o, row, where, value, err);
+        if (row->type == OPTION_FLAG) {
+                if (!json_is_boolean(value))
+                        return err_set(err, ERR_INVALID, -EINVAL, "%s is neither true nor false", where);
+                return json_is_true(value) ? option_set(o, row, where, "", err) : 0;
+        }
+        if (json_is_string(value))
+                return option_set(o, row, where, json_string_value(value), err);
+        if (!json_is_integer(value) || row->type == OPTION_TEXT)
+                return err_set(err, ERR_INVALID, -EINVAL, "%s is not a %s", where, row->type == OPTION_TEXT ? "text" : "number");
+        snprintf(number, sizeof(number), "%lld", (long long) json_integer_value(value));
+        return option_set(o, row, where, number, err);
+}
+
+/* `prefix` is "log-opts." inside that object, "" outside. */
+static int take_object(struct options *o, const char *path, const char *prefix, const json_t *object, struct err *err) {
+        const char *key;
+        json_t *value;
+
+        json_object_foreach((json_t *) object, key, value) {
+                const struct option *row = NULL;
+                char full[128], where[512];
+                int r;
+
+                snprintf(full, sizeof(full), "%s%s", prefix, key);
+                snprintf(where, sizeof(where), "%.300s: key \"%s\"", path, full);
+                for (size_t i = 0; i < n_options; i++)
+                        if (option_table[i].key && !strcmp(option_table[i].key, full))
+                                row = &option_table[i];
+                if (row && o->from_command_line[row - option_table])
+                        return err_set(err, ERR_INVALID, -EINVAL, "%s is given on the command line too, as --%s", where, row->name);
+                if (row) {
+                        o->from_file[row - option_table] = true;
+                        r = set_value(o, row, where, value, err);
+                } else if (!*prefix && !strcmp(key, "log-opts") && json_is_object(value)) {
+                        r = take_object(o, path, "log-opts.", value, err);
+                } else {
+                        r = err_set(err, ERR_INVALID, -EINVAL, "%s is unknown", where);
+                }
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+int options_read_file(struct options *o, const char *path, bool must_exist, struct err *err) {
+        auto_free char *text = NULL;
+        auto_json *object = NULL;
+        size_t size;
+        int r;
+
+        r = file_read_at(AT_FDCWD, path, CONFIG_MAX, &text, &size);
+        if (r == -ENOENT && !must_exist)
+                return 0;
+        if (r < 0)
+                return err_errno(err, r, "configuration file %s", path);
+        r = json_parse(text, size, CONFIG_MAX, path, &object, err);
+        if (r < 0)
+                return r;
+        if (!json_is_object(object))
+                return err_set(err, ERR_INVALID, -EINVAL, "configuration file %s is not a JSON object", path);
+        return take_object(o, path, "", object, err);
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* kistd: the daemon. It may be killed at any instant: containers live on and the next one finds them. */
+
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/api.h"
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "engine/engine.h"
+#include "kistd/listen.h"
+#include "kistd/options.h"
+#include "kistd/process.h"
+
+enum { EXIT_USAGE = 2, STOP_SECONDS = 10 };
+
+struct daemon {
+        struct options options;
+        int lock_fd, pid_fd;
+        struct listeners listeners;
+        struct engine *engine;
+        struct api_server *server;
+};
+
+static int set_log_level(const struct options *o, struct err *err) {
+        /* "warn" is what the stock daemon calls it. */
+        static const struct {
+                const char *name;
+                enum log_level level;
+        } levels[] = {
+                { "error", LOG_LEVEL_ERROR },
+                { "warning", LOG_LEVEL_WARNING },
+                { "warn", LOG_LEVEL_WARNING },
+                { "info", LOG_LEVEL_INFO },
+                { "debug", LOG_LEVEL_DEBUG },
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(levels); i++)
+                if (!strcmp(o->log_level, levels[i].name)) {
+                        log_set_level(o->debug ? LOG_LEVEL_DEBUG : levels[i].level);
+                        return 0;
+                }
+        return err_set(err, ERR_INVALID, -EINVAL, "--log-level: \"%s\" is not error, warning, info or debug", o->log_level);
+}
+
+static char *default_bundled_image(void) {
+        static const char *const places[] = { "../data/busybox.oci.tar", "../share/kist/busybox.oci.tar" };
+        char self[PATH_MAX];
+        ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+        char *slash;
+
+        self[n > 0 ? n : 0] = '\0';
+        slash = strrchr(self, '/');
+        for (size_t i = 0; slash && i < ARRAY_SIZE(places); i++) {
+                auto_free char *path = str_format("%.*s%s", (int) (slash - self + 1), self, places[i]);
+
+                if (path && access(path, R_OK) == 0)
+                        return take_ptr(&path);
+        }
+        return NULL;
+}
+
+static int open_listeners(struct daemon *d, struct err *err) {
+        const struct options *o = &d->options;
+        auto_free char *standard = str_format(listen_was_activated() ? "fd://" : "unix://%s/kist.sock", o->run_root);
+        gid_t gid;
+        int r;
+
+        if (!standard)
+                return err_errno(err, -ENOMEM, "options");
+        r = listen_find_group(o->group, &gid, err);
+        if (r == 0 && o->hosts.n == 0)
+                r = listen_open(&d->listeners, standard, gid, err);
+        for (size_t i = 0; r == 0 && i < o->hosts.n; i++)
+                r = listen_open(&d->listeners, o->hosts.items[i], gid, err);
+        return r;
+}
+
+static int open_engine(struct daemon *d, struct err *err) {
+        const struct options *o = &d->options;
+        auto_free char *bundled = o->bundled_image ? strdup(o->bundled_image) : default_bundled_image();
+        const struct engine_options engine = {
+                .root = o->root,
+                .run_root = o->run_root,
+                .bridge = o->bridge,
+                .pools = (const char *const *) o->pools.items,
+                .n_pools = o->pools.n,
+                .cgroup_parent = o->cgroup_parent,
+                .bundled_image = bundled,
+                .first_id = (uint32_t) o->userns_first_id,
+                .n_ids = (uint32_t) o->userns_ids,
+                .log_max_size = o->log_max_size,
+                .log_max_files = (uint32_t) o->log_max_files,
+        };
+
+        return engine_open(&engine, &d->engine, err);
+}
+
+/* In this order: nothing is touched before the locks are held, and the sockets exist before the (perhaps long) look at what an earlier
+ * daemon left, so that clients wait instead of failing. */
+static int start(struct daemon *d, struct err *err) {
+        auto_fd root = -EBADF, run_root = -EBADF;
+        int r;
+
+        r = process_make_directory(d->options.root, 0710, &root, err);
+        if (r == 0)
+                r = process_make_directory(d->options.run_root, 0711, &run_root, err);
+        if (r == 0)
+                r = process_lock(root, d->options.root, "lock", &d->lock_fd, err);
+        if (r == 0)
+                r = process_lock(run_root, d->options.run_root, "kistd.pid", &d->pid_fd, err);
+        if (r == 0)
+                r = open_listeners(d, err);
+        if (r == 0)
+                r = open_engine(d, err);
+        if (r == 0)
+                r = api_server_start(d->engine, d->listeners.fds, d->listeners.n, &d->server, err);
+        return r;
+}
+
+static void reload(struct daemon *d) {
+        struct options fresh = { 0 };
+        struct err err;
+
+        /* What the command line says stays; of the file only the level of the log can change while we run. */
+        memcpy(fresh.from_command_line, d->options.from_command_line, sizeof(fresh.from_command_line));
+        if (options_read_file(&fresh, d->options.config, false, &err) < 0) {
+                log_error("configuration not reread: %s", err.msg);
+        } else if (d->options.debug || fresh.log_level || fresh.debug) {
+                struct options level = { .log_level = fresh.log_level ? fresh.log_level : d->options.log_level, .debug = d->options.debug || fresh.debug };
+
+                if (set_log_level(&level, &err) < 0)
+                        log_error("configuration not reread: %s", err.msg);
+                else
+                        log_info("configuration reread");
+        }
+        options_done(&fresh);
+}
+
+static void give_up(int number) {
+        static const char text[] = "kistd: requests are still running, leaving them\n";
+
+        if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
+                _exit(1);
+        _exit(0);
+}
+
+static void wait_for_stop(struct daemon *d) {
+        siginfo_t info;
+        sigset_t set;
+
+        sigemptyset(&set);
+        sigaddset(&set, SIGTERM);
+        sigaddset(&set, SIGINT);
+        sigaddset(&set, SIGHUP);
+        for (;;) {
+                int number = sigwaitinfo(&set, &info);
+
+                if (number == SIGHUP)
+                        reload(d);
+                else if (number > 0)
+                        break;
+        }
+        log_info("stopping: containers live on");
+        process_notify("STOPPING=1");
+        /* A request that takes its time (a slow stop, a pull) does not hold us: being killed is a non-event. A second signal ends it at once. */
+        signal(SIGALRM, give_up);
+        signal(SIGTERM, give_up);
+        signal(SIGINT, give_up);
+        pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+        alarm(STOP_SECONDS);
+}
+
+static void stop(struct daemon *d) {
+        api_server_stop(d->server);
+        if (d->engine)
+                engine_close(d->engine);
+        listen_remove_names(&d->listeners);
+        fd_close(d->pid_fd);
+        fd_close(d->lock_fd);
+        options_done(&d->options);
+}
+
+int main(int argc, char **argv) {
+        struct daemon d = { .lock_fd = -EBADF, .pid_fd = -EBADF };
+        struct err err = { 0 };
+        int r;
+
+        r = options_load(argc, argv, &d.options, &err);
+        if (r == 0 && d.options.help) {
+                options_print_help();
+                return 0;
+        }
+        if (r == 0 && d.options.version) {
+                printf("kistd %s, API %s\n", KIST_VERSION, ENGINE_API_VERSION);
+                return 0;
+        }
+        if (r == 0)
+                r = set_log_level(&d.options, &err);
+        if (r < 0) {
+                fprintf(stderr, "kistd: %s\n", err.msg);
+                return EXIT_USAGE;
+        }
+        if (d.options.validate) {
+                printf("configuration OK\n");
+                return 0;
+        }
+        r = process_prepare(&err);
+        if (r == 0)
+                r = start(&d, &err);
+        if (r == 0) {
+                log_info("kistd %s is ready (API %s)", KIST_VERSION, ENGINE_API_VERSION);
+                process_notify("READY=1");
+                wait_for_stop(&d);
+        } else {
+                log_error("cannot start: %s", err.msg);
+        }
+        stop(&d);
+        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

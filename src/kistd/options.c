@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kistd/options.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#define AT(member) offsetof(struct options, member)
+
+const struct option option_table[] = {
+        { "root", 0, OPTION_TEXT, AT(root), "data-root", "DIR", "/var/lib/kist", "images, layers, containers and their database" },
+        { "run-root", 0, OPTION_TEXT, AT(run_root), "exec-root", "DIR", "/run/kist", "sockets and what does not outlive a reboot" },
+        { "config", 0, OPTION_TEXT, AT(config), NULL, "FILE", "/etc/kist/kistd.json", "configuration file" },
+        { "host", 'H', OPTION_LIST, AT(hosts), "hosts", "ADDRESS", NULL,
+          "listen at unix://PATH, or fd:// for the sockets of systemd; repeatable (default unix:// and RUN-ROOT/kist.sock)" },
+        { "group", 'G', OPTION_TEXT, AT(group), "group", "NAME", NULL,
+          "group that may use the sockets (default \"kist\" or \"docker\", if there is one)" },
+        { "bridge", 'b', OPTION_TEXT, AT(bridge), "bridge", "NAME", "kist0", "bridge of the default network" },
+        { "address-pool", 0, OPTION_LIST, AT(pools), "default-address-pools", "CIDR", "172.30.0.0/16,10.230.0.0/16,192.168.224.0/20",
+          "addresses for networks, in order of preference; repeatable" },
+        { "cgroup-parent", 0, OPTION_TEXT, AT(cgroup_parent), "cgroup-parent", "NAME", "kist", "cgroup that holds those of the containers" },
+        { "bundled-image", 0, OPTION_TEXT, AT(bundled_image), "bundled-image", "FILE", NULL,
+          "OCI archive that an empty store imports (default: the one installed with this program)" },
+        { "userns-first-id", 0, OPTION_NUMBER, AT(userns_first_id), "userns-first-id", "ID", "1073741824",
+          "first of the host's user and group ids that containers get" },
+        { "userns-ids", 0, OPTION_NUMBER, AT(userns_ids), "userns-ids", "N", "268435456", "how many of them; 65536 for each container" },
+        { "log-max-size", 0, OPTION_SIZE, AT(log_max_size), "log-opts.max-size", "BYTES", "64m", "size of one file of a container's log" },
+        { "log-max-files", 0, OPTION_NUMBER, AT(log_max_files), "log-opts.max-file", "N", "3", "number of such files" },
+        { "log-level", 'l', OPTION_TEXT, AT(log_level), "log-level", "LEVEL", "info", "error, warning, info or debug" },
+        { "debug", 'D', OPTION_FLAG, AT(debug), "debug", NULL, NULL, "the same as --log-level debug" },
+        { "validate", 0, OPTION_FLAG, AT(validate), NULL, NULL, NULL, "check the configuration and exit" },
+        { "version", 'v', OPTION_FLAG, AT(version), NULL, NULL, NULL, "print the version and exit" },
+        { "help", 'h', OPTION_FLAG, AT(help), NULL, NULL, NULL, "print this text and exit" },
+};
+const size_t n_options = ARRAY_SIZE(option_table);
+_Static_assert(ARRAY_SIZE(option_table) <= OPTIONS_MAX, "more options than flags for them");
+
+void options_print_help(void) {
+        printf("Usage: kistd [OPTIONS]\n\nThe Kist daemon: containers, images and networks behind the Docker Engine API.\n\nOptions:\n");
+        for (size_t i = 0; i < n_options; i++) {
+                const struct option *row = &option_table[i];
+                char left[64];
+
+                snprintf(left, sizeof(left), "%c%c%s--%s %s", row->letter ? '-' : ' ', row->letter ? row->letter : ' ',
+                         row->letter ? ", " : "  ", row->name, row->value ? row->value : "");
+                printf("  %-30s %s", left, row->help);
+                if (row->fallback)
+                        printf(" (default %s)", row->fallback);
+                printf("\n");
+        }
+}
+
+int option_parse_size(const char *text, uint64_t *ret) {
+        static const struct {
+                const char *suffix;
+                unsigned shift;
+        } units[] = { { "b", 0 }, { "kb", 10 }, { "k", 10 }, { "mb", 20 }, { "m", 20 }, { "gb", 30 }, { "g", 30 }, { "", 0 } };
+        size_t n = strspn(text, "0123456789");
+        char digits[21];
+        uint64_t number;
+        int r;
+
+        if (n == 0 || n >= sizeof(digits))
+                return -EINVAL;
+        memcpy(digits, text, n);
+        digits[n] = '\0';
+        for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+                if (strcasecmp(text + n, units[i].suffix))
+                        continue;
+                r = str_to_u64(digits, 0, UINT64_MAX >> units[i].shift, &number);
+                if (r < 0)
+                        return r;
+                *ret = number << units[i].shift;
+                return 0;
+        }
+        return -EINVAL;
+}
+
+static int add_to_list(struct text_list *list, const char *text) {
+        char **grown = reallocarray(list->items, list->n + 1, sizeof(*grown)), *copy = strdup(text);
+
+        if (grown)
+                list->items = grown;
+        if (!grown || !copy) {
+                free(copy);
+                return -ENOMEM;
+        }
+        list->items[list->n++] = copy;
+        return 0;
+}
+
+int option_set(struct options *o, const struct option *row, const char *where, const char *text, struct err *err) {
+        void *at = (char *) o + row->offset;
+        int r = 0;
+
+        switch (row->type) {
+        case OPTION_TEXT:
+                free(*(char **) at);
+                *(char **) at = strdup(text);
+                r = *(char **) at ? 0 : -ENOMEM;
+                break;
+        case OPTION_LIST:
+                r = add_to_list(at, text);
+                break;
+        case OPTION_NUMBER:
+                r = str_to_u64(text, 0, UINT32_MAX, at);
+                break;
+        case OPTION_SIZE:
+                r = option_parse_size(text, at);
+                break;
+        case OPTION_FLAG:
+                *(bool *) at = true;
+                break;
+        }
+        if (r == -ENOMEM)
+                return err_errno(err, r, "options");
+        if (r < 0)
+                return err_set(err, ERR_INVALID, r, "%s: \"%.64s\" is not %s", where, text,
+                               row->type == OPTION_SIZE ? "a size (a number with k, m or g)" : "a number from 0 to 4294967295");
+        return 0;
+}
+
+static int set_defaults(struct options *o, struct err *err) {
+        for (size_t i = 0; i < n_options; i++) {
+                const struct option *row = &option_table[i];
+                auto_free char *text = NULL;
+                char *rest, *item;
+                int r;
+
+                if (!row->fallback || o->from_command_line[i] || o->from_file[i])
+                        continue;
+                text = rest = strdup(row->fallback);
+                while ((item = row->type == OPTION_LIST ? strsep(&rest, ",") : rest)) {
+                        r = option_set(o, row, row->name, item, err);
+                        if (r < 0)
+                                return r;
+                        if (row->type != OPTION_LIST)
+                                break;
+                }
+        }
+        return 0;
+}
+
+/* "--name=value", "--name value", "--name", "-n value". */
+static const struct option *find_option(const char *arg, const char **ret_value) {
+        const char *equals = NULL;
+        size_t size;
+
+        for (size_t i = 0; arg[1] != '-' && i < n_options; i++)
+                if (option_table[i].letter == arg[1] && !arg[2]) {
+                        *ret_value = NULL;
+                        return &option_table[i];
+                }
+        if (arg[1] != '-')
+                return NULL;
+        arg += 2;
+        equals = strchrnul(arg, '=');
+        size = (size_t) (equals - arg);
+        for (size_t i = 0; i < n_options; i++)
+                if (strlen(option_table[i].name) == size && !memcmp(option_table[i].name, arg, size)) {
+                        *ret_value = *equals ? equals + 1 : NULL;
+                        return &option_table[i];
+                }
+        return NULL;
+}
+
+static int parse_command_line(int argc, char **argv, struct options *o, struct err *err) {
+        for (int i = 1; i < argc; i++) {
+                const char *arg = argv[i], *value = NULL;
+                const struct option *row;
+                char where[32];
+                int r;
+
+                if (arg[0] != '-' || !arg[1])
+                        return err_set(err, ERR_INVALID, -EINVAL, "unexpected argument \"%.64s\": see kistd --help", arg);
+                row = find_option(arg, &value);
+                if (!row)
+                        return err_set(err, ERR_INVALID, -EINVAL, "unknown option %.64s: see kistd --help", arg);
+                if (row->type == OPTION_FLAG && value)
+                        return err_set(err, ERR_INVALID, -EINVAL, "option --%s takes no value", row->name);
+                if (row->type != OPTION_FLAG && !value) {
+                        if (i + 1 == argc)
+                                return err_set(err, ERR_INVALID, -EINVAL, "option --%s needs a value: %s", row->name, row->value);
+                        value = argv[++i];
+                }
+                snprintf(where, sizeof(where), "--%s", row->name);
+                r = option_set(o, row, where, value, err);
+                if (r < 0)
+                        return r;
+                o->from_command_line[row - option_table] = true;
+        }
+        return 0;
+}
+
+static int check(const struct options *o, struct err *err) {
+        if (o->root[0] != '/' || o->run_root[0] != '/')
+                return err_set(err, ERR_INVALID, -EINVAL, "--root and --run-root must be absolute paths, not \"%s\"",
+                               o->root[0] != '/' ? o->root : o->run_root);
+        if (o->userns_first_id < 65536 || o->userns_ids < 65536 || o->userns_first_id + o->userns_ids > UINT32_MAX)
+                return err_set(err, ERR_INVALID, -ERANGE, "--userns-first-id and --userns-ids must name at least 65536 ids from 65536 to 4294967294");
+        if (o->log_max_size < 4096)
+                return err_set(err, ERR_INVALID, -ERANGE, "--log-max-size must be at least 4096 bytes");
+        if (o->log_max_files < 1 || o->log_max_files > 1000)
+                return err_set(err, ERR_INVALID, -ERANGE, "--log-max-files must be from 1 to 1000");
+        return 0;
+}
+
+int options_load(int argc, char **argv, struct options *ret, struct err *err) {
+        struct options o = { 0 };
+        int r;
+
+        r = parse_command_line(argc, argv, &o, err);
+        if (r == 0 && !o.help && !o.version)
+                r = options_read_file(&o, o.config ? o.config : "/etc/kist/kistd.json", o.config != NULL, err);
+        if (r == 0)
+                r = set_defaults(&o, err);
+        if (r == 0)
+                r = check(&o, err);
+        if (r < 0) {
+                options_done(&o);
+                return r;
+        }
+        *ret = o;
+        return 0;
+}
+
+static void free_list(struct text_list *list) {
+        for (size_t i = 0; i < list->n; i++)
+                free(list->items[i]);
+        free(list->items);
+}
+
+void options_done(struct options *o) {
+        for (size_t i = 0; i < n_options; i++) {
+                void *at = (char *) o + option_table[i].offset;
+
+                if (option_table[i].type == OPTION_TEXT)
+                        free(*(char **) at);
+                else if (option_table[i].type == OPTION_LIST)
+                        free_list(at);
+        }
+        *o = (struct options) { 0 };
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* What kistd is told: one table of rows feeds the command line, --help and the configuration file (which has the names of the stock
+ * daemon's where it has the same thing). */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+
+enum { OPTIONS_MAX = 32 };
+
+struct text_list {
+        char **items;
+        size_t n;
+};
+
+struct options {
+        char *root, *run_root, *config, *bridge, *cgroup_parent, *group, *bundled_image, *log_level;
+        struct text_list hosts, pools;
+        uint64_t userns_first_id, userns_ids, log_max_size, log_max_files;
+        bool debug, validate, help, version;
+        bool from_command_line[OPTIONS_MAX], from_file[OPTIONS_MAX]; /* by row */
+};
+
+/* Command line, then configuration file, then defaults. What is given in both places, an unknown option and an unknown key are errors
+ * that name it. With --help or --version the file is not read. */
+int options_load(int argc, char **argv, struct options *ret, struct err *err);
+void options_done(struct options *o);
+
+/* The configuration file alone: for SIGHUP. */
+int options_read_file(struct options *o, const char *path, bool must_exist, struct err *err);
+
+void options_print_help(void);
+
+/* --- for the two sources --- */
+
+enum option_type { OPTION_TEXT, OPTION_LIST, OPTION_NUMBER, OPTION_SIZE, OPTION_FLAG };
+
+struct option {
+        const char *name;     /* without the dashes */
+        char letter;          /* 0: no short form */
+        enum option_type type;
+        size_t offset;        /* in struct options */
+        const char *key;      /* in the file; "a.b" is key b of object a; NULL: command line only */
+        const char *value;    /* its name in the help; NULL for flags */
+        const char *fallback; /* NULL: none; of a list with commas between */
+        const char *help;
+};
+extern const struct option option_table[];
+extern const size_t n_options;
+
+/* "16m" → bytes (k, m, g, binary). -EINVAL or -ERANGE. */
+int option_parse_size(const char *text, uint64_t *ret);
+/* Store one value; `where` names the source in the message: "--bridge", "key bridge of /etc/…". */
+int option_set(struct options *o, const struct option *row, const char *where, const char *text, struct err *err);
