@@ -3,12 +3,34 @@
 
 #include "base/err.h"
 
+enum { DEPTH_MAX = 256 };
+
+/* The parser is recursive and its own limit (2,048) is too much for the stack of a thread. */
+static bool is_too_deep(const char *data, size_t size) {
+        size_t depth = 0;
+        bool in_text = false;
+
+        for (size_t i = 0; i < size; i++) {
+                if (in_text && data[i] == '\\')
+                        i++;
+                else if (data[i] == '"')
+                        in_text = !in_text;
+                else if (!in_text && (data[i] == '[' || data[i] == '{') && ++depth > DEPTH_MAX)
+                        return true;
+                else if (!in_text && (data[i] == ']' || data[i] == '}') && depth > 0)
+                        depth--;
+        }
+        return false;
+}
+
 int json_parse(const char *data, size_t size, size_t max, const char *what, json_t **ret, struct err *err) {
         json_error_t e;
         json_t *value;
 
         if (size > max)
                 return err_set(err, ERR_TOO_LARGE, -EFBIG, "%s is longer than %zu bytes", what, max);
+        if (is_too_deep(data, size))
+                return err_set(err, ERR_INVALID, -EINVAL, "%s is not valid JSON: nested more than %d deep", what, DEPTH_MAX);
         value = json_loadb(data, size, JSON_REJECT_DUPLICATES, &e);
         if (!value)
                 return err_set(err, ERR_INVALID, -EINVAL, "%s is not valid JSON: line %d, column %d: %s", what, e.line,

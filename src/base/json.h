@@ -15,7 +15,7 @@ struct err;
 #define auto_json __attribute__((cleanup(json_decrefp))) json_t
 
 /* `what` names the text in the message ("manifest of localhost:5000/a:1", "request body"). ERR_INVALID when it is not JSON of
- * at most `max` bytes. *ret is the caller's reference. */
+ * at most `max` bytes and 256 levels. *ret is the caller's reference. */
 int json_parse(const char *data, size_t size, size_t max, const char *what, json_t **ret, struct err *err);
 
 /* Compact text, keys in insertion order; the caller frees; NULL when memory is out. */
