@@ -92,6 +92,23 @@ int blob_commit(int dir_fd, const char *temp, const struct digest *d, struct err
         return 0;
 }
 
+int blob_adopt(int dir_fd, int source_fd, const struct digest *d, struct err *err) {
+        auto_fd fd = blob_open(source_fd, d);
+        char name[DIGEST_HEX_SIZE];
+        struct stat st;
+
+        digest_format_hex(d, name);
+        if (fd < 0)
+                return err_errno(err, fd, "blob sha256:%s", name);
+        if (fstat(fd, &st) < 0)
+                return err_errno(err, -errno, "blob sha256:%s", name);
+        if (st.st_nlink != 1)
+                return err_set(err, ERR_INTERNAL, -EMLINK, "blob sha256:%s has a second name", name);
+        if (fchown(fd, 0, 0) < 0 || fchmod(fd, 0600) < 0 || renameat(source_fd, name, dir_fd, name) < 0)
+                return err_errno(err, -errno, "blob sha256:%s", name);
+        return 0;
+}
+
 static void closedirp(DIR **d) {
         if (*d)
                 closedir(*d);

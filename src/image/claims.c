@@ -118,6 +118,30 @@ int store_try_own_unpinned(struct image_store *s, const struct digest *diff_id) 
         return try_own(s, diff_id, false);
 }
 
+void store_set_made(struct image_store *s, const struct digest *diff_id, const struct digest *blob, uint64_t size) {
+        struct claim *c;
+
+        pthread_mutex_lock(&s->claims_lock);
+        c = find(s, diff_id);
+        c->made = true;
+        c->blob = *blob;
+        c->size = size;
+        pthread_mutex_unlock(&s->claims_lock);
+}
+
+bool store_was_made(struct image_store *s, const struct digest *diff_id, const struct digest *blob, uint64_t *ret_size) {
+        const struct claim *c;
+        bool made;
+
+        pthread_mutex_lock(&s->claims_lock);
+        c = find(s, diff_id);
+        made = c && c->made && digest_equal(&c->blob, blob);
+        if (made)
+                *ret_size = c->size;
+        pthread_mutex_unlock(&s->claims_lock);
+        return made;
+}
+
 void store_disown(struct image_store *s, const struct digest *diff_id) {
         struct claim *c;
 

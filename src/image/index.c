@@ -96,6 +96,25 @@ int entry_load_layers(struct image_store *s, struct entry *e, struct err *err) {
         return 0;
 }
 
+bool entry_layer_find(struct image_store *s, const struct digest *diff_id, const struct digest *blob, uint64_t *ret_size) {
+        bool found = false;
+
+        pthread_mutex_lock(&s->change);
+        for (size_t i = 0; i < s->n_entries && !found; i++) {
+                struct entry *e = s->entries[i];
+
+                if (entry_load_layers(s, e, NULL) < 0)
+                        continue; /* damaged: it vouches for nothing */
+                for (size_t j = 0; j < e->n_layers && !found; j++) {
+                        found = digest_equal(&e->layers[j].diff_id, diff_id) && digest_equal(&e->layers[j].blob, blob);
+                        if (found)
+                                *ret_size = e->layer_sizes[j];
+                }
+        }
+        pthread_mutex_unlock(&s->change);
+        return found;
+}
+
 /* "12,345" → two sizes. */
 static int parse_sizes(const char *text, struct entry *e) {
         size_t n = *text ? 1 : 0, i = 0;

@@ -47,6 +47,9 @@ struct claim {
         struct digest digest;
         unsigned pins;
         bool owned;
+        bool made; /* of a layer: it was unpacked from `blob`, and is `size` bytes, while it was pinned */
+        struct digest blob;
+        uint64_t size;
 };
 
 struct image_store {
@@ -75,6 +78,9 @@ int index_load(struct image_store *s, struct err *err);
 int index_write(struct image_store *s, struct entry *const *entries, size_t n, struct err *err);
 /* e->layers from manifest and config. The writer only. */
 int entry_load_layers(struct image_store *s, struct entry *e, struct err *err);
+
+/* Does any image have this layer, made from this very blob? A manifest's word that the two belong together is not enough. */
+bool entry_layer_find(struct image_store *s, const struct digest *diff_id, const struct digest *blob, uint64_t *ret_size);
 
 /* --- changes: one writer at a time --- */
 struct change {
@@ -114,6 +120,9 @@ int store_try_own(struct image_store *s, const struct digest *diff_id);
 /* For removing: -EBUSY also when anybody pinned it. */
 int store_try_own_unpinned(struct image_store *s, const struct digest *diff_id);
 void store_disown(struct image_store *s, const struct digest *diff_id);
+/* That a layer was made from a blob is remembered while it is pinned; after that an image says it (entry_layer_find). */
+void store_set_made(struct image_store *s, const struct digest *diff_id, const struct digest *blob, uint64_t size);
+bool store_was_made(struct image_store *s, const struct digest *diff_id, const struct digest *blob, uint64_t *ret_size);
 
 /* --- collecting (collect.c) --- */
 

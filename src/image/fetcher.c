@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "image/fetcher.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+enum { CA_SIZE_MAX = 32 << 10 };
+
+bool registry_is_loopback(const char *registry) {
+        const char *colon = *registry == '[' ? strchr(registry, ']') : strchr(registry, ':');
+        size_t n = colon ? (size_t) (colon - registry) + (*registry == '[') : strlen(registry);
+        char host[256];
+        struct in_addr v4;
+
+        if (n >= sizeof(host))
+                return false;
+        memcpy(host, registry, n);
+        host[n] = '\0';
+        if (strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0)
+                return true;
+        return inet_pton(AF_INET, host, &v4) == 1 && (ntohl(v4.s_addr) >> 24) == 127;
+}
+
+static int read_ca(const char *path, char **ret, struct err *err) {
+        int r = file_read_at(AT_FDCWD, path, CA_SIZE_MAX, ret, NULL);
+
+        return r < 0 ? err_errno(err, r, "certificates of %s", path) : 0;
+}
+
+int fetcher_start(struct image_store *s, const struct image_pull *p, const struct image_reference *r, struct fetcher *ret, struct err *err) {
+        struct fetcher f = { .worker = WORKER_NONE };
+        auto_free char *ca = NULL;
+        json_t *open;
+        int e = p->ca_file ? read_ca(p->ca_file, &ca, err) : 0;
+
+        if (e < 0)
+                return e;
+        open = json_pack("{s:s, s:s, s:s, s:b, s:s*, s:s*, s:s*, s:s*}", "op", "open", "registry", r->registry, "repository", r->repository, "insecure",
+                         p->insecure || registry_is_loopback(r->registry), "username", p->username, "password", p->password, "identity_token",
+                         p->identity_token, "ca_pem", ca);
+        if (!open)
+                return err_set(err, ERR_INVALID, -EINVAL, "the credentials for %s are not UTF-8", r->registry);
+        e = worker_start(s, "fetch", &f.worker, err);
+        if (e < 0) {
+                json_decref(open);
+                return e;
+        }
+        e = worker_send(&f.worker, open, NULL, 0, err);
+        if (e < 0) {
+                worker_kill(&f.worker);
+                return e;
+        }
+        *ret = f;
+        return 0;
+}
+
+/* A body that is being read whole. */
+struct body {
+        uint64_t id;
+        struct strbuf text;
+        char media_type[128];
+        bool done;
+};
+
+static int on_event(struct fetcher *f, struct body *b, struct err *err) {
+        auto_json *event = NULL;
+        const char *what;
+        int r = worker_receive(&f->worker, &event, err);
+
+        if (r < 0)
+                return r;
+        what = json_get_str(event, "event", "");
+        /* An error without an id is of the worker as a whole. */
+        if (strcmp(what, "error") == 0)
+                return worker_error(event, err);
+        if (worker_number(event, "id") != b->id)
+                return err_set(err, ERR_INTERNAL, -EPROTO, "the worker answers what was not asked");
+        if (strcmp(what, "done") == 0) {
+                snprintf(b->media_type, sizeof(b->media_type), "%s", json_get_str(event, "media_type", ""));
+                b->done = true;
+        }
+        return 0;
+}
+
+/* 0 at the end of the pipe, 1 before it. */
+static int on_data(int fd, struct body *b, struct err *err) {
+        char buffer[16384];
+        ssize_t n = read(fd, buffer, sizeof(buffer));
+
+        if (n < 0)
+                return errno == EINTR ? 1 : err_errno(err, -errno, "reading from a worker");
+        strbuf_add(&b->text, buffer, (size_t) n);
+        if (strbuf_error(&b->text) < 0)
+                return err_set(err, ERR_TOO_LARGE, -EFBIG, "it is longer than %zu bytes", b->text.max);
+        return n > 0;
+}
+
+static int read_body(struct fetcher *f, struct body *b, int pipe_fd, struct err *err) {
+        struct pollfd p[] = { { .fd = f->worker.control, .events = POLLIN }, { .fd = pipe_fd, .events = POLLIN } };
+
+        while (!b->done || p[1].fd >= 0) {
+                int r = 0;
+
+                if (poll(p, ARRAY_SIZE(p), -1) < 0) {
+                        if (errno == EINTR)
+                                continue;
+                        return err_errno(err, -errno, "poll");
+                }
+                /* The pipe ends before the worker says how it went: events later. */
+                if (p[1].fd >= 0 && p[1].revents) {
+                        r = on_data(pipe_fd, b, err);
+                        if (r == 0)
+                                p[1].fd = -1;
+                } else if (p[0].revents) {
+                        r = on_event(f, b, err);
+                }
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* `request` (stolen) gets its id; its body is read into *b. */
+static int fetch_whole(struct fetcher *f, json_t *request, size_t max, struct body *b, struct err *err) {
+        auto_fd ours = -EBADF, theirs = -EBADF;
+        int pair[2], r;
+
+        b->id = ++f->last_id;
+        strbuf_init(&b->text, max);
+        if (!request || json_object_set_new(request, "id", json_integer((json_int_t) b->id)) < 0) {
+                json_decref(request);
+                return err_errno(err, -ENOMEM, "request to a worker");
+        }
+        if (pipe2(pair, O_CLOEXEC) < 0) {
+                json_decref(request);
+                return err_errno(err, -errno, "pipe");
+        }
+        ours = pair[0];
+        theirs = pair[1];
+        r = worker_send(&f->worker, request, &theirs, 1, err);
+        if (r < 0)
+                return r;
+        theirs = fd_close(theirs);
+        return read_body(f, b, ours, err);
+}
+
+static int verify(const struct strbuf *text, const struct digest *want, struct err *err) {
+        char have_text[DIGEST_TEXT_SIZE], want_text[DIGEST_TEXT_SIZE];
+        struct digest have;
+
+        digest_of(text->data ? text->data : "", text->size, &have);
+        if (digest_equal(&have, want))
+                return 0;
+        digest_format(&have, have_text);
+        digest_format(want, want_text);
+        return err_set(err, ERR_INVALID, -EBADMSG, "the registry sent %s for %s", have_text, want_text);
+}
+
+int fetcher_get_manifest(struct fetcher *f, const char *reference, char **ret, size_t *ret_size, char media_type[128], struct err *err) {
+        struct body b = { 0 };
+        struct digest want;
+        int r = fetch_whole(f,
+                            json_pack("{s:s, s:s, s:[s,s,s,s], s:i}", "op", "manifest", "reference", reference, "accept",
+                                      media_type_name(MEDIA_OCI_INDEX), media_type_name(MEDIA_DOCKER_LIST), media_type_name(MEDIA_OCI_MANIFEST),
+                                      media_type_name(MEDIA_DOCKER_MANIFEST), "max", MANIFEST_SIZE_MAX),
+                            MANIFEST_SIZE_MAX, &b, err);
+
+        if (r >= 0 && digest_parse(reference, &want))
+                r = verify(&b.text, &want, err);
+        if (r >= 0) {
+                *ret = strbuf_take(&b.text, ret_size);
+                if (!*ret)
+                        r = err_errno(err, -ENOMEM, "manifest");
+                memcpy(media_type, b.media_type, sizeof(b.media_type));
+        }
+        strbuf_done(&b.text);
+        return r;
+}
+
+static json_t *blob_request(const struct descriptor *d) {
+        char text[DIGEST_TEXT_SIZE];
+
+        digest_format(&d->digest, text);
+        return json_pack("{s:s, s:s, s:I}", "op", "blob", "digest", text, "size", (json_int_t) d->size);
+}
+
+int fetcher_get_blob(struct fetcher *f, const struct descriptor *d, char **ret, struct err *err) {
+        struct body b = { 0 };
+        int r = fetch_whole(f, blob_request(d), d->size, &b, err);
+
+        if (r >= 0 && b.text.size != d->size)
+                r = err_set(err, ERR_INVALID, -EBADMSG, "the registry sent %zu bytes of %llu", b.text.size, (unsigned long long) d->size);
+        if (r >= 0)
+                r = verify(&b.text, &d->digest, err);
+        if (r >= 0) {
+                *ret = strbuf_take(&b.text, NULL);
+                if (!*ret)
+                        r = err_errno(err, -ENOMEM, "blob");
+        }
+        strbuf_done(&b.text);
+        return r;
+}
+
+int fetcher_stream_blob(struct fetcher *f, const struct descriptor *d, int pipe_fd, uint64_t *ret_id, struct err *err) {
+        json_t *request = blob_request(d);
+        int r;
+
+        if (!request || json_object_set_new(request, "id", json_integer((json_int_t) ++f->last_id)) < 0) {
+                json_decref(request);
+                return err_errno(err, -ENOMEM, "request to a worker");
+        }
+        r = worker_send(&f->worker, request, &pipe_fd, 1, err);
+        if (r < 0)
+                return r;
+        *ret_id = f->last_id;
+        return 0;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* One `kist-worker fetch`: the way to one repository of one registry. */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "image/digest.h"
+#include "image/image.h"
+#include "image/manifest.h"
+#include "image/workers.h"
+
+struct err;
+
+struct fetcher {
+        struct worker worker;
+        uint64_t last_id;
+};
+
+int fetcher_start(struct image_store *s, const struct image_pull *p, const struct image_reference *r, struct fetcher *ret, struct err *err);
+
+/* A manifest or index by tag or digest, whole. The digest of a body that was asked for by digest is verified. *ret is the caller's, NUL-terminated. */
+int fetcher_get_manifest(struct fetcher *f, const char *reference, char **ret, size_t *ret_size, char media_type[128], struct err *err);
+/* A small blob, whole, its size and digest verified. */
+int fetcher_get_blob(struct fetcher *f, const struct descriptor *d, char **ret, struct err *err);
+
+/* Begin to stream a blob into `pipe_fd` (the caller closes its own copy). *ret_id is what events about it will carry. */
+int fetcher_stream_blob(struct fetcher *f, const struct descriptor *d, int pipe_fd, uint64_t *ret_id, struct err *err);
+
+/* Registries on this very machine need no TLS: "localhost", 127.0.0.0/8, "[::1]", with or without a port. */
+bool registry_is_loopback(const char *registry);

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Loading an archive: a load worker makes the layout's files in a scratch directory; from there on it is as a pull, with that directory in
+ * the place of the registry. */
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "image/blobs.h"
+#include "image/import.h"
+#include "image/progress.h"
+#include "image/transfer.h"
+#include "worker/job.h"
+
+#define ANNOTATION_WHOLE_NAME "io.containerd.image.name" /* what `docker save` writes beside a bare tag */
+
+enum { INDEX_SIZE_MAX = 4 << 20, HEARTBEAT_MS = 1000 };
+
+struct load {
+        struct image_store *store;
+        const char *name;
+        struct platform platform;
+        struct progress progress;
+        char token[64];
+        int dir_fd, blobs_fd; /* the scratch directory, and blobs/sha256 in it */
+};
+
+/* --- the worker --- */
+
+static int await_worker(struct load *l, struct worker *w, struct err *err) {
+        for (;;) {
+                struct pollfd p = { .fd = w->control, .events = POLLIN };
+                auto_json *event = NULL;
+                const char *what;
+                int r;
+
+                if (poll(&p, 1, HEARTBEAT_MS) < 0 && errno != EINTR)
+                        return err_errno(err, -errno, "poll");
+                if (!p.revents) {
+                        if (progress_status(&l->progress, NULL, "Reading archive") < 0)
+                                return err_set(err, ERR_UNAVAILABLE, -ECANCELED, "canceled");
+                        continue;
+                }
+                r = worker_receive(w, &event, err);
+                if (r < 0)
+                        return err_prefix(err, "image archive");
+                what = json_get_str(event, "event", "");
+                if (strcmp(what, "done") == 0)
+                        return 0;
+                if (strcmp(what, "error") == 0)
+                        return worker_error(event, err);
+        }
+}
+
+static int extract(struct load *l, int archive_fd, struct err *err) {
+        struct image_sink *sink = &l->store->sink;
+        auto_fd clone = -EBADF;
+        struct worker w;
+        int r = sink->clone(sink->data, l->dir_fd, &clone, err);
+
+        if (r >= 0)
+                r = worker_start(l->store, "load", &w, err);
+        if (r < 0)
+                return r;
+        r = worker_send(&w,
+                        json_pack("{s:s, s:{s:I, s:I, s:I}}", "op", "load", "limits", "bytes", (json_int_t) WORKER_LIMIT_BYTES, "entries",
+                                  (json_int_t) WORKER_LIMIT_ENTRIES, "ratio", (json_int_t) WORKER_LIMIT_RATIO),
+                        (const int[]) { archive_fd, clone }, 2, err);
+        if (r >= 0)
+                r = await_worker(l, &w, err);
+        if (r < 0)
+                worker_kill(&w);
+        else
+                worker_end(&w);
+        return r;
+}
+
+/* --- the layout, which a worker wrote: hostile --- */
+
+static int read_file(int dir_fd, const char *name, size_t max, char **ret, size_t *ret_size, struct err *err) {
+        auto_fd fd = path_open_in_nosymlink(dir_fd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+        struct stat st;
+        int r = fd;
+
+        if (r >= 0)
+                r = fstat(fd, &st) < 0 ? -errno : S_ISREG(st.st_mode) ? 0 : -EINVAL;
+        if (r >= 0)
+                r = fd_read_file(fd, max, ret, ret_size);
+        if (r == -ENOENT)
+                return err_set(err, ERR_INVALID, r, "the archive is not that of an OCI layout: it has no %s", name);
+        return r < 0 ? err_errno(err, r, "image archive: %s", name) : 0;
+}
+
+static int read_blob(struct load *l, const struct descriptor *d, size_t max, char **ret, size_t *ret_size, struct err *err) {
+        int r = blob_read(l->blobs_fd, &d->digest, max, ret, ret_size, err);
+
+        if (r == -ENOENT && err)
+                err->kind = ERR_INVALID; /* it is the archive that is wrong, not the question */
+        if (r < 0)
+                return err_prefix(err, "image archive");
+        if (*ret_size == d->size)
+                return 0;
+        free(take_ptr(ret));
+        return err_set(err, ERR_INVALID, -EBADMSG, "image archive: a blob has another size than its descriptor says");
+}
+
+static int get_manifest(void *data, const struct descriptor *d, char **ret, size_t *ret_size, char media_type[128], struct err *err) {
+        auto_json *object = NULL;
+        int r = read_blob(data, d, MANIFEST_SIZE_MAX, ret, ret_size, err);
+
+        if (r < 0)
+                return r;
+        /* No registry says the type; in a layout the text itself does, and the index is compared with it. OCI manifests may leave it out. */
+        snprintf(media_type, 128, "%s", media_type_name(MEDIA_OCI_MANIFEST));
+        if (json_parse(*ret, *ret_size, MANIFEST_SIZE_MAX, "manifest", &object, NULL) == 0)
+                snprintf(media_type, 128, "%s", json_get_str(object, "mediaType", media_type_name(MEDIA_OCI_MANIFEST)));
+        return 0;
+}
+
+static int get_config(void *data, const struct descriptor *d, char **ret, struct err *err) {
+        size_t size;
+
+        return read_blob(data, d, CONFIG_SIZE_MAX, ret, &size, err);
+}
+
+/* The reference under which an image of the archive goes into the store; "" for none. */
+static int name_of(const struct load *l, const json_t *descriptor, char *ret, size_t size, struct err *err) {
+        const json_t *annotations = json_get_object(descriptor, "annotations");
+        const char *text = l->name;
+        struct image_reference reference;
+        int r;
+
+        if (!text)
+                text = json_get_str(annotations, ANNOTATION_WHOLE_NAME, json_get_str(annotations, ANNOTATION_NAME, NULL));
+        *ret = '\0';
+        if (!text)
+                return 0;
+        r = image_reference_parse(text, &reference, err);
+        if (r < 0)
+                return err_prefix(err, "image archive");
+        if (*reference.tag)
+                *reference.digest = '\0';
+        image_reference_canonical(&reference, ret, size);
+        return 0;
+}
+
+static int tell_loaded(struct load *l, const struct import *i, const char *name) {
+        struct image_reference reference;
+        char text[600];
+
+        if (*name && image_reference_parse(name, &reference, NULL) >= 0) {
+                image_reference_familiar(&reference, text, sizeof(text));
+                return progress_stream(&l->progress, "Loaded image: %s\n", text);
+        }
+        digest_format(&i->manifest.config.digest, text);
+        return progress_stream(&l->progress, "Loaded image ID: %s\n", text);
+}
+
+static int load_image(struct load *l, const json_t *object, struct err *err) {
+        const struct import_source source = { .manifest = get_manifest, .config = get_config, .data = l };
+        const char *media_type = json_get_str(object, "mediaType", ""), *names[1];
+        auto_import i = { 0 };
+        struct descriptor d;
+        struct transfer t;
+        char name[600], *text = NULL;
+        size_t size;
+        int r = name_of(l, object, name, sizeof(name), err);
+
+        if (r >= 0)
+                r = descriptor_parse(object, "image archive", &d, err);
+        if (r >= 0)
+                r = read_blob(l, &d, MANIFEST_SIZE_MAX, &text, &size, err);
+        if (r >= 0)
+                r = import_read(&i, &source, text, size, media_type, &l->platform, false, *name ? name : "image archive", err);
+        if (r < 0)
+                return r;
+        r = transfer_init(&t, l->store, &i.manifest, &i.config, &l->progress, err);
+        t.source_fd = l->blobs_fd;
+        if (r >= 0)
+                r = transfer_run(&t, err);
+        names[0] = name;
+        if (r >= 0)
+                r = import_commit(l->store, &i, &t, names, *name ? 1 : 0, false, NULL, err);
+        transfer_done(&t, r >= 0);
+        if (r >= 0)
+                tell_loaded(l, &i, name);
+        return r;
+}
+
+static int load_images(struct load *l, struct err *err) {
+        auto_free char *text = NULL;
+        auto_json *index = NULL;
+        const json_t *manifests;
+        size_t size, n;
+        int r = read_file(l->dir_fd, "index.json", INDEX_SIZE_MAX, &text, &size, err);
+
+        if (r >= 0)
+                r = json_parse(text, size, INDEX_SIZE_MAX, "index.json of the image archive", &index, err);
+        if (r < 0)
+                return r;
+        manifests = json_get_array(index, "manifests");
+        n = json_array_size(manifests);
+        if (n == 0 || n > INDEX_ENTRIES_MAX)
+                return err_set(err, ERR_INVALID, -EINVAL, "image archive: index.json has %zu images, 1 to %d are allowed", n, INDEX_ENTRIES_MAX);
+        if (l->name && n > 1)
+                return err_set(err, ERR_INVALID, -EINVAL, "image archive: it has %zu images, and there is one name for them", n);
+        l->blobs_fd = path_open_in_nosymlink(l->dir_fd, "blobs/sha256", O_RDONLY | O_DIRECTORY, 0);
+        if (l->blobs_fd < 0)
+                return err_errno(err, l->blobs_fd, "image archive: blobs/sha256");
+        for (size_t i = 0; i < n && r >= 0; i++)
+                r = load_image(l, json_array_get(manifests, i), err);
+        return r;
+}
+
+int image_load(struct image_store *s, int archive_fd, const char *name, image_progress_fn progress, void *data, struct err *err) {
+        struct load l = { .store = s, .name = name, .progress = { .fn = progress, .data = data }, .dir_fd = -EBADF, .blobs_fd = -EBADF };
+        int r = platform_parse(NULL, &l.platform, err);
+
+        if (r < 0)
+                return r;
+        store_busy_begin(s);
+        r = s->sink.begin(s->sink.data, l.token, &l.dir_fd, err);
+        if (r >= 0) {
+                r = extract(&l, archive_fd, err);
+                if (r >= 0)
+                        r = load_images(&l, err);
+                fd_close(l.blobs_fd);
+                fd_close(l.dir_fd);
+                s->sink.abort(s->sink.data, l.token);
+        }
+        store_busy_end(s);
+        return r;
+}

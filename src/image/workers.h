@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* kist-worker processes from the daemon's side (src/worker/job.h is the protocol). What they say is hostile: one JSON object per message,
+ * sized and typed here; numbers and paths are for the callers to check. */
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "image/store.h"
+
+struct err;
+
+struct worker {
+        pid_t pid;
+        int pidfd, control;
+};
+#define WORKER_NONE ((struct worker) { .pid = -1, .pidfd = -EBADF, .control = -EBADF })
+
+/* mode: "fetch", "unpack", "load". */
+int worker_start(struct image_store *s, const char *mode, struct worker *ret, struct err *err);
+/* A request and its fds. `request` is stolen. */
+int worker_send(struct worker *w, json_t *request, const int *fds, size_t n_fds, struct err *err);
+/* One event, after poll(2) said that there is one. ERR_INTERNAL when the worker ended or talks nonsense. */
+int worker_receive(struct worker *w, json_t **ret, struct err *err);
+/* After its last event: let it go by itself for a moment, else kill it; reaped in any case. Nothing of it lives after this. */
+void worker_end(struct worker *w);
+/* At once. */
+void worker_kill(struct worker *w);
+
+/* An {"event":"error"} as an error. */
+int worker_error(const json_t *event, struct err *err);
+/* A member that must be a number not below 0, else UINT64_MAX. */
+uint64_t worker_number(const json_t *event, const char *key);
