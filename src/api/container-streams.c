@@ -94,15 +94,20 @@ static void logs_free(void *data) {
         free(l);
 }
 
+/* Header and text in one write, as long as the text is of the usual length. */
 static int write_log(int stream, const char *text, size_t size, void *data) {
         struct logs *l = data;
-        unsigned char frame[8];
-        int r = 0;
+        unsigned char piece[8 + 1024];
+        int r;
 
-        if (l->framed) {
-                hijack_frame(frame, stream, (unsigned) size);
-                r = stream_write(l->stream, frame, sizeof(frame));
+        if (!l->framed)
+                return stream_write(l->stream, text, size);
+        hijack_frame(piece, stream, (unsigned) size);
+        if (size <= sizeof(piece) - 8) {
+                memcpy(piece + 8, text, size);
+                return stream_write(l->stream, piece, 8 + size);
         }
+        r = stream_write(l->stream, piece, 8);
         return r < 0 ? r : stream_write(l->stream, text, size);
 }
 

@@ -16,21 +16,19 @@ enum { CONFIG_MAX = 1024 * 1024, SUBNETS_MAX = 256 };
 static int add_pool(struct options *o, const struct option *row, const char *where, const json_t *pool, struct err *err) {
         const char *base = json_get_str(pool, "base", "");
         int64_t size = json_get_int(pool, "size", -1);
-        unsigned prefix, n = 0;
-        char address[16], rest;
-        struct in_addr in;
+        char address[INET_ADDRSTRLEN], text[32];
+        unsigned prefix;
+        uint32_t first;
 
-        if (sscanf(base, "%15[0-9.]/%2u%c", address, &prefix, &rest) != 2 || inet_pton(AF_INET, address, &in) != 1 || prefix > 30)
+        if (!option_parse_network(base, &first, &prefix))
                 return err_set(err, ERR_INVALID, -EINVAL, "%s: base \"%.64s\" is not an IPv4 network (a.b.c.d/n)", where, base);
         if (size < (int64_t) prefix || size > 30)
                 return err_set(err, ERR_INVALID, -EINVAL, "%s: size of %s is not from %u to 30", where, base, prefix);
-        for (uint64_t i = 0; i < UINT64_C(1) << (size - prefix) && n < SUBNETS_MAX; i++, n++) {
-                struct in_addr net = { htonl((ntohl(in.s_addr) & ~(uint32_t) (UINT32_MAX >> prefix)) + (uint32_t) (i << (32 - size))) };
-                char text[32];
+        first &= ~(UINT32_MAX >> prefix);
+        for (uint32_t i = 0; i < 1u << (size - prefix) && i < SUBNETS_MAX; i++) {
+                struct in_addr net = { htonl(first + (i << (32 - size))) };
                 int r;
 
-                if (prefix == 0)
-                        return err_set(err, ERR_INVALID, -EINVAL, "%s: base %s is everything", where, base);
                 snprintf(text, sizeof(text), "%s/%lld", inet_ntop(AF_INET, &net, address, sizeof(address)), (long long) size);
                 r = option_set(o, row, where, text, err);
                 if (r < 0)

@@ -184,6 +184,9 @@ static void stop(struct daemon *d) {
         if (d->engine)
                 engine_close(d->engine);
         listen_remove_names(&d->listeners);
+        /* The file stays: another daemon may wait for its lock. Its pid is nobody's now. */
+        if (d->pid_fd >= 0 && ftruncate(d->pid_fd, 0) < 0)
+                log_warning("cannot empty %s/kistd.pid: %m", d->options.run_root);
         fd_close(d->pid_fd);
         fd_close(d->lock_fd);
         options_done(&d->options);

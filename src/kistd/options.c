@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kistd/options.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,6 +81,23 @@ int option_parse_size(const char *text, uint64_t *ret) {
                 return 0;
         }
         return -EINVAL;
+}
+
+bool option_parse_network(const char *text, uint32_t *ret_address, unsigned *ret_prefix) {
+        const char *slash = strchrnul(text, '/');
+        char address[INET_ADDRSTRLEN];
+        struct in_addr in;
+        uint64_t prefix;
+
+        if (slash - text >= (ptrdiff_t) sizeof(address))
+                return false;
+        memcpy(address, text, (size_t) (slash - text));
+        address[slash - text] = '\0';
+        if (!*slash || str_to_u64(slash + 1, 1, 30, &prefix) < 0 || inet_pton(AF_INET, address, &in) != 1)
+                return false;
+        *ret_address = ntohl(in.s_addr);
+        *ret_prefix = (unsigned) prefix;
+        return true;
 }
 
 static int add_to_list(struct text_list *list, const char *text) {
@@ -199,6 +217,12 @@ static int parse_command_line(int argc, char **argv, struct options *o, struct e
 }
 
 static int check(const struct options *o, struct err *err) {
+        uint32_t address;
+        unsigned prefix;
+
+        for (size_t i = 0; i < o->pools.n; i++)
+                if (!option_parse_network(o->pools.items[i], &address, &prefix))
+                        return err_set(err, ERR_INVALID, -EINVAL, "--address-pool: \"%.64s\" is not an IPv4 network (a.b.c.d/n)", o->pools.items[i]);
         if (o->root[0] != '/' || o->run_root[0] != '/')
                 return err_set(err, ERR_INVALID, -EINVAL, "--root and --run-root must be absolute paths, not \"%s\"",
                                o->root[0] != '/' ? o->root : o->run_root);

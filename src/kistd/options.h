@@ -54,5 +54,7 @@ extern const size_t n_options;
 
 /* "16m" → bytes (k, m, g, binary). -EINVAL or -ERANGE. */
 int option_parse_size(const char *text, uint64_t *ret);
+/* "10.1.0.0/16" → address in host order and prefix (1 to 30); false when it is anything else. */
+bool option_parse_network(const char *text, uint32_t *ret_address, unsigned *ret_prefix);
 /* Store one value; `where` names the source in the message: "--bridge", "key bridge of /etc/…". */
 int option_set(struct options *o, const struct option *row, const char *where, const char *text, struct err *err);

@@ -98,6 +98,8 @@ static void refuses_wrong_options(void **state) {
                 { NULL, "--userns-ids=many", "--userns-ids: \"many\" is not a number" },
                 { NULL, "--userns-ids=5", "at least 65536" },
                 { NULL, "--log-max-size=1x", "--log-max-size: \"1x\" is not a size" },
+                { NULL, "--address-pool=10.0.0.0/99", "\"10.0.0.0/99\" is not an IPv4 network" },
+                { NULL, "--address-pool=10.0.0.0", "is not an IPv4 network" },
                 { NULL, "--root=relative", "must be absolute" },
                 { "{\"bridge\":\"b\"}", "--bridge=c", "key \"bridge\" is given on the command line too" },
                 { "{\"storage-driver\":\"x\"}", "-D", "key \"storage-driver\" is unknown" },
