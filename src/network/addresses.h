@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* IPv4 subnets and who has which address of one. No system calls. Addresses are in host byte order. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct subnet {
+        uint32_t base; /* all bits after the prefix are 0 */
+        uint8_t prefix;
+};
+
+enum { SUBNET_PREFIX_MIN = 16, SUBNET_PREFIX_MAX = 29, ADDRESS_TEXT = 16, SUBNET_TEXT = 20 };
+
+/* "172.30.0.0/16": no bits after the prefix, no leading zeros. -EINVAL: not a subnet. Any prefix from 0 to 32. */
+int subnet_parse(const char *text, struct subnet *ret);
+void subnet_format(const struct subnet *s, char ret[SUBNET_TEXT]);
+uint32_t subnet_mask(uint8_t prefix);
+bool subnet_contains(const struct subnet *s, uint32_t address);
+bool subnet_overlaps(const struct subnet *a, const struct subnet *b);
+
+int address_parse(const char *text, uint32_t *ret);
+void address_format(uint32_t address, char ret[ADDRESS_TEXT]);
+/* 02:42 and the four bytes of the address: no two of a network are the same, and it needs no table. */
+void address_mac(uint32_t address, uint8_t ret[6]);
+
+/* The first and last address of the subnet, and the gateway, belong to nobody. */
+struct address_pool {
+        struct subnet subnet;
+        uint32_t gateway;
+        uint64_t *owners; /* by offset in the subnet; 0: free. Only pages in use take memory */
+        uint32_t last;    /* offset given out last */
+};
+
+int address_pool_init(struct address_pool *p, const struct subnet *s, uint32_t gateway);
+void address_pool_done(struct address_pool *p);
+
+/* The lowest free one after the last given, from the start again at the end: an address is not used again at once, when others
+ * may still have it in their caches. `owner` is not 0. -ENOSPC when all are taken. */
+int address_pool_take(struct address_pool *p, uint64_t owner, uint32_t *ret);
+/* -ERANGE: not an address of the pool. -EEXIST: another's. Claiming one's own again is no error. */
+int address_pool_claim(struct address_pool *p, uint64_t owner, uint32_t address);
+/* Nothing happens when it is another's. */
+void address_pool_release(struct address_pool *p, uint64_t owner, uint32_t address);

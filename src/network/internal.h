@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Private to src/network: the host and its one bridge. */
+
+#include <pthread.h>
+
+#include "network/addresses.h"
+#include "network/network.h"
+#include "network/rtnl.h"
+
+enum { POOLS_MAX = 64 };
+
+struct network_host {
+        char bridge[16];
+        struct subnet *pools;
+        size_t n_pools;
+        uint32_t mtu_wanted; /* 0: as the host has it */
+        bool nat;
+
+        pthread_mutex_t lock;      /* of what follows */
+        bool ready;                /* the bridge and the table are there */
+        int bridge_index;
+        uint32_t mtu;
+        struct address_pool pool;  /* .owners is NULL until a subnet is chosen; then it stays, also when the bridge has to be made again */
+};
+
+/* What one endpoint has to know of the bridge. */
+struct bridge_state {
+        int index;
+        uint32_t mtu;
+        struct subnet subnet;
+        uint32_t gateway;
+};
+
+/* The bridge with its address, forwarding and the table: found or made. */
+int bridge_ensure(struct network_host *h, struct bridge_state *ret, struct err *err);
+/* The bridge with this index was not there any more: the next bridge_ensure() looks again. */
+void bridge_forget(struct network_host *h, int index);
+
+/* err_errno() with what the kernel itself said, when it said something. */
+int rtnl_error(const struct rtnl *n, int num, struct err *err, const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* Switch IPv6 off for one interface of the host. Negative errno; a kernel without IPv6 is fine. */
+int link_disable_ipv6(const char *name);

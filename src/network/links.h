@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Links, addresses and routes, each a request or two over an rtnetlink socket, in the namespace of that socket. Functions return
+ * negative errno. Addresses are in host byte order. */
+
+#include "network/addresses.h"
+#include "network/rtnl.h"
+
+struct link {
+        int index;
+        int master; /* 0: none */
+        uint32_t mtu;
+        char name[16];
+        char kind[16]; /* "bridge", "veth"; "" for real ones */
+};
+
+/* -ENODEV: no such link. */
+int link_find(struct rtnl *n, const char *name, struct link *ret);
+int link_find_index(struct rtnl *n, int index, struct link *ret);
+int link_each(struct rtnl *n, int (*fn)(const struct link *l, void *data), void *data);
+int link_set_up(struct rtnl *n, const char *name);
+int link_delete(struct rtnl *n, const char *name);
+
+int link_add_bridge(struct rtnl *n, const char *name, uint32_t mtu, const uint8_t mac[6]);
+
+/* Both ends in one request: `host_name` here, as a port of the bridge, still down; `peer_name` in netns_fd, down as well: the kernel
+ * refuses to switch on an end while the other is not made. -EEXIST: one of the names is taken. */
+struct veth {
+        const char *host_name, *peer_name;
+        uint8_t peer_mac[6];
+        int bridge_index, netns_fd;
+        uint32_t mtu;
+};
+int link_add_veth(struct rtnl *n, const struct veth *v);
+
+int address_add(struct rtnl *n, int index, uint32_t address, uint8_t prefix);
+/* An address, the link up, and a default route: in one system call. */
+int link_configure(struct rtnl *n, int index, uint32_t address, uint8_t prefix, uint32_t gateway);
+/* -ENODATA: the link has no IPv4 address. */
+int address_find(struct rtnl *n, int index, uint32_t *ret, uint8_t *ret_prefix);
+/* Every IPv4 subnet that this host has an address in or, a default route aside, a route to. */
+int subnets_in_use(struct rtnl *n, int (*fn)(const struct subnet *s, void *data), void *data);
+/* The interface of the IPv4 default route with the lowest metric. -ENODATA: none. */
+int default_route_link(struct rtnl *n, int *ret_index);

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <string.h>
+
+#include "network/addresses.h"
+
+static struct subnet subnet(const char *text) {
+        struct subnet s;
+
+        assert_int_equal(subnet_parse(text, &s), 0);
+        return s;
+}
+
+static void subnets_are_parsed_strictly(void **state) {
+        static const char *const bad[] = { "", "/", "172.30.0.0", "172.30.0.0/", "172.30.0.0/33", "172.30.0.0/-1", "172.30.0.0/ 16", "172.30.0.1/16",
+                "172.30.0/16", "0172.30.0.0/16", "172.30.0.0/16 ", " 172.30.0.0/16", "172.30.0.0/16/16", "256.0.0.0/8", "fd00::/8",
+                "11111111111111111111111111111111/8", NULL };
+        struct subnet s = { 1, 2 };
+        char text[SUBNET_TEXT];
+
+        (void) state;
+        for (int i = 0; bad[i]; i++)
+                assert_int_equal(subnet_parse(bad[i], &s), -EINVAL);
+        assert_int_equal(s.base, 1);
+        assert_int_equal(subnet_parse("0.0.0.0/0", &s), 0);
+        assert_int_equal(subnet_parse("255.255.255.255/32", &s), 0);
+        subnet_format(&s, text);
+        assert_string_equal(text, "255.255.255.255/32");
+        s = subnet("172.30.0.0/16");
+        assert_int_equal(s.base, 0xac1e0000);
+        assert_int_equal(s.prefix, 16);
+}
+
+static void overlaps(void **state) {
+        static const struct { const char *a, *b; bool overlap; } cases[] = {
+                { "10.0.0.0/8", "10.201.0.0/16", true },
+                { "10.201.0.0/16", "10.0.0.0/8", true },
+                { "172.30.0.0/16", "172.31.0.0/16", false },
+                { "172.30.0.0/15", "172.31.0.0/16", true },
+                { "192.168.240.0/20", "192.168.255.255/32", true },
+                { "192.168.240.0/20", "192.168.239.255/32", false },
+        };
+
+        (void) state;
+        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+                struct subnet a = subnet(cases[i].a), b = subnet(cases[i].b);
+
+                assert_int_equal(subnet_overlaps(&a, &b), cases[i].overlap);
+        }
+}
+
+static void addresses_go_round(void **state) {
+        struct subnet s = subnet("10.1.2.0/29");
+        struct address_pool p;
+        uint32_t a, seen[5];
+
+        (void) state;
+        assert_int_equal(address_pool_init(&p, &s, s.base + 1), 0);
+        for (uint32_t i = 0; i < 5; i++) {
+                assert_int_equal(address_pool_take(&p, i + 1, &seen[i]), 0);
+                assert_int_equal(seen[i], s.base + 2 + i); /* not the net's, not the gateway's, not the broadcast address */
+        }
+        assert_int_equal(address_pool_take(&p, 9, &a), -ENOSPC);
+        address_pool_release(&p, 77, seen[2]); /* not the owner */
+        assert_int_equal(address_pool_take(&p, 9, &a), -ENOSPC);
+        address_pool_release(&p, 3, seen[2]);
+        address_pool_release(&p, 1, seen[0]);
+        assert_int_equal(address_pool_take(&p, 9, &a), 0);
+        assert_int_equal(a, seen[0]); /* the last given was the last there is */
+        address_pool_release(&p, 9, a);
+        assert_int_equal(address_pool_take(&p, 10, &a), 0);
+        assert_int_equal(a, seen[2]); /* not the one that just became free */
+        address_pool_done(&p);
+}
+
+static void claims(void **state) {
+        struct subnet s = subnet("10.1.2.0/24");
+        struct address_pool p;
+        uint32_t a;
+
+        (void) state;
+        assert_int_equal(address_pool_init(&p, &s, s.base + 1), 0);
+        assert_int_equal(address_pool_claim(&p, 1, s.base + 7), 0);
+        assert_int_equal(address_pool_claim(&p, 1, s.base + 7), 0);
+        assert_int_equal(address_pool_claim(&p, 2, s.base + 7), -EEXIST);
+        assert_int_equal(address_pool_claim(&p, 2, s.base), -ERANGE);
+        assert_int_equal(address_pool_claim(&p, 2, s.base + 1), -ERANGE);
+        assert_int_equal(address_pool_claim(&p, 2, s.base + 255), -ERANGE);
+        assert_int_equal(address_pool_claim(&p, 2, s.base + 256), -ERANGE);
+        assert_int_equal(address_pool_claim(&p, 2, s.base - 1), -ERANGE);
+        assert_int_equal(address_pool_take(&p, 3, &a), 0);
+        assert_int_equal(a, s.base + 8);
+        address_pool_release(&p, 3, s.base - 1);
+        address_pool_done(&p);
+}
+
+static void sizes_have_limits(void **state) {
+        struct subnet s = subnet("10.0.0.0/8"), t = subnet("10.0.0.0/30");
+        struct address_pool p;
+
+        (void) state;
+        assert_int_equal(address_pool_init(&p, &s, s.base + 1), -ERANGE);
+        assert_int_equal(address_pool_init(&p, &t, t.base + 1), -ERANGE);
+}
+
+static void macs_follow_the_address(void **state) {
+        static const uint8_t want[6] = { 0x02, 0x42, 0xac, 0x1e, 0x00, 0x02 };
+        uint8_t mac[6];
+
+        (void) state;
+        address_mac(0xac1e0002, mac);
+        assert_memory_equal(mac, want, 6);
+}
+
+int main(void) {
+        static const struct CMUnitTest tests[] = {
+                cmocka_unit_test(subnets_are_parsed_strictly),
+                cmocka_unit_test(overlaps),
+                cmocka_unit_test(addresses_go_round),
+                cmocka_unit_test(claims),
+                cmocka_unit_test(sizes_have_limits),
+                cmocka_unit_test(macs_follow_the_address),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
