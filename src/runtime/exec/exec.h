@@ -25,6 +25,7 @@ struct exec_fds {
         int stdio[3];                          /* pipes or files; with a terminal in the plan: unused */
         int target_pidfd;                      /* exec: the container's init */
         int listen;                            /* -1; OCI console socket is the caller's business: see ret->pty */
+        int start_fifo;                        /* looked at when the plan says start_fifo only: a fifo of mode 0622, opened O_PATH */
 };
 
 struct exec_process {
@@ -34,6 +35,12 @@ struct exec_process {
         int release;   /* write end of the start gate, or -1 when the plan has no notify_start; the caller's */
 };
 
+/* Two kinds of start gate (plan_options.notify_start):
+ * - by default a socket: ret->release, for exec_release() by the same caller. When the caller dies first, so does the process.
+ * - with plan_options.start_fifo a named fifo, for OCI `create` and `start`: ret->release is -1 and the caller may exit. The process opens
+ *   the fifo for writing and so sleeps until somebody opens it for reading. The reader then reads to the end: no byte means that execve(2) has
+ *   succeeded; a whole `struct err` says why not. A fifo that nobody opens holds the process until it is killed. */
+
 /* Start the container's init. With notify_start the call returns once everything but execve(2) is done. Without it the call returns
  * once execve(2) has succeeded. On failure nothing is left: the child is dead and reaped, and *err says what failed, with
  * ERR_NO_COMMAND or ERR_NOT_EXECUTABLE for the command itself. */
@@ -42,5 +49,6 @@ int exec_container(const struct exec_fds *fds, struct exec_process *ret, struct 
 /* Start one more process in a running container: joins all namespaces of target_pidfd (and its cgroup by the cgroup fds). */
 int exec_process(const struct exec_fds *fds, struct exec_process *ret, struct err *err);
 
-/* Open the gate of notify_start and wait for execve(2): 0, or the child's error. Consumes p->release. `error_fd`: see exec_error_fd. */
+/* Open the gate of notify_start and wait for execve(2): 0, or the child's error. Consumes p->release. On failure the process is
+ * dead and reaped, and p->pidfd and p->pty are closed. */
 int exec_release(struct exec_process *p, struct err *err);

@@ -16,6 +16,8 @@ struct plan_options {
         bool userns_by_fd;   /* join the user namespace handed to the executor; uid/gid maps are not written */
         bool netns_by_fd;    /* join the network namespace handed to the executor, whatever linux.namespaces says of "network" */
         bool notify_start;   /* stop before execve(2) until exec_release(): `create` and `start` are two calls (OCI) */
+        bool start_fifo;     /* with notify_start: the gate is exec_fds.start_fifo, which outlives the caller (see exec.h) */
+        bool create_cwd;     /* make process.cwd, owner root and mode 0755, when the root file system has no such directory */
         const char *bundle;  /* base of relative paths; NULL: refuse them */
 };
 

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Mounting inside the new root. The target is resolved once, inside the root, to an fd; what is mounted is an fd, too; so a symlink that
+ * is swapped in between changes nothing (CVE-2021-30465). */
+
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/path.h"
+#include "runtime/exec/private.h"
+
+static int step_fail(const struct child *c, const struct plan_step *s, int num, struct err *err) {
+        return raw_fail(err, num, plan_text(c->plan, s->what), plan_text(c->plan, s->target));
+}
+
+static int open_in(struct child *c, const char *path, bool no_symlinks, int flags) {
+        return no_symlinks ? path_open_in_nosymlink(c->root_fd, path, flags, 0) : path_open_in(c->root_fd, path, flags, 0);
+}
+
+static int make_directory(struct child *c, const char *path, bool no_symlinks) {
+        int fd = open_in(c, path, no_symlinks, O_PATH | O_DIRECTORY);
+
+        if (fd != -ENOENT)
+                return fd;
+        fd = path_mkdir_in(c->root_fd, path, 0755);
+        if (fd < 0 || !no_symlinks)
+                return fd;
+        fd_close(fd);
+        return open_in(c, path, true, O_PATH | O_DIRECTORY);
+}
+
+int target_parent(struct child *c, const char *path, bool no_symlinks, char *name) {
+        char parent[PATH_MAX];
+        const char *slash = strrchr(path, '/'), *last = slash ? slash + 1 : path;
+        size_t n = slash ? (size_t) (slash - path) : 0;
+
+        if (n >= sizeof(parent) || strlen(last) > NAME_MAX)
+                return -ENAMETOOLONG;
+        memcpy(parent, path, n);
+        parent[n] = '\0';
+        memcpy(name, last, strlen(last) + 1);
+        return make_directory(c, parent, no_symlinks);
+}
+
+int target_open(struct child *c, const struct plan_step *s, bool directory) {
+        const char *path = plan_text(c->plan, s->target);
+        bool no_symlinks = s->flags & PLAN_STEP_NO_SYMLINKS;
+        char name[NAME_MAX + 1];
+        auto_fd parent = -EBADF, fd = -EBADF;
+
+        if (directory)
+                return make_directory(c, path, no_symlinks);
+        fd = open_in(c, path, no_symlinks, O_PATH);
+        if (fd != -ENOENT)
+                return move_fd(fd);
+        parent = target_parent(c, path, no_symlinks, name);
+        if (parent < 0)
+                return parent;
+        fd = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+        if (fd < 0)
+                return -errno;
+        fd_close(move_fd(fd));
+        fd = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        return fd < 0 ? -errno : move_fd(fd);
+}
+
+static int attach(struct child *c, int mount_fd, const struct plan_step *s, bool directory, struct err *err) {
+        auto_fd target = target_open(c, s, directory);
+        struct stat st;
+
+        if (target < 0)
+                return step_fail(c, s, target, err);
+        if (!directory && (fstat(target, &st) < 0 || S_ISDIR(st.st_mode)))
+                return step_fail(c, s, EISDIR, err);
+        if (move_mount(mount_fd, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+                return step_fail(c, s, errno, err);
+        return 0;
+}
+
+int step_mount_tree(struct child *c, const struct plan_step *s, struct err *err) {
+        int fd = c->launch->source_fds[s->source];
+        struct stat st;
+
+        if (fstat(fd, &st) < 0)
+                return step_fail(c, s, errno, err);
+        return attach(c, fd, s, S_ISDIR(st.st_mode), err);
+}
+
+int fs_make(const struct plan *p, const char *type, struct plan_table params, uint64_t attr) {
+        const struct plan_param *param = plan_records(p, params);
+        auto_fd fs = fsopen(type, FSOPEN_CLOEXEC);
+        int fd;
+
+        if (fs < 0)
+                return -errno;
+        for (uint32_t i = 0; i < params.count; i++) {
+                const char *key = plan_text(p, param[i].key), *value = plan_text(p, param[i].value);
+                int r = *value ? fsconfig(fs, FSCONFIG_SET_STRING, key, value, 0) : fsconfig(fs, FSCONFIG_SET_FLAG, key, NULL, 0);
+
+                if (r < 0)
+                        return -errno;
+        }
+        if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+                return -errno;
+        fd = fsmount(fs, FSMOUNT_CLOEXEC, (unsigned) attr);
+        return fd < 0 ? -errno : fd;
+}
+
+/* The host's own tree of that path, which is still there below the new root; read-only. */
+static int bind_of_host(const char *path, uint64_t attr) {
+        struct mount_attr a = { .attr_set = attr | MOUNT_ATTR_RDONLY, .propagation = MS_PRIVATE };
+        auto_fd fd = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+
+        if (fd < 0 || mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &a, sizeof(a)) < 0)
+                return -errno;
+        return move_fd(fd);
+}
+
+int step_mount_fs(struct child *c, const struct plan_step *s, struct err *err) {
+        const char *type = plan_text(c->plan, s->text);
+        auto_fd fd = fs_make(c->plan, type, s->params, s->attr_set);
+        int r;
+
+        if ((fd == -EPERM || fd == -EBUSY) && (s->flags & PLAN_STEP_OR_BIND))
+                fd = bind_of_host(plan_text(c->plan, s->target), s->attr_set);
+        if (fd < 0)
+                return s->flags & PLAN_STEP_OPTIONAL ? 0 : step_fail(c, s, fd, err);
+        if (s->propagation) {
+                struct mount_attr a = { .propagation = s->propagation };
+
+                if (mount_setattr(fd, "", AT_EMPTY_PATH, &a, sizeof(a)) < 0)
+                        return step_fail(c, s, errno, err);
+        }
+        r = attach(c, fd, s, true, err);
+        if (r < 0)
+                return r;
+        if ((s->flags & PLAN_STEP_KEEP_PROC) && c->proc_mount < 0)
+                c->proc_mount = move_fd(fd);
+        else if ((s->flags & PLAN_STEP_KEEP_PTS) && c->pts_mount < 0)
+                c->pts_mount = move_fd(fd);
+        return 0;
+}
+
+int step_set_attr(struct child *c, const struct plan_step *s, struct err *err) {
+        struct mount_attr a = { .attr_set = s->attr_set, .attr_clr = s->attr_clear };
+        auto_fd fd = open_in(c, plan_text(c->plan, s->target), s->flags & PLAN_STEP_NO_SYMLINKS, O_PATH);
+
+        if (fd < 0)
+                return step_fail(c, s, fd, err);
+        if (mount_setattr(fd, "", AT_EMPTY_PATH | (s->flags & PLAN_STEP_RECURSIVE ? AT_RECURSIVE : 0), &a, sizeof(a)) < 0)
+                return step_fail(c, s, errno, err);
+        return 0;
+}

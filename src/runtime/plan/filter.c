@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* linux.seccomp → a BPF program, by libseccomp. That takes longer than all the rest of a plan, and one engine starts most containers with
+ * the same profile: the last program is kept with a copy of the profile that it was made of. */
+
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <seccomp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "runtime/plan/private.h"
+
+static struct {
+        pthread_mutex_t mutex;
+        json_t *profile;
+        char *program;
+        size_t size;
+} last = { .mutex = PTHREAD_MUTEX_INITIALIZER };
+
+static const struct {
+        const char *name;
+        uint32_t action;
+        int64_t default_value; /* of actions that carry a number; -1: carries none */
+} actions[] = {
+        { "SCMP_ACT_ALLOW", SCMP_ACT_ALLOW, -1 },
+        { "SCMP_ACT_ERRNO", SCMP_ACT_ERRNO(0), EPERM },
+        { "SCMP_ACT_KILL", SCMP_ACT_KILL_THREAD, -1 },
+        { "SCMP_ACT_KILL_THREAD", SCMP_ACT_KILL_THREAD, -1 },
+        { "SCMP_ACT_KILL_PROCESS", SCMP_ACT_KILL_PROCESS, -1 },
+        { "SCMP_ACT_TRAP", SCMP_ACT_TRAP, -1 },
+        { "SCMP_ACT_TRACE", SCMP_ACT_TRACE(0), EPERM },
+        { "SCMP_ACT_LOG", SCMP_ACT_LOG, -1 },
+};
+
+static const struct {
+        const char *name;
+        enum scmp_compare op;
+} operators[] = {
+        { "SCMP_CMP_NE", SCMP_CMP_NE }, { "SCMP_CMP_LT", SCMP_CMP_LT }, { "SCMP_CMP_LE", SCMP_CMP_LE },               { "SCMP_CMP_EQ", SCMP_CMP_EQ },
+        { "SCMP_CMP_GE", SCMP_CMP_GE }, { "SCMP_CMP_GT", SCMP_CMP_GT }, { "SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ },
+};
+
+static const struct {
+        const char *name;
+        uint32_t flag;
+} flags[] = {
+        { "SECCOMP_FILTER_FLAG_TSYNC", SECCOMP_FILTER_FLAG_TSYNC },
+        { "SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG },
+        { "SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW },
+};
+
+/* SCMP_ARCH_X86_64 → SCMP_ARCH_NATIVE's number: libseccomp knows them by "x86_64". */
+static int parse_arch(const char *name, uint32_t *ret) {
+        char lower[32];
+        size_t n = 0;
+
+        if (strncmp(name, "SCMP_ARCH_", 10) != 0)
+                return -EINVAL;
+        for (name += 10; *name && n + 1 < sizeof(lower); name++)
+                lower[n++] = (char) (*name >= 'A' && *name <= 'Z' ? *name + 'a' - 'A' : *name);
+        lower[n] = '\0';
+        *ret = seccomp_arch_resolve_name(lower);
+        return *ret ? 0 : -EINVAL;
+}
+
+static int parse_action(const json_t *object, const char *at, const char *key, const char *number_key, uint32_t *ret, struct err *err) {
+        const char *name = NULL;
+        int64_t value = -1;
+        int r = field_string(object, at, key, &name, err);
+
+        if (r == 0)
+                r = field_int(object, at, number_key, 0, 4095, &value, err);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; name && i < ARRAY_SIZE(actions); i++) {
+                if (strcmp(actions[i].name, name) != 0)
+                        continue;
+                if (value >= 0 && actions[i].default_value < 0)
+                        return err_set(err, ERR_INVALID, -EINVAL, "%s.%s: %s takes no number", at, number_key, name);
+                *ret = actions[i].action;
+                if (actions[i].default_value >= 0)
+                        *ret |= (uint32_t) (value >= 0 ? value : actions[i].default_value);
+                return 0;
+        }
+        if (name && strcmp(name, "SCMP_ACT_NOTIFY") == 0)
+                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "%s.%s: SCMP_ACT_NOTIFY is not supported by this version", at, key);
+        return err_set(err, ERR_INVALID, -EINVAL, "%s.%s: \"%s\" is not an action", at, key, name ? name : "");
+}
+
+static uint64_t number(const json_t *object, const char *key) {
+        const json_t *v = json_object_get(object, key);
+
+        /* Beyond 2⁶³−1 the parser has made a real of it. */
+        return json_is_real(v) ? (uint64_t) json_real_value(v) : (uint64_t) json_integer_value(v);
+}
+
+static int parse_args(const json_t *list, const char *at, struct scmp_arg_cmp ret[6], unsigned *ret_n, bool *ret_repeated, struct err *err) {
+        unsigned seen = 0;
+
+        if (json_array_size(list) > 6)
+                return err_set(err, ERR_INVALID, -EINVAL, "%s.args: a system call has six", at);
+        *ret_repeated = false;
+        for (size_t i = 0; i < json_array_size(list); i++) {
+                const json_t *a = json_array_get(list, i);
+                const char *name = NULL;
+                int64_t index = -1;
+                size_t op = 0;
+                int r = field_int(a, at, "index", 0, 5, &index, err);
+
+                if (r == 0)
+                        r = field_string(a, at, "op", &name, err);
+                if (r < 0)
+                        return r;
+                while (op < ARRAY_SIZE(operators) && (!name || strcmp(operators[op].name, name) != 0))
+                        op++;
+                if (op == ARRAY_SIZE(operators) || index < 0)
+                        return err_set(err, ERR_INVALID, -EINVAL, "%s.args[%zu]: \"%s\" is not a comparison", at, i, name ? name : "");
+                *ret_repeated = *ret_repeated || (seen >> index & 1);
+                seen |= 1u << index;
+                ret[i] = (struct scmp_arg_cmp) { (unsigned) index, operators[op].op, number(a, "value"), number(a, "valueTwo") };
+        }
+        *ret_n = (unsigned) json_array_size(list);
+        return 0;
+}
+
+/* Several comparisons of one argument are alternatives, which libseccomp wants as rules of their own. */
+static int add_rule(scmp_filter_ctx ctx, int nr, uint32_t action, const struct scmp_arg_cmp *args, unsigned n, bool repeated) {
+        int r = 0;
+
+        if (!repeated)
+                r = seccomp_rule_add_array(ctx, action, nr, n, args);
+        for (unsigned i = 0; repeated && i < n && r == 0; i++)
+                r = seccomp_rule_add_array(ctx, action, nr, 1, &args[i]);
+        /* The same rule twice, or a call that some of the architectures do not have: nothing is lost. */
+        return r == -EEXIST || r == -EDOM ? 0 : r;
+}
+
+static int add_rules(scmp_filter_ctx ctx, const json_t *entry, size_t i, uint32_t default_action, struct err *err) {
+        const json_t *names = NULL, *args = NULL;
+        struct scmp_arg_cmp compare[6];
+        char at[48];
+        uint32_t action = 0;
+        unsigned n = 0;
+        bool repeated = false;
+        int r;
+
+        snprintf(at, sizeof(at), "linux.seccomp.syscalls[%zu]", i);
+        r = parse_action(entry, at, "action", "errnoRet", &action, err);
+        if (r == 0)
+                r = field_array(entry, at, "names", &names, err);
+        if (r == 0)
+                r = field_array(entry, at, "args", &args, err);
+        if (r == 0)
+                r = parse_args(args, at, compare, &n, &repeated, err);
+        if (r < 0 || action == default_action)
+                return r;
+        for (size_t k = 0; k < json_array_size(names); k++) {
+                const char *name;
+                int nr;
+
+                r = field_item(names, k, at, "names", &name, err);
+                if (r < 0)
+                        return r;
+                nr = seccomp_syscall_resolve_name(name);
+                if (nr == __NR_SCMP_ERROR)
+                        continue; /* of another architecture, or newer than the library: then the default holds for it */
+                r = add_rule(ctx, nr, action, compare, n, repeated);
+                if (r < 0)
+                        return err_errno(err, r, "%s: %s", at, name);
+        }
+        return 0;
+}
+
+static int add_architectures(scmp_filter_ctx ctx, const json_t *seccomp, struct err *err) {
+        const json_t *list = NULL;
+        int r = field_array(seccomp, "linux.seccomp", "architectures", &list, err);
+
+        for (size_t i = 0; r == 0 && i < json_array_size(list); i++) {
+                const char *name;
+                uint32_t arch;
+
+                r = field_item(list, i, "linux.seccomp", "architectures", &name, err);
+                if (r < 0)
+                        return r;
+                if (parse_arch(name, &arch) < 0)
+                        return err_set(err, ERR_INVALID, -EINVAL, "linux.seccomp.architectures[%zu]: \"%s\" is not an architecture", i, name);
+                r = seccomp_arch_add(ctx, arch);
+                if (r < 0 && r != -EEXIST)
+                        return err_errno(err, r, "linux.seccomp.architectures[%zu]: %s", i, name);
+                r = 0;
+        }
+        return r;
+}
+
+static int export(scmp_filter_ctx ctx, char **ret, size_t *ret_size, struct err *err) {
+        auto_fd fd = memfd_create("kist-filter", MFD_CLOEXEC);
+        int r;
+
+        if (fd < 0)
+                return err_errno(err, errno, "linux.seccomp: memory file");
+        r = seccomp_export_bpf(ctx, fd);
+        if (r == 0 && lseek(fd, 0, SEEK_SET) < 0)
+                r = -errno;
+        if (r == 0)
+                r = fd_read_file(fd, BPF_MAXINSNS * sizeof(struct sock_filter), ret, ret_size);
+        if (r < 0)
+                return err_errno(err, r, "linux.seccomp: the filter");
+        return 0;
+}
+
+static void release(scmp_filter_ctx *ctx) {
+        if (*ctx)
+                seccomp_release(*ctx);
+}
+
+static int compile(const json_t *seccomp, char **ret, size_t *ret_size, struct err *err) {
+        __attribute__((cleanup(release))) scmp_filter_ctx ctx = NULL;
+        const json_t *list = NULL;
+        uint32_t default_action = 0;
+        int r = parse_action(seccomp, "linux.seccomp", "defaultAction", "defaultErrnoRet", &default_action, err);
+
+        if (r == 0)
+                r = field_array(seccomp, "linux.seccomp", "syscalls", &list, err);
+        if (r < 0)
+                return r;
+        ctx = seccomp_init(default_action);
+        if (!ctx)
+                return err_set(err, ERR_INVALID, -EINVAL, "linux.seccomp.defaultAction: refused by libseccomp");
+        /* A binary tree instead of a list: fewer steps at each system call. */
+        seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+        r = add_architectures(ctx, seccomp, err);
+        for (size_t i = 0; r == 0 && i < json_array_size(list); i++)
+                r = add_rules(ctx, json_array_get(list, i), i, default_action, err);
+        return r < 0 ? r : export(ctx, ret, ret_size, err);
+}
+
+static void append(struct planner *p, const char *program, size_t size) {
+        strbuf_add(&p->builder.tables[BUILD_FILTER], program, size);
+}
+
+static int compile_or_recall(struct planner *p, const json_t *seccomp, struct err *err) {
+        auto_free char *program = NULL;
+        json_t *copy;
+        size_t size;
+        int r;
+
+        pthread_mutex_lock(&last.mutex);
+        if (last.profile && json_equal(last.profile, seccomp)) {
+                append(p, last.program, last.size);
+                pthread_mutex_unlock(&last.mutex);
+                return 0;
+        }
+        pthread_mutex_unlock(&last.mutex);
+        r = compile(seccomp, &program, &size, err);
+        if (r < 0)
+                return r;
+        append(p, program, size);
+        copy = json_deep_copy(seccomp);
+        if (!copy)
+                return 0; /* then the next one compiles again */
+        pthread_mutex_lock(&last.mutex);
+        json_decref(last.profile);
+        free(last.program);
+        last.profile = copy;
+        last.program = take_ptr(&program);
+        last.size = size;
+        pthread_mutex_unlock(&last.mutex);
+        return 0;
+}
+
+static int plan_filter_flags(struct planner *p, const json_t *seccomp, struct err *err) {
+        const json_t *list = NULL;
+        int r = field_array(seccomp, "linux.seccomp", "flags", &list, err);
+
+        for (size_t i = 0; r == 0 && i < json_array_size(list); i++) {
+                const char *name;
+                size_t row = 0;
+
+                r = field_item(list, i, "linux.seccomp", "flags", &name, err);
+                if (r < 0)
+                        return r;
+                while (row < ARRAY_SIZE(flags) && strcmp(flags[row].name, name) != 0)
+                        row++;
+                if (row == ARRAY_SIZE(flags))
+                        return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "linux.seccomp.flags[%zu]: \"%s\" is not supported by this version", i, name);
+                p->builder.header.filter_flags |= flags[row].flag;
+        }
+        return r;
+}
+
+int plan_filter(struct planner *p, struct err *err) {
+        const json_t *seccomp = NULL;
+        int r = field_object(p->linux_, "linux", "seccomp", &seccomp, err);
+
+        if (r == 0 && seccomp)
+                r = field_refuse(seccomp, "linux.seccomp", "listenerPath", err);
+        if (r < 0 || !seccomp)
+                return r;
+        r = plan_filter_flags(p, seccomp, err);
+        return r < 0 ? r : compile_or_recall(p, seccomp, err);
+}

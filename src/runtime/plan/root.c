@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* root and linux.rootfsPropagation. Without a file system by fd, the root is source 0. */
+
+#include <string.h>
+#include <sys/mount.h>
+
+#include "base/mem.h"
+#include "runtime/plan/private.h"
+
+static int root_propagation(struct planner *p, uint64_t *ret, struct err *err) {
+        static const struct {
+                const char *name;
+                uint64_t flag;
+        } rows[] = {
+                { "", MS_PRIVATE },      { "private", MS_PRIVATE },  { "rprivate", MS_PRIVATE },     { "shared", MS_SHARED },
+                { "rshared", MS_SHARED }, { "slave", MS_SLAVE },      { "rslave", MS_SLAVE },         { "unbindable", MS_UNBINDABLE },
+                { "runbindable", MS_UNBINDABLE },
+        };
+        const char *name = "";
+        int r = field_string(p->linux_, "linux", "rootfsPropagation", &name, err);
+
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+                if (strcmp(rows[i].name, name) == 0) {
+                        *ret = rows[i].flag;
+                        return 0;
+                }
+        return err_set(err, ERR_INVALID, -EINVAL, "linux.rootfsPropagation: \"%s\" is not a kind of propagation", name);
+}
+
+int plan_root(struct planner *p, struct err *err) {
+        const json_t *root = NULL;
+        const char *path = NULL;
+        auto_free char *full = NULL;
+        struct plan_source s = { .flags = PLAN_SOURCE_RECURSIVE };
+        bool readonly = false;
+        uint64_t propagation = MS_PRIVATE;
+        int r = field_object(p->config, "", "root", &root, err);
+
+        if (r == 0)
+                r = field_bool(root, "root", "readonly", &readonly, err);
+        if (r == 0)
+                r = root_propagation(p, &propagation, err);
+        if (r < 0)
+                return r;
+        if (readonly)
+                p->builder.header.flags |= PLAN_ROOT_READONLY;
+        /* A private one is so from the start; a slave must not be cut off; the others are made when nothing is moved any more. */
+        p->builder.header.root_propagation = propagation == MS_SHARED || propagation == MS_UNBINDABLE ? propagation : 0;
+        if (p->options->rootfs_by_fd)
+                return 0;
+        r = field_string(root, "root", "path", &path, err);
+        if (r < 0)
+                return r;
+        if (!path || !*path)
+                return err_set(err, ERR_INVALID, -EINVAL, "root.path: missing");
+        r = plan_host_path(p, "root.path", path, &full, err);
+        if (r < 0)
+                return r;
+        s.tree_propagation = propagation == MS_SLAVE ? MS_SLAVE : MS_PRIVATE;
+        s.path = builder_text(&p->builder, full);
+        s.what = builder_text(&p->builder, "root.path");
+        builder_add(&p->builder, BUILD_SOURCES, &s);
+        return 0;
+}
