@@ -37,6 +37,7 @@ void cgroup_close(struct exec_fds *fds);
 int cgroup_destroy(const struct cgroup_host *h, const char *path, struct err *err);
 int cgroup_kill(const struct cgroup_host *h, const char *path, int signal, struct err *err);
 int cgroup_freeze(const struct cgroup_host *h, const char *path, bool frozen, struct err *err);
+int cgroup_is_frozen(const struct cgroup_host *h, const char *path, bool *ret, struct err *err);
 /* Process ids in it and below; *ret is the caller's to free. */
 int cgroup_pids(const struct cgroup_host *h, const char *path, pid_t **ret, size_t *ret_n, struct err *err);
 /* Was a process of it killed by the kernel for memory? (v1 memory.oom_control oom_kill; v2 memory.events oom_kill) */

@@ -170,6 +170,23 @@ int cgroup_freeze(const struct cgroup_host *h, const char *path, bool frozen, st
         return r < 0 ? err_errno(err, r, "cgroup %s cannot be %s", path, frozen ? "frozen" : "thawed") : 0;
 }
 
+int cgroup_is_frozen(const struct cgroup_host *h, const char *path, bool *ret, struct err *err) {
+        const struct hierarchy *freezer = host_find_v1(h, CONTROLLER_FREEZER);
+        char state[32] = "";
+        int r = cgroup_path_check(path, err);
+
+        if (r < 0)
+                return r;
+        if (host_has_v2(h))
+                r = cgroup_file_read(h->v2.dir_fd, path, "cgroup.freeze", state, sizeof(state));
+        else if (freezer)
+                r = cgroup_file_read(freezer->dir_fd, path, "freezer.state", state, sizeof(state));
+        if (r < 0)
+                return err_errno(err, r, "cgroup %s", path);
+        *ret = *state == '1' || str_starts_with(state, "FR");
+        return 0;
+}
+
 /* --- signals --- */
 
 static int signal_each(const struct cgroup_host *h, const char *path, int sig, size_t *ret_n, struct err *err) {

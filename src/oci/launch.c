@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "oci/launch.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/timestamp.h"
+#include "oci/config.h"
+#include "oci/oci.h"
+#include "runtime/cgroup/cgroup.h"
+#include "runtime/plan/plan.h"
+
+int launch_check_options(const struct options *o, struct err *err) {
+        if (o->no_pivot)
+                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "--no-pivot is not supported");
+        if (o->preserve_fds && strcmp(o->preserve_fds, "0") != 0)
+                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "--preserve-fds %s: only 0 is supported", o->preserve_fds);
+        return 0;
+}
+
+int launch_check_terminal(const struct options *o, bool terminal, bool detached, struct err *err) {
+        if (terminal && detached && !o->console_socket)
+                return err_set(err, ERR_INVALID, -EINVAL, "process.terminal: nobody would hold the terminal: give --console-socket");
+        if (!terminal && o->console_socket)
+                return err_set(err, ERR_INVALID, -EINVAL, "--console-socket: the process has no terminal");
+        return 0;
+}
+
+int launch_send_console(const struct options *o, struct exec_process *p, struct err *err) {
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        auto_fd sock = -EBADF;
+        char link[32], name[64];
+        ssize_t n;
+        int r;
+
+        if (!o->console_socket || p->pty < 0)
+                return 0;
+        if (strlen(o->console_socket) >= sizeof(address.sun_path))
+                return err_set(err, ERR_INVALID, -ENAMETOOLONG, "console socket %s: the path is too long", o->console_socket);
+        strcpy(address.sun_path, o->console_socket);
+        sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (sock < 0 || connect(sock, (struct sockaddr *) &address, sizeof(address)) < 0)
+                return err_errno(err, -errno, "console socket %s", o->console_socket);
+        /* The message beside the fd is the name of the terminal: what receivers expect there is not specified, but must not be nothing. */
+        snprintf(link, sizeof(link), "/proc/self/fd/%d", p->pty);
+        n = readlink(link, name, sizeof(name));
+        if (n <= 0)
+                return err_errno(err, -errno, "name of the terminal");
+        r = fd_send(sock, name, (size_t) n, &p->pty, 1);
+        if (r < 0)
+                return err_errno(err, r, "console socket %s", o->console_socket);
+        p->pty = fd_close(p->pty);
+        return 0;
+}
+
+int launch_write_pid_file(const struct options *o, pid_t pid, struct err *err) {
+        auto_free char *path = NULL;
+        auto_fd dir = -EBADF;
+        char text[16], *slash;
+        int r;
+
+        if (!o->pid_file)
+                return 0;
+        path = strdup(o->pid_file);
+        if (!path)
+                return err_errno(err, -ENOMEM, "pid file");
+        slash = strrchr(path, '/');
+        if (slash)
+                *slash = '\0';
+        dir = open(!slash ? "." : *path ? path : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (dir < 0)
+                return err_errno(err, -errno, "pid file %s", o->pid_file);
+        snprintf(text, sizeof(text), "%d", (int) pid);
+        r = file_write_atomic_at(dir, slash ? slash + 1 : path, text, strlen(text), 0644, false);
+        return r < 0 ? err_errno(err, r, "pid file %s", o->pid_file) : 0;
+}
+
+/* --- a new container --- */
+
+struct making {
+        const struct options *options;
+        bool gate, terminal;
+        struct bundle bundle;
+        char *cgroup_path;
+        struct cgroup_host *cgroups;
+        struct exec_fds fds;
+        bool has_cgroup;
+};
+
+static void making_done(struct making *m) {
+        bundle_done(&m->bundle);
+        free(m->cgroup_path);
+        cgroup_host_free(m->cgroups);
+        m->fds.plan = fd_close(m->fds.plan);
+        m->fds.start_fifo = fd_close(m->fds.start_fifo);
+        cgroup_close(&m->fds);
+}
+
+/* Everything that can be wrong without having touched the host yet. */
+static int prepare(struct making *m, const char *id, struct err *err) {
+        struct plan_options plan = { .notify_start = true, .start_fifo = m->gate };
+        int r = launch_check_options(m->options, err);
+
+        if (r == 0)
+                r = container_id_check(id, err);
+        if (r == 0)
+                r = bundle_load(m->options->bundle, &m->bundle, err);
+        if (r < 0)
+                return r;
+        m->terminal = json_get_bool(json_object_get(m->bundle.config, "process"), "terminal", false);
+        plan.bundle = m->bundle.path;
+        r = launch_check_terminal(m->options, m->terminal, m->gate || m->options->detach, err);
+        if (r == 0)
+                r = config_cgroup_path(m->bundle.config, id, &m->cgroup_path, err);
+        if (r == 0)
+                r = plan_container(m->bundle.config, &plan, &m->fds.plan, err);
+        return r;
+}
+
+static int make_cgroup(struct making *m, struct err *err) {
+        const json_t *resources = json_object_get(json_object_get(m->bundle.config, "linux"), "resources");
+        int r = cgroup_host_open(&m->cgroups, err);
+
+        if (r == 0)
+                r = cgroup_create(m->cgroups, m->cgroup_path, resources, err);
+        if (r < 0)
+                return r;
+        m->has_cgroup = true;
+        return cgroup_open(m->cgroups, m->cgroup_path, &m->fds, err);
+}
+
+/* Mode 0622: the process may have any id by the time it opens its end, and the directory is closed to all others. */
+static int make_gate(struct making *m, const struct container *c, struct err *err) {
+        if (!m->gate)
+                return 0;
+        if (mkfifoat(c->dir_fd, "start", 0600) < 0 || fchmodat(c->dir_fd, "start", 0622, 0) < 0)
+                return err_errno(err, -errno, "container %s: start gate", c->id);
+        m->fds.start_fifo = openat(c->dir_fd, "start", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        return m->fds.start_fifo < 0 ? err_errno(err, -errno, "container %s: start gate", c->id) : 0;
+}
+
+static int record(const struct making *m, struct container *c, const struct exec_process *p, struct err *err) {
+        const json_t *config = m->bundle.config;
+        char now[TIME_RFC3339_SIZE];
+        uint64_t start = 0;
+        int r = process_start_time(p->pid, &start);
+
+        if (r < 0)
+                return err_errno(err, r, "container %s: its process", c->id);
+        time_format_now(now);
+        c->state = json_pack("{s:s, s:s, s:i, s:I, s:s, s:s, s:s, s:s, s:O?}", "ociVersion", json_get_str(config, "ociVersion", OCI_VERSION), "id", c->id,
+                             "pid", (int) p->pid, "start_time", (json_int_t) start, "bundle", m->bundle.path, "created", now, "owner", "root", "cgroup",
+                             m->cgroup_path, "annotations", json_get_object(config, "annotations"));
+        if (!c->state)
+                return err_set(err, ERR_INVALID, -EINVAL, "container %s: its state is not UTF-8", c->id);
+        r = file_write_atomic_at(c->dir_fd, "config.json", m->bundle.text, m->bundle.size, 0600, false);
+        if (r < 0)
+                return err_errno(err, r, "container %s: config.json", c->id);
+        return container_save(c, err);
+}
+
+static int start_process(struct making *m, struct container *c, struct exec_process *p, struct err *err) {
+        int r = container_note_cgroup(c, m->cgroup_path, err);
+
+        if (r == 0)
+                r = make_cgroup(m, err);
+        if (r == 0)
+                r = make_gate(m, c, err);
+        if (r == 0)
+                r = exec_container(&m->fds, p, err);
+        if (r < 0)
+                return r;
+        r = launch_send_console(m->options, p, err);
+        if (r == 0)
+                r = record(m, c, p, err);
+        if (r == 0)
+                r = launch_write_pid_file(m->options, p->pid, err);
+        return r;
+}
+
+static void reap(struct exec_process *p) {
+        if (p->pid <= 0)
+                return;
+        syscall(SYS_pidfd_send_signal, p->pidfd, SIGKILL, NULL, 0);
+        while (waitpid(p->pid, NULL, 0) < 0 && errno == EINTR)
+                ;
+        p->pid = 0;
+}
+
+static void undo(struct making *m, struct container *c, struct exec_process *p) {
+        reap(p);
+        if (m->has_cgroup)
+                cgroup_destroy(m->cgroups, m->cgroup_path, NULL);
+        container_forget(c, NULL);
+}
+
+int launch_container(const struct options *o, const char *id, bool gate, struct launched *ret, struct err *err) {
+        struct making m = {
+                .options = o,
+                .gate = gate,
+                .fds = { .plan = -1, .rootfs = -1, .userns = -1, .netns = -1, .cgroup_v2 = -1, .stdio = { 0, 1, 2 }, .target_pidfd = -1, .listen = -1,
+                         .start_fifo = -1 },
+        };
+        struct launched l = { .container = CONTAINER_NONE, .process = { .pidfd = -1, .pty = -1, .release = -1 } };
+        int r = prepare(&m, id, err);
+
+        if (r == 0)
+                r = container_claim(o, id, &l.container, err);
+        if (r == 0) {
+                r = start_process(&m, &l.container, &l.process, err);
+                if (r < 0)
+                        undo(&m, &l.container, &l.process);
+        }
+        making_done(&m);
+        if (r < 0)
+                launched_done(&l);
+        else
+                *ret = l;
+        return r;
+}
+
+void launched_done(struct launched *l) {
+        container_done(&l->container);
+        l->process.pidfd = fd_close(l->process.pidfd);
+        l->process.pty = fd_close(l->process.pty);
+        l->process.release = fd_close(l->process.release);
+}
+
+int launch_undo(struct launched *l, struct err *err) {
+        reap(&l->process);
+        return container_destroy(&l->container, err);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdbool.h>
+
+#include "oci/container.h"
+#include "runtime/exec/exec.h"
+
+struct err;
+struct options;
+
+/* Make a container from a bundle. `gate`: its process waits at a fifo until command_start(), and outlives us; else it waits for
+ * launch_release(), and dies with us. On failure nothing is left. */
+struct launched {
+        struct container container;
+        struct exec_process process; /* pty is -1 when the terminal went to the console socket */
+};
+int launch_container(const struct options *o, const char *id, bool gate, struct launched *ret, struct err *err);
+/* Kill it, if it lives, and remove everything of it. */
+int launch_undo(struct launched *l, struct err *err);
+void launched_done(struct launched *l);
+
+/* --- shared by create, run and exec --- */
+
+/* Flags that would change the meaning, and that we do not have. */
+int launch_check_options(const struct options *o, struct err *err);
+/* A terminal needs somebody to hold it: a listener, or us while we wait. */
+int launch_check_terminal(const struct options *o, bool terminal, bool detached, struct err *err);
+/* Hand p->pty to the console socket, if there is one. */
+int launch_send_console(const struct options *o, struct exec_process *p, struct err *err);
+int launch_write_pid_file(const struct options *o, pid_t pid, struct err *err);
+
+/* foreground.c: wait for the process; pass signals on to it and, when p->pty is there, bytes between it and our stdio.
+ * Returns the exit status, 128 + the signal when it was killed. Signals are to be blocked by foreground_block() before the process is started. */
+void foreground_block(void);
+int foreground_wait(struct exec_process *p, struct err *err);

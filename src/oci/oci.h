@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* kist-runtime: the command line of an OCI runtime. One file per command; main.c has the table of commands, options.c the table of
+ * options. Commands and flags are those that containerd, CRI-O, Podman and Docker give to any runtime. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+
+#define OCI_VERSION "1.2.0"
+#define PROGRAM "kist-runtime"
+
+enum { LIST_MAX = 256 };
+
+/* What may be given more than once. */
+struct list {
+        const char *at[LIST_MAX];
+        size_t n;
+};
+
+/* All options of all commands; options.c says which belong to which. */
+struct options {
+        /* before the command */
+        const char *root, *log, *log_format, *cgroup_manager;
+        bool debug, systemd_cgroup, help, version;
+        /* after it */
+        const char *bundle, *console_socket, *pid_file, *preserve_fds, *format, *process, *cwd, *user, *additional_gids;
+        bool no_pivot, no_new_keyring, detach, keep, all, force, quiet, tty, no_new_privs, rootless;
+        struct list env, caps;
+};
+
+struct command {
+        const char *name, *arguments, *help;
+        int min, max;              /* how many arguments; max -1: any number */
+        unsigned bit;              /* which rows of the options table it takes */
+        bool enters;               /* a process of it will be inside the container: see self.c */
+        bool rest_is_verbatim;     /* after the first argument, nothing is an option any more */
+        /* The exit status, or a negative errno with *err filled. */
+        int (*run)(const struct options *o, char **args, int n_args, struct err *err);
+};
+
+enum command_bit {
+        OF_GLOBAL = 1 << 0,
+        OF_CREATE = 1 << 1,
+        OF_START = 1 << 2,
+        OF_RUN = 1 << 3,
+        OF_STATE = 1 << 4,
+        OF_KILL = 1 << 5,
+        OF_DELETE = 1 << 6,
+        OF_SPEC = 1 << 7,
+        OF_EXEC = 1 << 8,
+        OF_LIST = 1 << 9,
+        OF_PS = 1 << 10,
+        OF_PAUSE = 1 << 11,
+        OF_FEATURES = 1 << 12,
+};
+
+int command_create(const struct options *o, char **args, int n_args, struct err *err);
+int command_start(const struct options *o, char **args, int n_args, struct err *err);
+int command_run(const struct options *o, char **args, int n_args, struct err *err);
+int command_state(const struct options *o, char **args, int n_args, struct err *err);
+int command_kill(const struct options *o, char **args, int n_args, struct err *err);
+int command_delete(const struct options *o, char **args, int n_args, struct err *err);
+int command_spec(const struct options *o, char **args, int n_args, struct err *err);
+int command_exec(const struct options *o, char **args, int n_args, struct err *err);
+int command_list(const struct options *o, char **args, int n_args, struct err *err);
+int command_ps(const struct options *o, char **args, int n_args, struct err *err);
+int command_pause(const struct options *o, char **args, int n_args, struct err *err);
+int command_resume(const struct options *o, char **args, int n_args, struct err *err);
+int command_features(const struct options *o, char **args, int n_args, struct err *err);
+
+/* options.c: read options of `bits` from argv[*at…]. Arguments are collected in args (room for argc). With `only_options` it stops at the
+ * first argument, which is where the command's name is. */
+int options_parse(char **argv, int argc, int *at, unsigned bits, bool only_options, bool rest_is_verbatim, struct options *o, char **args,
+                  int *n_args, struct err *err);
+void options_print(unsigned bits);
+
+/* self.c */
+int self_protect(char **argv, struct err *err);
+
+/* report.c: the last words. stderr, and the log file in its format when there is one. */
+void report_error(const struct options *o, const struct err *err);
+/* Whole text on stdout; -EIO and such when nobody could be told. */
+int report_text(const char *text, struct err *err);

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "oci/oci.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+enum kind { FLAG, TEXT, LIST };
+
+static const struct row {
+        unsigned commands;
+        const char *name;
+        char letter;
+        enum kind kind;
+        size_t offset;
+        const char *value, *help;
+} rows[] = {
+#define AT(member) offsetof(struct options, member)
+        { OF_GLOBAL, "root", 0, TEXT, AT(root), "DIR", "where containers are kept (default /run/kist-runtime)" },
+        { OF_GLOBAL, "log", 0, TEXT, AT(log), "FILE", "append errors to FILE, too" },
+        { OF_GLOBAL, "log-format", 0, TEXT, AT(log_format), "text|json", "of that file (default text)" },
+        { OF_GLOBAL, "debug", 0, FLAG, AT(debug), NULL, "say what is done" },
+        { OF_GLOBAL, "systemd-cgroup", 0, FLAG, AT(systemd_cgroup), NULL, "refused: cgroups are written directly" },
+        { OF_GLOBAL, "cgroup-manager", 0, TEXT, AT(cgroup_manager), "cgroupfs", "no other is known" },
+        { OF_GLOBAL, "version", 'v', FLAG, AT(version), NULL, "print the version" },
+        { ~0u, "help", 'h', FLAG, AT(help), NULL, "print this" },
+        { OF_CREATE | OF_RUN | OF_SPEC, "bundle", 'b', TEXT, AT(bundle), "DIR", "the bundle (default: the current directory)" },
+        { OF_CREATE | OF_RUN | OF_EXEC, "console-socket", 0, TEXT, AT(console_socket), "SOCKET", "hand the terminal to who listens there" },
+        { OF_CREATE | OF_RUN | OF_EXEC, "pid-file", 0, TEXT, AT(pid_file), "FILE", "write the process id to FILE" },
+        { OF_CREATE | OF_RUN | OF_EXEC, "preserve-fds", 0, TEXT, AT(preserve_fds), "0", "only 0: the process gets its stdio and nothing else" },
+        { OF_CREATE | OF_RUN, "no-pivot", 0, FLAG, AT(no_pivot), NULL, "refused: it would leave a way out of the root" },
+        { OF_CREATE | OF_RUN, "no-new-keyring", 0, FLAG, AT(no_new_keyring), NULL, "keep the session keyring (always so)" },
+        { OF_RUN | OF_EXEC, "detach", 'd', FLAG, AT(detach), NULL, "do not wait for the process" },
+        { OF_RUN, "keep", 0, FLAG, AT(keep), NULL, "do not delete the container when it has ended" },
+        { OF_KILL, "all", 'a', FLAG, AT(all), NULL, "signal all processes of the container" },
+        { OF_DELETE, "force", 'f', FLAG, AT(force), NULL, "kill it first; a missing one is no error" },
+        { OF_LIST, "quiet", 'q', FLAG, AT(quiet), NULL, "names only" },
+        { OF_LIST | OF_PS, "format", 'f', TEXT, AT(format), "table|json", "how to print (default table)" },
+        { OF_EXEC, "process", 'p', TEXT, AT(process), "FILE", "the spec's process object, instead of a command" },
+        { OF_EXEC, "tty", 't', FLAG, AT(tty), NULL, "give it a terminal" },
+        { OF_EXEC, "cwd", 0, TEXT, AT(cwd), "DIR", "working directory" },
+        { OF_EXEC, "env", 'e', LIST, AT(env), "NAME=VALUE", "set a variable (repeatable)" },
+        { OF_EXEC, "user", 'u', TEXT, AT(user), "UID[:GID]", "ids of the process" },
+        { OF_EXEC, "additional-gids", 'g', TEXT, AT(additional_gids), "GID,…", "supplementary groups" },
+        { OF_EXEC, "cap", 'c', LIST, AT(caps), "CAP_NAME", "add a capability (repeatable)" },
+        { OF_EXEC, "no-new-privs", 0, FLAG, AT(no_new_privs), NULL, "no gain of privileges by execve(2)" },
+        { OF_SPEC, "rootless", 0, FLAG, AT(rootless), NULL, "refused: not for processes without root" },
+#undef AT
+};
+
+static const struct row *find(unsigned bits, const char *name, size_t n, char letter) {
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+                bool same = letter ? rows[i].letter == letter : strlen(rows[i].name) == n && memcmp(rows[i].name, name, n) == 0;
+
+                if (same && (rows[i].commands & bits))
+                        return &rows[i];
+        }
+        return NULL;
+}
+
+static int set_flag(bool *flag, const char *name, const char *value, struct err *err) {
+        if (!value || strcmp(value, "true") == 0)
+                *flag = true;
+        else if (strcmp(value, "false") == 0)
+                *flag = false;
+        else
+                return err_set(err, ERR_INVALID, -EINVAL, "option --%s takes no value", name);
+        return 0;
+}
+
+static int store(const struct row *row, const char *value, struct options *o, struct err *err) {
+        void *at = (char *) o + row->offset;
+        struct list *list = at;
+
+        switch (row->kind) {
+        case FLAG:
+                return set_flag(at, row->name, value, err);
+        case TEXT:
+                *(const char **) at = value;
+                return 0;
+        case LIST:
+                if (list->n == LIST_MAX)
+                        return err_set(err, ERR_TOO_LARGE, -E2BIG, "more than %d times --%s", LIST_MAX, row->name);
+                list->at[list->n++] = value;
+                return 0;
+        }
+        return 0;
+}
+
+/* argv[*at] starts with "-": one option and its value. */
+static int parse_one(char **argv, int argc, int *at, unsigned bits, struct options *o, struct err *err) {
+        const char *arg = argv[(*at)++], *value = NULL;
+        const struct row *row;
+
+        if (arg[1] == '-') {
+                size_t n = strcspn(arg + 2, "=");
+
+                row = find(bits, arg + 2, n, 0);
+                if (arg[2 + n])
+                        value = arg + 2 + n + 1;
+        } else {
+                row = find(bits, NULL, 0, arg[1]);
+                if (arg[2])
+                        value = arg + 2 + (arg[2] == '=');
+        }
+        if (!row)
+                return err_set(err, ERR_INVALID, -EINVAL, "unknown option %s", arg);
+        if (row->kind != FLAG && !value) {
+                if (*at >= argc)
+                        return err_set(err, ERR_INVALID, -EINVAL, "option %s needs a value", arg);
+                value = argv[(*at)++];
+        }
+        return store(row, value, o, err);
+}
+
+int options_parse(char **argv, int argc, int *at, unsigned bits, bool only_options, bool rest_is_verbatim, struct options *o, char **args,
+                  int *n_args, struct err *err) {
+        bool verbatim = false;
+
+        while (*at < argc) {
+                char *arg = argv[*at];
+
+                if (!verbatim && strcmp(arg, "--") == 0) {
+                        verbatim = true;
+                        (*at)++;
+                } else if (!verbatim && arg[0] == '-' && arg[1]) {
+                        int r = parse_one(argv, argc, at, bits, o, err);
+
+                        if (r < 0)
+                                return r;
+                } else if (only_options) {
+                        return 0;
+                } else {
+                        args[(*n_args)++] = arg;
+                        verbatim = verbatim || rest_is_verbatim;
+                        (*at)++;
+                }
+        }
+        return 0;
+}
+
+void options_print(unsigned bits) {
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+                char left[64];
+
+                if (!(rows[i].commands & bits))
+                        continue;
+                snprintf(left, sizeof(left), "%s%c%s --%s%s%s", rows[i].letter ? "-" : " ", rows[i].letter ?: ' ', rows[i].letter ? "," : " ",
+                         rows[i].name, rows[i].value ? " " : "", rows[i].value ?: "");
+                printf("  %-32s %s\n", left, rows[i].help);
+        }
+}
