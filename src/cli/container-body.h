@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Inside of container_body(): what its two files share. */
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct args;
+
+/* Complain that the value of an option is not well formed; −1. */
+int option_wrong(const struct args *a, const char *option, const char *value, const char *why);
+
+/* "64m", "1.5g", "1048576", "1024k", "512b", "-1": powers of 1024, as Docker reads them. */
+bool parse_bytes(const char *text, int64_t *ret);
+
+/* "KEY=VALUE" (or another separator) → a member; KEY alone gets "". */
+void set_pair(json_t *object, const char *pair, char separator);
+
+/* Options whose values have parts: --ulimit, --mount, --device, --security-opt, --publish and --expose. */
+int set_structured(const struct args *a, json_t *config, json_t *host);

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "cli/command.h"
+#include "cli/container-body.h"
+
+static int set_ulimits(const struct args *a, json_t *host) {
+        const char *const *items;
+        size_t n = args_list(a, "ulimit", &items);
+        json_t *array;
+
+        if (n == 0)
+                return 0;
+        array = json_array();
+        json_object_set_new(host, "Ulimits", array);
+        for (size_t i = 0; i < n; i++) {
+                long long soft, hard;
+                char name[32];
+                int used = 0, got = sscanf(items[i], "%31[a-z]=%lld%n:%lld%n", name, &soft, &used, &hard, &used);
+
+                if (got < 2 || items[i][used])
+                        return option_wrong(a, "ulimit", items[i], "NAME=SOFT[:HARD] is wanted, such as nofile=1024:2048");
+                json_array_append_new(array, json_pack("{s:s, s:I, s:I}", "Name", name, "Soft", (json_int_t) soft, "Hard",
+                                                       (json_int_t) (got == 3 ? hard : soft)));
+        }
+        return 0;
+}
+
+/* --mount type=bind,source=/a,target=/b,readonly */
+static int add_mount(const struct args *a, const char *text, json_t *array) {
+        auto_free char *copy = strdup(text);
+        json_t *mount = json_pack("{s:s}", "Type", "volume");
+        char *save = NULL;
+
+        json_array_append_new(array, mount);
+        for (char *p = strtok_r(copy, ",", &save); p; p = strtok_r(NULL, ",", &save)) {
+                char *value = strchr(p, '=');
+                int64_t size;
+
+                if (value)
+                        *value++ = '\0';
+                if (strcmp(p, "type") == 0 && value) {
+                        json_object_set_new(mount, "Type", json_string(value));
+                } else if ((strcmp(p, "source") == 0 || strcmp(p, "src") == 0) && value) {
+                        json_object_set_new(mount, "Source", json_string(value));
+                } else if ((strcmp(p, "target") == 0 || strcmp(p, "dst") == 0 || strcmp(p, "destination") == 0) && value) {
+                        json_object_set_new(mount, "Target", json_string(value));
+                } else if (strcmp(p, "readonly") == 0 || strcmp(p, "ro") == 0) {
+                        json_object_set_new(mount, "ReadOnly", json_boolean(!value || strcmp(value, "true") == 0 || strcmp(value, "1") == 0));
+                } else if (strcmp(p, "bind-propagation") == 0 && value) {
+                        json_object_set_new(mount, "BindOptions", json_pack("{s:s}", "Propagation", value));
+                } else if (strcmp(p, "tmpfs-size") == 0 && value && parse_bytes(value, &size)) {
+                        json_object_set_new(mount, "TmpfsOptions", json_pack("{s:I}", "SizeBytes", (json_int_t) size));
+                } else {
+                        return option_wrong(a, "mount", text, "type, source, target, readonly, bind-propagation and tmpfs-size are known");
+                }
+        }
+        if (!json_get_str(mount, "Target", NULL))
+                return option_wrong(a, "mount", text, "target is missing");
+        return 0;
+}
+
+static int set_mounts(const struct args *a, json_t *host) {
+        const char *const *items;
+        size_t n = args_list(a, "mount", &items);
+        json_t *array;
+
+        if (n == 0)
+                return 0;
+        array = json_array();
+        json_object_set_new(host, "Mounts", array);
+        for (size_t i = 0; i < n; i++)
+                if (add_mount(a, items[i], array) < 0)
+                        return -1;
+        return 0;
+}
+
+/* /dev/x[:/dev/y[:rwm]] */
+static void set_devices(const struct args *a, json_t *host) {
+        const char *const *items;
+        size_t n = args_list(a, "device", &items);
+        json_t *array;
+
+        if (n == 0)
+                return;
+        array = json_array();
+        json_object_set_new(host, "Devices", array);
+        for (size_t i = 0; i < n; i++) {
+                auto_free char *copy = strdup(items[i]);
+                char *inside = strchr(copy, ':'), *rights = NULL;
+
+                if (inside) {
+                        *inside++ = '\0';
+                        rights = strchr(inside, ':');
+                        if (rights)
+                                *rights++ = '\0';
+                }
+                json_array_append_new(array, json_pack("{s:s, s:s, s:s}", "PathOnHost", copy, "PathInContainer", inside ? inside : copy,
+                                                       "CgroupPermissions", rights ? rights : "rwm"));
+        }
+}
+
+/* A seccomp profile is a file of ours: its text goes to the daemon, which may be on another side of a mount namespace. */
+static int set_security(const struct args *a, json_t *host) {
+        const char *const *items;
+        size_t n = args_list(a, "security-opt", &items);
+        json_t *array;
+
+        if (n == 0)
+                return 0;
+        array = json_array();
+        json_object_set_new(host, "SecurityOpt", array);
+        for (size_t i = 0; i < n; i++) {
+                auto_free char *text = NULL, *option = NULL;
+                int r;
+
+                if (!str_starts_with(items[i], "seccomp=") || strcmp(items[i], "seccomp=unconfined") == 0 ||
+                    strcmp(items[i], "seccomp=builtin") == 0) {
+                        json_array_append_new(array, json_string(items[i]));
+                        continue;
+                }
+                r = file_read_at(AT_FDCWD, items[i] + strlen("seccomp="), 4 << 20, &text, NULL);
+                if (r < 0)
+                        return option_wrong(a, "security-opt", items[i], strerror(-r));
+                option = str_format("seccomp=%s", text);
+                json_array_append_new(array, json_string(option));
+        }
+        return 0;
+}
+
+/* "8080:80", "127.0.0.1:8080:80/tcp", "80": [[address:]port:]port[/protocol]. */
+static int set_ports(const struct args *a, json_t *config, json_t *host) {
+        json_t *exposed = json_object(), *bindings = json_object();
+        const char *const *items;
+        size_t n = args_list(a, "expose", &items);
+
+        json_object_set_new(config, "ExposedPorts", exposed);
+        json_object_set_new(host, "PortBindings", bindings);
+        for (size_t i = 0; i < n; i++) {
+                auto_free char *key = strchr(items[i], '/') ? strdup(items[i]) : str_format("%s/tcp", items[i]);
+
+                json_object_set_new(exposed, key, json_object());
+        }
+        n = args_list(a, "publish", &items);
+        for (size_t i = 0; i < n; i++) {
+                auto_free char *copy = strdup(items[i]), *key = NULL;
+                char *inside = strrchr(copy, ':'), *outside = NULL, *address = NULL;
+
+                if (inside) {
+                        *inside++ = '\0';
+                        outside = strrchr(copy, ':');
+                        if (outside) {
+                                *outside++ = '\0';
+                                address = copy;
+                        } else {
+                                outside = copy;
+                        }
+                } else {
+                        inside = copy;
+                }
+                if (!isdigit((unsigned char) *inside))
+                        return option_wrong(a, "publish", items[i], "[[ADDRESS:]PORT:]PORT[/PROTOCOL] is wanted");
+                key = strchr(inside, '/') ? strdup(inside) : str_format("%s/tcp", inside);
+                json_object_set_new(exposed, key, json_object());
+                json_object_set_new(bindings, key, json_pack("[{s:s, s:s}]", "HostIp", address ? address : "", "HostPort", outside ? outside : ""));
+        }
+        return 0;
+}
+
+int set_structured(const struct args *a, json_t *config, json_t *host) {
+        set_devices(a, host);
+        if (set_ulimits(a, host) < 0 || set_mounts(a, host) < 0 || set_security(a, host) < 0 || set_ports(a, config, host) < 0)
+                return -1;
+        return 0;
+}
