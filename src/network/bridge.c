@@ -11,7 +11,6 @@
 #include "base/fd.h"
 #include "network/firewall.h"
 #include "network/internal.h"
-#include "network/links.h"
 #include "network/netns.h"
 
 #define IP_FORWARD "/proc/sys/net/ipv4/ip_forward"

@@ -8,7 +8,6 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "network/internal.h"
-#include "network/links.h"
 #include "network/netns.h"
 
 enum { LINK_HEX = 13 }; /* "kv" and 52 bits of the id fill a link's name */
@@ -52,21 +51,13 @@ static void release_address(struct network_host *h, const char *id, uint32_t add
         pthread_mutex_unlock(&h->lock);
 }
 
-static int delete_link(struct rtnl *n, const char *name) {
-        int r = link_delete(n, name);
-
-        return r == -ENODEV ? 0 : r;
-}
-
 /* A network namespace goes some time after its last process: the veth of this container's earlier run can still be there. */
-static int add_veth(struct rtnl *n, const struct veth *v) {
-        struct link old;
+static int add_veth(struct network_host *h, struct rtnl *n, const struct veth *v) {
         int r = link_add_veth(n, v);
 
-        if (r != -EEXIST || link_find(n, v->host_name, &old) < 0 || strcmp(old.kind, "veth") != 0)
+        if (r != -EEXIST || reaper_discard(&h->reaper, n, v->host_name, true) < 0)
                 return r;
-        r = delete_link(n, v->host_name);
-        return r < 0 ? r : link_add_veth(n, v);
+        return link_add_veth(n, v);
 }
 
 static int set_up_host_end(struct rtnl *n, const char *name) {
@@ -96,18 +87,16 @@ static int plug(struct network_host *h, const struct bridge_state *b, const char
                 r = rtnl_open(&host);
         if (r < 0)
                 return err_errno(err, r, "container %.12s: entering its network namespace", id);
-        r = add_veth(&host, &v);
-        if (r < 0) {
-                r = rtnl_error(&host, r, err, "container %.12s: adding a link to bridge %s", id, h->bridge);
-                return r;
-        }
+        r = add_veth(h, &host, &v);
+        if (r < 0)
+                return rtnl_error(&host, r, err, "container %.12s: adding a link to bridge %s", id, h->bridge);
         r = set_up_host_end(&host, name);
         if (r < 0)
                 r = rtnl_error(&host, r, err, "container %.12s: link %s", id, name);
         else if ((r = set_up_container_end(&inside, b, address)) < 0)
                 r = rtnl_error(&inside, r, err, "container %.12s: address and route of " CONTAINER_LINK, id);
         if (r < 0)
-                delete_link(&host, name);
+                reaper_discard(&h->reaper, &host, name, false);
         return r;
 }
 
@@ -174,10 +163,10 @@ int network_disconnect(struct network_host *h, const char *id, const struct netw
         link_name(id, name);
         r = rtnl_open(&n);
         if (r == 0)
-                r = delete_link(&n, name);
-        if (r < 0)
+                r = reaper_discard(&h->reaper, &n, name, false);
+        if (r < 0 && r != -ENODEV)
                 return rtnl_error(&n, r, err, "container %.12s: deleting link %s", id, name);
-        /* After the link: until then it answers to the address. */
+        /* After it is unplugged: until then it answers to the address. */
         if (address_parse(e->address, &address) == 0)
                 release_address(h, id, address);
         return 0;

@@ -10,7 +10,6 @@
 #include "base/str.h"
 #include "network/firewall.h"
 #include "network/internal.h"
-#include "network/links.h"
 
 enum { MTU_MIN = 576, MTU_MAX = 65535, PORTS_AT_ONCE = 64 };
 
@@ -60,6 +59,7 @@ int network_host_open(const struct network_options *o, struct network_host **ret
         if (!h)
                 return err_errno(err, -ENOMEM, "bridge %s", o->bridge);
         pthread_mutex_init(&h->lock, NULL);
+        reaper_init(&h->reaper);
         strcpy(h->bridge, o->bridge);
         h->mtu_wanted = o->mtu;
         h->nat = o->nat;
@@ -75,6 +75,7 @@ int network_host_open(const struct network_options *o, struct network_host **ret
 void network_host_free(struct network_host *h) {
         if (!h)
                 return;
+        reaper_done(&h->reaper);
         address_pool_done(&h->pool);
         pthread_mutex_destroy(&h->lock);
         free(h->pools);
@@ -166,6 +167,7 @@ static int destroy(struct network_host *h, struct err *err) {
 int network_host_destroy(struct network_host *h, struct err *err) {
         int r;
 
+        reaper_wait(&h->reaper);
         pthread_mutex_lock(&h->lock);
         r = destroy(h, err);
         pthread_mutex_unlock(&h->lock);

@@ -6,10 +6,24 @@
 #include <pthread.h>
 
 #include "network/addresses.h"
+#include "network/links.h"
 #include "network/network.h"
-#include "network/rtnl.h"
 
 enum { POOLS_MAX = 64 };
+
+/* Deletes links in the background: the kernel takes tens of milliseconds for it, and as many for a hundred as for one. What is to go is
+ * unplugged and put into a group of links first, so the kernel itself remembers it, also when this process dies. */
+struct reaper {
+        pthread_mutex_t lock;
+        pthread_cond_t idle;
+        bool running, wanted;
+};
+void reaper_init(struct reaper *r);
+void reaper_done(struct reaper *r);
+/* Waits until all is deleted that was discarded before. */
+void reaper_wait(struct reaper *r);
+/* Unplug a link and see to its deletion; with `free_name`, its name can be used again at once. -ENODEV: no such link. */
+int reaper_discard(struct reaper *r, struct rtnl *n, const char *name, bool free_name);
 
 struct network_host {
         char bridge[16];
@@ -17,6 +31,7 @@ struct network_host {
         size_t n_pools;
         uint32_t mtu_wanted; /* 0: as the host has it */
         bool nat;
+        struct reaper reaper;
 
         pthread_mutex_t lock;      /* of what follows */
         bool ready;                /* the bridge and the table are there */

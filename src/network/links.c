@@ -143,6 +143,29 @@ int link_delete(struct rtnl *n, const char *name) {
         return run(n, &b, &f);
 }
 
+int link_unplug(struct rtnl *n, int index, uint32_t group, const char *new_name) {
+        struct ifinfomsg head = { .ifi_family = AF_UNSPEC, .ifi_index = index, .ifi_change = IFF_UP }, name_head = { .ifi_index = index };
+        auto_batch b = { 0 };
+        struct filling f = { .m = rtnl_add(&b, RTM_SETLINK, 0, &head, sizeof(head)) };
+
+        put_u32(&f, IFLA_MASTER, 0);
+        put_u32(&f, IFLA_GROUP, group);
+        if (new_name) {
+                f.m = rtnl_add(&b, RTM_SETLINK, 0, &name_head, sizeof(name_head));
+                put_string(&f, IFLA_IFNAME, new_name);
+        }
+        return run(n, &b, &f);
+}
+
+int link_delete_group(struct rtnl *n, uint32_t group) {
+        struct ifinfomsg head = { .ifi_family = AF_UNSPEC };
+        auto_batch b = { 0 };
+        struct filling f = { .m = rtnl_add(&b, RTM_DELLINK, 0, &head, sizeof(head)) };
+
+        put_u32(&f, IFLA_GROUP, group);
+        return run(n, &b, &f);
+}
+
 int link_add_bridge(struct rtnl *n, const char *name, uint32_t mtu, const uint8_t mac[6]) {
         struct ifinfomsg head = { .ifi_family = AF_UNSPEC };
         auto_batch b = { 0 };

@@ -21,6 +21,10 @@ int link_find_index(struct rtnl *n, int index, struct link *ret);
 int link_each(struct rtnl *n, int (*fn)(const struct link *l, void *data), void *data);
 int link_set_up(struct rtnl *n, const char *name);
 int link_delete(struct rtnl *n, const char *name);
+/* Off its bridge, switched off, in a group of links, and with `new_name` unless NULL: in one system call, and in microseconds. */
+int link_unplug(struct rtnl *n, int index, uint32_t group, const char *new_name);
+/* All links of the group at once: one wait of the kernel for all of them. -ENODEV: there are none. */
+int link_delete_group(struct rtnl *n, uint32_t group);
 
 int link_add_bridge(struct rtnl *n, const char *name, uint32_t mtu, const uint8_t mac[6]);
 

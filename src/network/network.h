@@ -39,7 +39,8 @@ struct network_endpoint {
 /* A veth from the bridge into netns_fd as "eth0" with an address, link-local route and default route, all up when this returns. `id` (64 hex)
  * names the endpoint. ERR_NO_SPACE when the pool is used up. All or nothing. */
 int network_connect(struct network_host *h, const char *id, int netns_fd, struct network_endpoint *ret, struct err *err);
-/* Give the address back and delete the veth if it is still there (it goes with its namespace). Unknown ids are no error. */
+/* Unplug the veth if it is still there, and give the address back. The kernel takes long to delete a link: that follows in the background, all
+ * at once. Unknown ids are no error. */
 int network_disconnect(struct network_host *h, const char *id, const struct network_endpoint *e, struct err *err);
 /* After a restart: this address is taken by that container. */
 int network_claim(struct network_host *h, const char *id, const struct network_endpoint *e, struct err *err);

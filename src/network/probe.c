@@ -12,7 +12,6 @@
 #include "base/fd.h"
 #include "network/firewall.h"
 #include "network/internal.h"
-#include "network/links.h"
 
 struct probe {
         struct err *err;
