@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <sys/wait.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 
 #include "base/fd.h"
+#include "base/mem.h"
 
 struct monitor monitor;
 
@@ -107,10 +109,28 @@ static bool is_over(void) {
         return true;
 }
 
+static void no_effect(int signal) {
+}
+
+/* A monitor that dies takes the container's log, terminal and exit status with it, and there is never a reason to end one but the end
+ * of its container: so what would end it by accident (a hangup, a broken pipe, the SIGTERM that a shutdown or a service manager sends to
+ * every process it finds) does nothing. A handler, not SIG_IGN: handlers do not pass through execve(2) into the container. */
+static void outlive_signals(void) {
+        static const int signals[] = { SIGHUP,  SIGINT,  SIGQUIT, SIGPIPE,   SIGALRM, SIGTERM, SIGUSR1, SIGUSR2,
+                                       SIGTSTP, SIGTTIN, SIGTTOU, SIGVTALRM, SIGPROF, SIGXFSZ, SIGIO,   SIGPWR };
+        const struct sigaction action = { .sa_handler = no_effect, .sa_flags = SA_RESTART };
+
+        for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+                sigaction(signals[i], &action, NULL);
+}
+
 int monitor_run(int start_socket) {
         monitor.state_dir = monitor.run_dir = monitor.exit_file = monitor.listener.fd = monitor.log.fd = -EBADF;
         process_init(&monitor.init);
-        if (loop_init() < 0 || control_add(start_socket) < 0)
+        outlive_signals();
+        /* A process of the container that sees us (--pid host) gets at none of our fds. */
+        prctl(PR_SET_DUMPABLE, 0);
+        if (chdir("/") < 0 || loop_init() < 0 || control_add(start_socket) < 0)
                 return 1;
         for (;;) {
                 advance();
