@@ -79,10 +79,12 @@ static void end_orphans(void) {
                         free(text);
                         return;
                 }
-                for (at = text; strtol(at, &end, 10) > 0 && end != at; at = end)
-                        kill((pid_t) strtol(at, NULL, 10), SIGKILL);
-                while (waitpid(-1, NULL, 0) > 0)
-                        ;
+                for (at = text; strtol(at, &end, 10) > 0; at = end) {
+                        pid_t pid = (pid_t) strtol(at, NULL, 10);
+
+                        kill(pid, SIGKILL);
+                        waitpid(pid, NULL, 0); /* and then its children are ours, in the next round */
+                }
                 free(text);
         }
 }

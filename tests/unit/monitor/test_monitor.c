@@ -286,11 +286,11 @@ static void test_slow_client(void **state) {
 static void test_stuck_client_does_not_hide_the_exit(void **state) {
         struct driver *d = *state;
         auto_fd stream = driver_attach(d, "", OUT, NULL), small = -EBADF;
-        char *want = numbers(330000), *data;
+        char *want = numbers(1000000), *data;
         int room = 4608;
 
         setsockopt(stream, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
-        start(d, NUMBERS(330000) "; exit 6", 0);
+        start(d, NUMBERS(1000000) "; exit 6", 0);
         usleep(300000); /* nobody reads: the socket is full, then the chunk, then the pipe */
         assert_int_equal(driver_signal(d, "", SIGKILL), MONITOR_OK);
         assert_int_equal(driver_expect_exited(d, ""), 137);
