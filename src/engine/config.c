@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/config.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "engine/spec.h"
+#include "runtime/plan/plan.h"
+
+#define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+enum { DEFAULT_SHM_SIZE = 64 << 20, DEFAULT_CPU_PERIOD = 100000 };
+
+/* Every capability there is; the kernel's bounding set decides which of them a privileged container gets (the planner leaves out those that the
+ * host does not know). */
+static const char *const all_capabilities[] = {
+        "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP", "LINUX_IMMUTABLE",
+        "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER", "SYS_MODULE", "SYS_RAWIO", "SYS_CHROOT",
+        "SYS_PTRACE", "SYS_PACCT", "SYS_ADMIN", "SYS_BOOT", "SYS_NICE", "SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "MKNOD", "LEASE",
+        "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP", "MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG", "WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ",
+        "PERFMON", "BPF", "CHECKPOINT_RESTORE",
+};
+
+/* Is capability i in the bounding set of the daemon? What we do not have we cannot give. */
+static bool is_in_bounding_set(size_t i) {
+        static uint64_t bounding;
+
+        if (!__atomic_load_n(&bounding, __ATOMIC_RELAXED)) {
+                uint64_t found = 1ull << 63; /* "was read" */
+                char line[256];
+                FILE *f = fopen("/proc/self/status", "re");
+
+                while (f && fgets(line, sizeof(line), f)) {
+                        unsigned long long value;
+
+                        if (sscanf(line, "CapBnd: %llx", &value) == 1)
+                                found |= value;
+                }
+                if (f)
+                        fclose(f);
+                __atomic_store_n(&bounding, found, __ATOMIC_RELAXED);
+        }
+        return __atomic_load_n(&bounding, __ATOMIC_RELAXED) & (1ull << i);
+}
+
+static int capability_index(const char *name) {
+        if (!strncasecmp(name, "CAP_", 4))
+                name += 4;
+        for (size_t i = 0; i < ARRAY_SIZE(all_capabilities); i++)
+                if (!strcasecmp(all_capabilities[i], name))
+                        return (int) i;
+        return -1;
+}
+
+static uint64_t all_mask(void) {
+        uint64_t mask = 0;
+
+        for (size_t i = 0; i < ARRAY_SIZE(all_capabilities); i++)
+                if (is_in_bounding_set(i))
+                        mask |= 1ull << i;
+        return mask;
+}
+
+static int parse_capabilities(const json_t *list, const char *field, uint64_t *ret, bool *ret_all, struct err *err) {
+        json_t *v;
+        size_t i;
+
+        *ret = 0;
+        *ret_all = false;
+        json_array_foreach((json_t *) list, i, v) {
+                const char *name = json_string_value(v);
+                int index;
+
+                if (!strcasecmp(name, "ALL")) {
+                        *ret_all = true;
+                        continue;
+                }
+                index = capability_index(name);
+                if (index < 0)
+                        return err_set(err, ERR_INVALID, -EINVAL, "invalid %s: unknown capability: \"%s\"", field, name);
+                *ret |= 1ull << index;
+        }
+        return 0;
+}
+
+/* Docker's arithmetic: drop ALL starts from nothing, add ALL from everything; single names are added and dropped after that. */
+static int work_out_capabilities(const struct spec *s, bool privileged, json_t **ret, struct err *err) {
+        uint64_t add, drop, mask = 0;
+        bool add_all, drop_all;
+        json_t *v;
+        size_t i;
+        int r;
+
+        if ((r = parse_capabilities(s->cap_add, "CapAdd", &add, &add_all, err)) < 0 || (r = parse_capabilities(s->cap_drop, "CapDrop", &drop, &drop_all, err)) < 0)
+                return r;
+        if (privileged || add_all)
+                mask = all_mask();
+        else if (!drop_all) {
+                auto_json *defaults = plan_default_capabilities();
+
+                json_array_foreach(defaults, i, v)
+                        mask |= 1ull << capability_index(json_string_value(v));
+        }
+        if (!privileged)
+                mask = (mask | add) & ~drop;
+        *ret = json_array();
+        for (i = 0; i < ARRAY_SIZE(all_capabilities); i++)
+                if (mask & (1ull << i))
+                        json_array_append_new(*ret, json_sprintf("CAP_%s", all_capabilities[i]));
+        return 0;
+}
+
+/* As execve(2) leaves them: root has them at once, others only up to the bounding set. Inheritable and ambient are always empty. */
+static json_t *capability_sets(json_t *caps, bool is_root) {
+        json_t *sets = json_pack("{s:O, s:[], s:[]}", "bounding", caps, "inheritable", "ambient");
+
+        json_object_set_new(sets, "effective", is_root ? json_incref(caps) : json_array());
+        json_object_set_new(sets, "permitted", is_root ? json_incref(caps) : json_array());
+        return sets;
+}
+
+static json_t *user_object(const struct plan_user *u) {
+        json_t *groups = json_array();
+
+        for (size_t i = 0; i < u->n_groups; i++)
+                json_array_append_new(groups, json_integer(u->groups[i]));
+        return json_pack("{s:I, s:I, s:o}", "uid", (json_int_t) u->uid, "gid", (json_int_t) u->gid, "additionalGids", groups);
+}
+
+static bool env_has(const json_t *env, const char *assignment) {
+        size_t n = strcspn(assignment, "=") + 1, i;
+        json_t *v;
+
+        json_array_foreach((json_t *) env, i, v)
+                if (!strncmp(json_string_value(v), assignment, n))
+                        return true;
+        return false;
+}
+
+/* The last assignment of a name wins. "NAME" without a value takes it out again. */
+static void env_put(json_t *env, const char *assignment) {
+        size_t n = strcspn(assignment, "="), i;
+        json_t *v;
+
+        json_array_foreach(env, i, v) {
+                const char *old = json_string_value(v);
+
+                if (strcspn(old, "=") == n && !strncmp(old, assignment, n)) {
+                        if (assignment[n])
+                                json_array_set_new(env, i, json_string(assignment));
+                        else
+                                json_array_remove(env, i);
+                        return;
+                }
+        }
+        if (assignment[n])
+                json_array_append_new(env, json_string(assignment));
+}
+
+static json_t *environment(const struct config_input *in, const json_t *more, bool tty) {
+        char hostname[64];
+        json_t *env = json_array(), *v;
+        const json_t *const lists[] = { in->spec->env, more };
+        size_t i;
+
+        config_hostname(in->spec, in->id, hostname);
+        json_array_append_new(env, json_string(DEFAULT_PATH));
+        json_array_append_new(env, json_sprintf("HOSTNAME=%s", hostname));
+        if (tty)
+                json_array_append_new(env, json_string("TERM=xterm"));
+        for (size_t l = 0; l < ARRAY_SIZE(lists); l++)
+                json_array_foreach((json_t *) lists[l], i, v)
+                        env_put(env, json_string_value(v));
+        if (!env_has(env, "HOME="))
+                json_array_append_new(env, json_sprintf("HOME=%s", in->user->home[0] ? in->user->home : "/"));
+        return env;
+}
+
+static json_t *rlimits(const struct spec *s) {
+        json_t *list = json_array(), *v;
+        size_t i;
+
+        json_array_foreach(s->ulimits, i, v) {
+                json_int_t soft = json_get_int(v, "Soft", -1), hard = json_get_int(v, "Hard", -1);
+                char type[64] = "RLIMIT_";
+                const char *name = json_get_str(v, "Name", "");
+                json_t *o;
+
+                for (size_t k = 0; k < sizeof(type) - 8 && name[k]; k++)
+                        type[7 + k] = (char) (name[k] - 'a' + 'A');
+                /* −1 is "unlimited": the spec counts in uint64, which Jansson's integers hold as −1 too. */
+                o = json_pack("{s:s, s:I, s:I}", "type", type, "soft", soft, "hard", hard);
+                json_array_append_new(list, o);
+        }
+        return list;
+}
+
+static json_t *command(const struct spec *s) {
+        const json_t *const parts[] = { s->entrypoint, s->cmd };
+        json_t *args = json_array();
+
+        for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+                if (json_is_string(parts[i]))
+                        json_array_append(args, (json_t *) parts[i]);
+                else if (parts[i])
+                        json_array_extend(args, (json_t *) parts[i]);
+        }
+        return args;
+}
+
+static json_t *process_object(const struct config_input *in, json_t *caps) {
+        const struct spec *s = in->spec;
+        json_t *p = json_pack("{s:b, s:o, s:o, s:o, s:s, s:o, s:b, s:o}", "terminal", s->tty, "user", user_object(in->user), "args", command(s), "env",
+                              environment(in, NULL, s->tty), "cwd", *s->workdir ? s->workdir : "/", "capabilities",
+                              capability_sets(caps, in->user->uid == 0), "noNewPrivileges", s->no_new_privileges, "rlimits", rlimits(s));
+
+        if (p && s->oom_score_adj)
+                json_object_set_new(p, "oomScoreAdj", json_integer(s->oom_score_adj));
+        return p;
+}
+
+static json_t *mount_object(const char *target, const char *type, const char *source, json_t *options) {
+        return json_pack("{s:s, s:s, s:s, s:o}", "destination", target, "type", type, "source", source, "options", options);
+}
+
+/* The host directory is mapped as the container's ids are: root in the container owns what root owns on disk. */
+static json_t *bind_object(const struct spec *s, const struct spec_mount *m) {
+        json_t *options = json_array();
+
+        json_array_append_new(options, json_string(m->recursive ? "rbind" : "bind"));
+        json_array_append_new(options, json_string(m->propagation));
+        if (!s->host_userns)
+                json_array_append_new(options, json_string(m->recursive ? "ridmap" : "idmap"));
+        if (m->read_only)
+                json_array_append_new(options, json_string("ro"));
+        return mount_object(m->target, "bind", m->source, options);
+}
+
+static json_t *tmpfs_object(const struct spec_mount *m) {
+        json_t *options = json_pack("[s, s, s]", "noexec", "nosuid", "nodev");
+        auto_free char *copy = m->options ? strdup(m->options) : NULL;
+        char *save = NULL;
+
+        for (char *word = copy ? strtok_r(copy, ",", &save) : NULL; word; word = strtok_r(NULL, ",", &save))
+                json_array_append_new(options, json_string(word));
+        if (m->read_only)
+                json_array_append_new(options, json_string("ro"));
+        return mount_object(m->target, "tmpfs", "tmpfs", options);
+}
+
+static bool is_one_of(const char *text, const char *const *list) {
+        for (; *list; list++)
+                if (!strcmp(*list, text))
+                        return true;
+        return false;
+}
+
+/* Take "ro" away from a default mount: a privileged container may write to /sys and its cgroups. */
+static void make_writable(json_t *mount) {
+        json_t *options = json_object_get(mount, "options"), *v;
+        size_t i;
+
+        json_array_foreach(options, i, v) {
+                if (!strcmp(json_string_value(v), "ro")) {
+                        json_array_remove(options, i);
+                        return;
+                }
+        }
+}
+
+static json_t *default_mounts(const struct spec *s) {
+        static const char *const of_ipc[] = { "/dev/shm", "/dev/mqueue", NULL };
+        static const char *const of_privileged[] = { "/sys", "/sys/fs/cgroup", NULL };
+        auto_json *defaults = plan_default_mounts(s->shm_size ? s->shm_size : DEFAULT_SHM_SIZE);
+        json_t *list = json_array(), *m;
+        size_t i;
+
+        json_array_foreach(defaults, i, m) {
+                const char *target = json_get_str(m, "destination", "");
+
+                if (spec_mount_at(s, target))
+                        continue; /* the user has something else for this place */
+                if (s->no_shm && !strcmp(target, "/dev/shm"))
+                        continue;
+                if (s->host_ipc && is_one_of(target, of_ipc)) {
+                        json_array_append_new(list, mount_object(target, "bind", target, json_pack("[s, s]", "rbind", "rprivate")));
+                        continue;
+                }
+                if (s->privileged && is_one_of(target, of_privileged))
+                        make_writable(m);
+                json_array_append(list, m);
+        }
+        return list;
+}
+
+static json_t *mounts(const struct config_input *in) {
+        static const char *const files[][2] = { { "resolv.conf", "/etc/resolv.conf" }, { "hostname", "/etc/hostname" }, { "hosts", "/etc/hosts" } };
+        const struct spec *s = in->spec;
+        json_t *list = default_mounts(s);
+
+        /* The three files before the user's mounts: theirs may lie over /etc, and then theirs count. */
+        for (size_t i = 0; in->state_dir && i < ARRAY_SIZE(files); i++) {
+                auto_free char *source = str_format("%s/%s", in->state_dir, files[i][0]);
+                struct spec_mount m = { .source = source, .target = (char *) files[i][1], .propagation = "rprivate" };
+
+                if (source && !spec_mount_at(s, files[i][1]))
+                        json_array_append_new(list, bind_object(s, &m));
+        }
+        for (size_t i = 0; i < s->n_mounts; i++)
+                json_array_append_new(list, s->mounts[i].type == SPEC_MOUNT_TMPFS ? tmpfs_object(&s->mounts[i]) : bind_object(s, &s->mounts[i]));
+        return list;
+}
+
+static json_t *namespaces(const struct spec *s) {
+        const struct {
+                const char *type;
+                bool wanted;
+        } all[] = {
+                { "mount", true },           { "pid", !s->host_pid },   { "network", s->network != SPEC_NETWORK_HOST }, { "ipc", !s->host_ipc },
+                { "uts", !s->host_uts },     { "user", !s->host_userns }, { "cgroup", !s->host_cgroupns },
+        };
+        json_t *list = json_array();
+
+        for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+                if (all[i].wanted)
+                        json_array_append_new(list, json_pack("{s:s}", "type", all[i].type));
+        return list;
+}
+
+/* Docker's rules: the usual harmless devices, any mknod (CAP_MKNOD is another gate), terminals. */
+static json_t *device_rules(const struct spec *s) {
+        static const struct {
+                char type[2];
+                int major, minor; /* −1: any */
+                const char *access;
+        } allowed[] = {
+                { "c", -1, -1, "m" }, { "b", -1, -1, "m" }, { "c", 1, 3, "rwm" }, { "c", 1, 5, "rwm" }, { "c", 1, 7, "rwm" }, { "c", 1, 8, "rwm" },
+                { "c", 1, 9, "rwm" }, { "c", 5, 0, "rwm" }, { "c", 5, 1, "rwm" }, { "c", 5, 2, "rwm" }, { "c", 136, -1, "rwm" }, { "c", 10, 200, "rwm" },
+        };
+        json_t *rules = json_array();
+
+        if (s->privileged) {
+                json_array_append_new(rules, json_pack("{s:b, s:s}", "allow", 1, "access", "rwm"));
+                return rules;
+        }
+        json_array_append_new(rules, json_pack("{s:b, s:s}", "allow", 0, "access", "rwm"));
+        for (size_t i = 0; i < ARRAY_SIZE(allowed); i++) {
+                json_t *rule = json_pack("{s:b, s:s, s:s}", "allow", 1, "type", allowed[i].type, "access", allowed[i].access);
+
+                if (allowed[i].major >= 0)
+                        json_object_set_new(rule, "major", json_integer(allowed[i].major));
+                if (allowed[i].minor >= 0)
+                        json_object_set_new(rule, "minor", json_integer(allowed[i].minor));
+                json_array_append_new(rules, rule);
+        }
+        return rules;
+}
+
+static void put_int(json_t *object, const char *section, const char *key, int64_t value) {
+        json_t *inner = json_object_get(object, section);
+
+        if (!inner) {
+                json_object_set_new(object, section, json_object());
+                inner = json_object_get(object, section);
+        }
+        json_object_set_new(inner, key, json_integer(value));
+}
+
+json_t *config_resources(const struct spec *s) {
+        json_t *r = json_object();
+
+        json_object_set_new(r, "devices", device_rules(s));
+        if (s->memory) {
+                put_int(r, "memory", "limit", s->memory);
+                /* Unsaid: as much swap as memory, as Docker has it. */
+                put_int(r, "memory", "swap", s->memory_swap ? s->memory_swap : s->memory > INT64_MAX / 2 ? -1 : s->memory * 2);
+        }
+        if (s->memory_reservation)
+                put_int(r, "memory", "reservation", s->memory_reservation);
+        if (s->nano_cpus) {
+                put_int(r, "cpu", "period", DEFAULT_CPU_PERIOD);
+                put_int(r, "cpu", "quota", (int64_t) ((__int128) s->nano_cpus * DEFAULT_CPU_PERIOD / 1000000000));
+        }
+        if (s->cpu_period)
+                put_int(r, "cpu", "period", s->cpu_period);
+        if (s->cpu_quota)
+                put_int(r, "cpu", "quota", s->cpu_quota);
+        if (s->cpu_shares)
+                put_int(r, "cpu", "shares", s->cpu_shares);
+        if (*s->cpuset_cpus || *s->cpuset_mems) {
+                put_int(r, "cpu", "", 0);
+                json_object_del(json_object_get(r, "cpu"), "");
+                if (*s->cpuset_cpus)
+                        json_object_set_new(json_object_get(r, "cpu"), "cpus", json_string(s->cpuset_cpus));
+                if (*s->cpuset_mems)
+                        json_object_set_new(json_object_get(r, "cpu"), "mems", json_string(s->cpuset_mems));
+        }
+        if (s->pids_limit)
+                put_int(r, "pids", "limit", s->pids_limit);
+        return r;
+}
+
+static json_t *sysctls(const struct spec *s) {
+        json_t *o = json_object();
+
+        /* Ports below 1024 need no privilege inside: they are the container's own. */
+        if (s->network != SPEC_NETWORK_HOST)
+                json_object_set_new(o, "net.ipv4.ip_unprivileged_port_start", json_string("0"));
+        if (s->sysctls)
+                json_object_update(o, s->sysctls);
+        return o;
+}
+
+static int set_paths_and_seccomp(const struct spec *s, json_t *linux_object, const json_t *caps, struct err *err) {
+        bool open_paths = s->privileged || s->systempaths_unconfined;
+        json_t *seccomp = NULL;
+
+        json_object_set_new(linux_object, "maskedPaths", open_paths ? json_array() : s->masked_paths ? json_incref(s->masked_paths) : plan_default_masked_paths());
+        json_object_set_new(linux_object, "readonlyPaths", open_paths ? json_array() : s->readonly_paths ? json_incref(s->readonly_paths) : plan_default_readonly_paths());
+        if (s->seccomp) {
+                int r = config_seccomp(s->seccomp, caps, &seccomp, err);
+
+                if (r < 0)
+                        return r;
+        } else if (!s->privileged && !s->seccomp_unconfined)
+                seccomp = plan_default_seccomp(caps);
+        if (seccomp)
+                json_object_set_new(linux_object, "seccomp", seccomp);
+        return 0;
+}
+
+void config_hostname(const struct spec *s, const char *id, char ret[64]) {
+        if (*s->hostname)
+                snprintf(ret, 64, "%s", s->hostname);
+        else
+                snprintf(ret, 64, "%.12s", id);
+}
+
+int config_container(const struct config_input *in, json_t **ret, struct err *err) {
+        const struct spec *s = in->spec;
+        auto_json *caps = NULL, *config = NULL;
+        json_t *linux_object;
+        char hostname[64];
+        int r;
+
+        r = work_out_capabilities(s, s->privileged, &caps, err);
+        if (r < 0)
+                return r;
+        linux_object = json_pack("{s:o, s:o, s:o}", "namespaces", namespaces(s), "resources", config_resources(s), "sysctl", sysctls(s));
+        config = json_pack("{s:s, s:{s:s, s:b}, s:o, s:o, s:o}", "ociVersion", "1.2.0", "root", "path", "rootfs", "readonly", s->readonly_rootfs, "process",
+                           process_object(in, caps), "mounts", mounts(in), "linux", linux_object);
+        if (!config)
+                return err_set(err, ERR_INTERNAL, -ENOMEM, "configuration of container %.12s: it does not fit into JSON", in->id);
+        r = set_paths_and_seccomp(s, linux_object, caps, err);
+        if (r < 0)
+                return r;
+        if (!s->host_uts) {
+                config_hostname(s, in->id, hostname);
+                json_object_set_new(config, "hostname", json_string(hostname));
+                if (*s->domainname)
+                        json_object_set_new(config, "domainname", json_string(s->domainname));
+        }
+        *ret = take_ptr(&config);
+        return 0;
+}
+
+int config_exec(const struct config_input *in, const json_t *body, bool tty, json_t **ret, struct err *err) {
+        const struct spec *s = in->spec;
+        const char *cwd = json_get_str(body, "WorkingDir", "");
+        bool privileged = s->privileged || json_get_bool(body, "Privileged", false);
+        auto_json *caps = NULL;
+        json_t *p;
+        int r;
+
+        r = work_out_capabilities(s, privileged, &caps, err);
+        if (r < 0)
+                return r;
+        if (!*cwd)
+                cwd = *s->workdir ? s->workdir : "/";
+        if (*cwd != '/')
+                return err_set(err, ERR_INVALID, -EINVAL, "the working directory '%s' is invalid, it needs to be an absolute path", cwd);
+        p = json_pack("{s:b, s:o, s:O, s:o, s:s, s:o, s:b, s:o}", "terminal", tty, "user", user_object(in->user), "args", json_get_array(body, "Cmd"), "env",
+                      environment(in, json_get_array(body, "Env"), tty), "cwd", cwd, "capabilities", capability_sets(caps, in->user->uid == 0),
+                      "noNewPrivileges", s->no_new_privileges, "rlimits", rlimits(s));
+        if (!p)
+                return err_set(err, ERR_INVALID, -EINVAL, "the exec's command or environment is not text");
+        if (s->oom_score_adj)
+                json_object_set_new(p, "oomScoreAdj", json_integer(s->oom_score_adj));
+        *ret = p;
+        return 0;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* What was asked for → an OCI configuration for the planner. Knows Docker's defaults; opens nothing, asks nobody. */
+
+#include <jansson.h>
+#include <stdbool.h>
+
+struct err;
+struct plan_user;
+struct spec;
+
+struct config_input {
+        const struct spec *spec;
+        const char *id;
+        const char *state_dir;         /* path of ROOT/containers/ID, where "hosts", "hostname" and "resolv.conf" lie; NULL: mount none of them */
+        const struct plan_user *user;  /* the user looked up in the root file system */
+};
+
+/* A whole config.json (new reference). */
+int config_container(const struct config_input *in, json_t **ret, struct err *err);
+/* linux.resources, for cgroup_create(). */
+json_t *config_resources(const struct spec *s);
+
+/* The `process` of an exec. body: Docker's ExecConfig {Cmd, Env, User, WorkingDir, Tty, Privileged}. */
+int config_exec(const struct config_input *in, const json_t *body, bool tty, json_t **ret, struct err *err);
+
+/* The name that the container sees as its own: asked for, or the first 12 digits of its id. */
+void config_hostname(const struct spec *s, const char *id, char ret[64]);
+
+/* seccomp.c: Docker's form of a profile (names, archMap, includes, excludes) → linux.seccomp, for a process with these capabilities. */
+int config_seccomp(const json_t *profile, const json_t *capabilities, json_t **ret, struct err *err);

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/str.h"
+#include "base/timestamp.h"
+#include "engine/db.h"
+#include "engine/events.h"
+#include "engine/internal.h"
+#include "engine/merge.h"
+#include "engine/spec.h"
+#include "storage/storage.h"
+
+enum { NAME_TRIES = 32, SLOT_TRIES = 200 };
+
+bool engine_name_is_valid(const char *name) {
+        size_t n = strlen(name);
+
+        if (n < 2 || n >= CONTAINER_NAME_SIZE || !isalnum((unsigned char) *name))
+                return false;
+        for (; *name; name++)
+                if (!isalnum((unsigned char) *name) && !strchr("_.-", *name))
+                        return false;
+        return true;
+}
+
+/* Made-up names: a property and something found in a chest or a workshop. */
+static void make_up_name(char ret[CONTAINER_NAME_SIZE], bool numbered) {
+        static const char *const adjectives[] = {
+                "amber", "bold", "brisk", "calm", "clever", "cosy", "crisp", "dapper", "eager", "fair", "fleet", "fond", "gentle", "glad", "golden", "handy",
+                "hearty", "humble", "jolly", "keen", "kind", "lively", "lucid", "mellow", "merry", "mild", "neat", "nimble", "noble", "patient", "plucky", "proud",
+                "quick", "quiet", "rapid", "ready", "robust", "rosy", "sage", "serene", "sharp", "silver", "sleek", "snug", "solid", "spry", "steady", "stout",
+                "sunny", "sure", "swift", "tidy", "trusty", "upbeat", "vivid", "warm", "wise", "witty", "zesty", "zippy",
+        };
+        static const char *const nouns[] = {
+                "abacus", "anvil", "arrow", "awl", "barrel", "basket", "beacon", "bell", "bobbin", "brush", "buckle", "candle", "chisel", "clasp", "clock", "coin",
+                "compass", "crate", "cup", "dial", "drum", "easel", "feather", "flask", "flute", "gear", "gimlet", "globe", "goblet", "hammer", "harp", "hinge",
+                "kettle", "key", "ladder", "lantern", "lathe", "lens", "lever", "locket", "loom", "lute", "magnet", "mallet", "map", "mirror", "needle", "oar",
+                "pencil", "plane", "prism", "quill", "ribbon", "rudder", "ruler", "saddle", "sextant", "spindle", "spool", "thimble", "trowel", "wheel",
+        };
+        uint32_t r[3];
+
+        while (getrandom(r, sizeof(r), 0) != sizeof(r))
+                ;
+        if (numbered)
+                snprintf(ret, CONTAINER_NAME_SIZE, "%s_%s%u", adjectives[r[0] % ARRAY_SIZE(adjectives)], nouns[r[1] % ARRAY_SIZE(nouns)], r[2] % 100000);
+        else
+                snprintf(ret, CONTAINER_NAME_SIZE, "%s_%s", adjectives[r[0] % ARRAY_SIZE(adjectives)], nouns[r[1] % ARRAY_SIZE(nouns)]);
+}
+
+/* A container on its way into the world. */
+struct birth {
+        struct container_row row;
+        char *spec;
+};
+
+static void birth_done(struct birth *b) {
+        container_row_done(&b->row);
+        free(b->spec);
+}
+
+static char *join_lines(char **lines, size_t n) {
+        auto_strbuf b;
+
+        strbuf_init(&b, 1 << 20);
+        for (size_t i = 0; i < n; i++)
+                strbuf_addf(&b, "%s%s", i ? "\n" : "", lines[i]);
+        return strbuf_take(&b, NULL);
+}
+
+/* The body as it is kept: with the image's part, and with the words that inspect shows in place of Docker's shorthands. */
+static int complete_body(const json_t *body, const struct image *image, json_t **ret, struct err *err) {
+        json_t *copy = json_copy((json_t *) body), *host = json_get_object(body, "HostConfig");
+        int r = merge_image(copy, json_get_object(image->config, "config"), err);
+        const char *mode;
+
+        if (r < 0) {
+                json_decref(copy);
+                return r;
+        }
+        host = host ? json_copy(host) : json_object();
+        mode = json_get_str(host, "NetworkMode", "");
+        if (!*mode || !strcmp(mode, "default"))
+                json_object_set_new(host, "NetworkMode", json_string("bridge"));
+        json_object_set_new(copy, "HostConfig", host);
+        *ret = copy;
+        return 0;
+}
+
+static int birth_begin(const json_t *body, const struct image *image, struct birth *b, bool *ret_own_ids, struct err *err) {
+        auto_json *complete = NULL;
+        auto_spec s = {};
+        int r;
+
+        r = complete_body(body, image, &complete, err);
+        if (r < 0 || (r = spec_parse(complete, &s, err)) < 0)
+                return r;
+        if (*s.stop_signal && (r = engine_signal_parse(s.stop_signal, &(int) { 0 }, err)) < 0)
+                return r;
+        b->row.created_ns = time_now_ns();
+        b->row.auto_remove = s.auto_remove;
+        b->row.image_id = strdup(image->id);
+        b->row.image_name = strdup(s.image);
+        b->row.diff_ids = join_lines(image->diff_ids, image->n_diff_ids);
+        if (json_object_size(s.labels)) {
+                b->row.labels = json_text(s.labels);
+                if (!b->row.labels)
+                        return err_errno(err, -ENOMEM, "labels");
+        }
+        b->spec = json_text(complete);
+        if (!b->row.image_id || !b->row.image_name || !b->row.diff_ids || !b->spec || str_random_hex(b->row.id, 32) < 0)
+                return err_errno(err, -ENOMEM, "creating a container");
+        *ret_own_ids = !s.host_userns;
+        return 0;
+}
+
+/* Into the database: the moment from which on the container exists. Names that were made up and ranges of ids are tried until one is free. */
+static int birth_insert(struct engine *e, struct birth *b, const char *name, bool own_ids, struct err *err) {
+        char owner[65];
+        int r = -EAGAIN, names = 0;
+
+        for (int i = 0; i < SLOT_TRIES; i++) {
+                if (name)
+                        snprintf(b->row.name, sizeof(b->row.name), "%s", name);
+                else
+                        make_up_name(b->row.name, names > NAME_TRIES / 2);
+                if (own_ids) {
+                        r = db_free_slot(e->db, e->n_ids / ENGINE_ID_RANGE, &b->row.id_slot, err);
+                        if (r < 0)
+                                return r;
+                }
+                r = db_insert(e->db, &b->row, b->spec, owner, err);
+                if (r == -EEXIST && !name && names++ < NAME_TRIES)
+                        continue;
+                if (r != -EAGAIN)
+                        return r;
+        }
+        return r;
+}
+
+static int create_from_image(struct engine *e, const char *name, const json_t *body, const struct image *image, struct container **ret, struct err *err) {
+        __attribute__((cleanup(birth_done))) struct birth b = {};
+        auto_container *c = NULL;
+        auto_fd dir = -EBADF;
+        bool own_ids = false;
+        int r;
+
+        r = birth_begin(body, image, &b, &own_ids, err);
+        if (r < 0)
+                return r;
+        /* The directory first: one without a row is swept up after a crash, a row without a directory could not be started. */
+        r = storage_container_create(e->storage, b.row.id, &dir, err);
+        if (r < 0)
+                return r;
+        r = birth_insert(e, &b, name, own_ids, err);
+        if (r < 0) {
+                storage_container_remove(e->storage, b.row.id, NULL);
+                return r;
+        }
+        c = container_new(e, &b.row);
+        if (!c || table_add(&e->table, c) < 0) {
+                db_delete(e->db, c ? c->row.id : b.row.id, NULL);
+                storage_container_remove(e->storage, c ? c->row.id : b.row.id, NULL);
+                return err_errno(err, -ENOMEM, "creating a container");
+        }
+        *ret = take_ptr(&c);
+        return 0;
+}
+
+int engine_create(struct engine *e, const char *name, const json_t *body, json_t **ret, struct err *err) {
+        const char *image_name = json_get_str(body, "Image", "");
+        auto_container *c = NULL;
+        struct image *image = NULL;
+        int r;
+
+        if (name && *name == '/')
+                name++;
+        if (name && !engine_name_is_valid(name))
+                return err_set(err, ERR_INVALID, -EINVAL, "Invalid container name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", name);
+        if (!*image_name)
+                return err_set(err, ERR_INVALID, -EINVAL, "no image specified");
+        /* From here until the row is there no image may go. */
+        pthread_rwlock_rdlock(&e->images_lock);
+        r = image_get(e->images, image_name, &image, err);
+        if (r == 0)
+                r = create_from_image(e, name, body, image, &c, err);
+        if (image)
+                image_free(image);
+        pthread_rwlock_unlock(&e->images_lock);
+        if (r < 0)
+                return r;
+        events_container(c, "create", NULL);
+        *ret = json_pack("{s:s, s:[]}", "Id", c->row.id, "Warnings");
+        return 0;
+}
+
+int engine_rename(struct engine *e, const char *name, const char *new_name, struct err *err) {
+        auto_container *c = NULL;
+        int r = table_find(&e->table, name, &c, err);
+
+        if (r < 0)
+                return r;
+        if (*new_name == '/')
+                new_name++;
+        if (!engine_name_is_valid(new_name))
+                return err_set(err, ERR_INVALID, -EINVAL, "Invalid container name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", new_name);
+        {
+                auto_op *op = container_op_lock(c);
+                struct container_row next = c->row;
+                json_t *extra = json_pack("{s:s}", "oldName", next.name);
+
+                if (c->gone || !strcmp(next.name, new_name)) {
+                        json_decref(extra);
+                        return c->gone ? err_set(err, ERR_NOT_FOUND, -ENOENT, "No such container: %s", name)
+                                       : err_set(err, ERR_INVALID, -EINVAL, "Renaming a container with the same name as its current name");
+                }
+                snprintf(next.name, sizeof(next.name), "%s", new_name);
+                r = container_store(c, &next, err);
+                if (r < 0) {
+                        json_decref(extra);
+                        return r;
+                }
+                events_container(c, "rename", extra);
+        }
+        return 0;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The database ROOT/kist.db (SQLite, write-ahead log): what was asked for, and how it went. One connection behind a mutex. A change is
+ * committed when the function returns 0; it survives the death of the daemon at any instruction (synchronous=NORMAL: of the host, all but the
+ * last moments). */
+
+#include <jansson.h>
+#include <stdint.h>
+
+struct container_row;
+struct db;
+struct err;
+
+/* Made when missing, brought to the newest schema when older; ERR_UNSUPPORTED when a newer program has written it. */
+int db_open(const char *path, struct db **ret, struct err *err);
+void db_close(struct db *db);
+
+/* A text that stays the same for the life of the database: `value` is stored the first time, what is stored is returned. */
+int db_constant(struct db *db, const char *key, const char *value, char *ret, size_t size, struct err *err);
+
+/* ERR_CONFLICT when the name is taken: the id of its owner is in `owner` (65 bytes) then. `spec`: JSON text. */
+int db_insert(struct db *db, const struct container_row *row, const char *spec, char owner[65], struct err *err);
+int db_update(struct db *db, const struct container_row *row, struct err *err);
+int db_delete(struct db *db, const char *id, struct err *err);
+int db_spec(struct db *db, const char *id, json_t **ret, struct err *err);
+
+/* All rows, oldest first; fn takes over the strings of *row. Stops at the first negative return. Not from inside fn: other calls of db_*(). */
+int db_each(struct db *db, int (*fn)(struct container_row *row, void *data), void *data, struct err *err);
+
+/* Ranges of host ids: the lowest free slot in [1, max), kept as long as the row that is inserted with it. Two creates at once may be told the same:
+ * then the second db_insert() fails with ERR_CONFLICT and −EAGAIN, and it tries again. ERR_NO_SPACE when all are taken. */
+int db_free_slot(struct db *db, uint32_t max, uint32_t *ret, struct err *err);

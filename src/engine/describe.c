@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/describe.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/timestamp.h"
+#include "engine/container.h"
+#include "engine/spec.h"
+
+void describe_duration(int64_t ns, char *ret, size_t size) {
+        int64_t s = ns > 0 ? ns / 1000000000 : 0, minutes = s / 60, hours = (s + 1800) / 3600;
+
+        if (s < 1)
+                snprintf(ret, size, "Less than a second");
+        else if (s == 1)
+                snprintf(ret, size, "1 second");
+        else if (s < 60)
+                snprintf(ret, size, "%lld seconds", (long long) s);
+        else if (minutes == 1)
+                snprintf(ret, size, "About a minute");
+        else if (minutes < 60)
+                snprintf(ret, size, "%lld minutes", (long long) minutes);
+        else if (hours == 1)
+                snprintf(ret, size, "About an hour");
+        else if (hours < 48)
+                snprintf(ret, size, "%lld hours", (long long) hours);
+        else if (hours < 24 * 7 * 2)
+                snprintf(ret, size, "%lld days", (long long) (hours / 24));
+        else if (hours < 24 * 30 * 2)
+                snprintf(ret, size, "%lld weeks", (long long) (hours / 24 / 7));
+        else if (hours < 24 * 365 * 2)
+                snprintf(ret, size, "%lld months", (long long) (hours / 24 / 30));
+        else
+                snprintf(ret, size, "%lld years", (long long) (hours / 24 / 365));
+}
+
+char *describe_status(const struct container_row *row, int64_t now_ns) {
+        char since[64];
+
+        switch (row->state) {
+        case CONTAINER_RUNNING:
+        case CONTAINER_PAUSED:
+                describe_duration(now_ns - row->started_ns, since, sizeof(since));
+                return str_format("Up %s%s", since, row->state == CONTAINER_PAUSED ? " (Paused)" : "");
+        case CONTAINER_RESTARTING:
+        case CONTAINER_EXITED:
+                describe_duration(now_ns - row->finished_ns, since, sizeof(since));
+                return str_format("%s (%d) %s ago", row->state == CONTAINER_EXITED ? "Exited" : "Restarting", row->exit_code, since);
+        case CONTAINER_REMOVING:
+                return strdup("Removal In Progress");
+        case CONTAINER_DEAD:
+                return strdup("Dead");
+        default:
+                return strdup("Created");
+        }
+}
+
+json_t *describe_time(int64_t ns) {
+        char text[TIME_RFC3339_SIZE];
+
+        if (ns == 0)
+                return json_string("0001-01-01T00:00:00Z");
+        time_format_ns(ns, text);
+        return json_string(text);
+}
+
+static const char *network_name(const struct spec *s) {
+        return s->network == SPEC_NETWORK_HOST ? "host" : s->network == SPEC_NETWORK_NONE ? "none" : "bridge";
+}
+
+json_t *describe_networks(const struct container_row *row, const struct spec *s) {
+        const struct network_endpoint *e = &row->endpoint;
+        const char *name = network_name(s);
+        json_t *n = json_pack("{s:n, s:n, s:n, s:s, s:n, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:i, s:n}", "IPAMConfig", "Links", "Aliases", "MacAddress", e->mac,
+                              "DriverOpts", "NetworkID", name, "EndpointID", row->has_endpoint ? row->id : "", "Gateway", e->gateway, "IPAddress", e->address,
+                              "IPPrefixLen", (int) e->prefix, "IPv6Gateway", "", "GlobalIPv6Address", "", "GlobalIPv6PrefixLen", 0, "DNSNames");
+
+        return json_pack("{s:o}", name, n);
+}
+
+json_t *describe_mounts(const struct spec *s) {
+        json_t *list = json_array();
+
+        for (size_t i = 0; i < s->n_mounts; i++) {
+                const struct spec_mount *m = &s->mounts[i];
+
+                if (m->type == SPEC_MOUNT_TMPFS)
+                        continue; /* Docker's list has what HostConfig.Tmpfs has not */
+                json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:b, s:s}", "Type", "bind", "Source", m->source, "Destination", m->target, "Mode",
+                                                      m->read_only && m->from_binds ? "ro" : "", "RW", !m->read_only, "Propagation", m->propagation));
+        }
+        return list;
+}

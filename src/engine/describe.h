@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Pieces of JSON that both the list and inspect show. */
+
+#include <jansson.h>
+#include <stdint.h>
+
+struct container_row;
+struct spec;
+
+/* "Up 5 minutes", "Exited (0) 3 hours ago", …; the caller frees. */
+char *describe_status(const struct container_row *row, int64_t now_ns);
+/* "About a minute", "5 minutes", "3 weeks": Docker's words for a length of time. */
+void describe_duration(int64_t ns, char *ret, size_t size);
+/* NetworkSettings.Networks: {"bridge": {…}}. */
+json_t *describe_networks(const struct container_row *row, const struct spec *s);
+/* [{Type, Source, Destination, Mode, RW, Propagation}] */
+json_t *describe_mounts(const struct spec *s);
+/* "0001-01-01T00:00:00Z" for never. */
+json_t *describe_time(int64_t ns);

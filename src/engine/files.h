@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdbool.h>
+
+/* /etc/hosts, /etc/hostname and /etc/resolv.conf of a container: written into its own directory, from where they are mounted over the
+ * image's. Values that were checked when the container was made; what the host's files say is filtered line by line. */
+
+struct container_row;
+struct err;
+struct spec;
+
+int files_write(int dir_fd, const struct spec *s, const struct container_row *row, const char *gateway, struct err *err);
+/* The text of the container's resolv.conf from the host's; the caller frees it. Name servers on the host's loopback are not reachable from
+ * another network namespace: they are left out unless `keep_loopback`. */
+char *files_resolv_conf(const struct spec *s, const char *host_text, bool keep_loopback);

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Images, as the Engine API shows them; and the sink that lays unpacked layers into the storage. */
+
+#include <fcntl.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "engine/describe.h"
+#include "engine/events.h"
+#include "engine/filters.h"
+#include "engine/internal.h"
+#include "storage/storage.h"
+
+/* --- the sink --- */
+
+static bool sink_has(void *data, const char *diff_id) {
+        return storage_has_layer(((struct engine *) data)->storage, diff_id);
+}
+
+static int sink_begin(void *data, char token[64], int *ret_dir_fd, struct err *err) {
+        return storage_layer_begin(((struct engine *) data)->storage, token, ret_dir_fd, err);
+}
+
+static int sink_commit(void *data, const char *token, const char *diff_id, struct err *err) {
+        return storage_layer_commit(((struct engine *) data)->storage, token, diff_id, err);
+}
+
+static void sink_abort(void *data, const char *token) {
+        storage_layer_abort(((struct engine *) data)->storage, token);
+}
+
+static int sink_clone(void *data, int dir_fd, int *ret_fd, struct err *err) {
+        return storage_idmap_clone(dir_fd, ((struct engine *) data)->worker_userns, false, ret_fd, err);
+}
+
+void engine_fill_sink(struct engine *e, struct image_sink *sink) {
+        *sink = (struct image_sink) {
+                .has = sink_has,
+                .begin = sink_begin,
+                .commit = sink_commit,
+                .abort = sink_abort,
+                .clone = sink_clone,
+                .userns_fd = e->worker_userns,
+                .data = e,
+        };
+}
+
+static int no_progress(const json_t *event, void *data) {
+        (void) event;
+        (void) data;
+        return 0;
+}
+
+int engine_import_bundled(struct engine *e, const char *path, struct err *err) {
+        struct image **images = NULL;
+        auto_fd archive = -EBADF;
+        size_t n = 0;
+        int r = image_list(e->images, &images, &n, err);
+
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < n; i++)
+                image_free(images[i]);
+        free(images);
+        if (n > 0)
+                return 0;
+        archive = open(path, O_RDONLY | O_CLOEXEC);
+        if (archive < 0)
+                return err_errno(err, -errno, "bundled image %s", path);
+        return image_load(e->images, archive, NULL, no_progress, NULL, err);
+}
+
+/* --- what the API asks for --- */
+
+static void publish(struct engine *e, const char *action, const char *id, const char *name) {
+        events_publish(e->events, "image", action, id, json_pack("{s:s}", "name", name));
+}
+
+int engine_image_pull(struct engine *e, const struct image_pull *p, image_progress_fn progress, void *data, struct err *err) {
+        int r = image_pull(e->images, p, progress, data, err);
+
+        if (r == 0)
+                publish(e, "pull", p->reference, p->reference);
+        return r;
+}
+
+int engine_image_load(struct engine *e, int archive_fd, image_progress_fn progress, void *data, struct err *err) {
+        int r = image_load(e->images, archive_fd, NULL, progress, data, err);
+
+        if (r == 0)
+                publish(e, "load", "", "");
+        return r;
+}
+
+static json_t *familiar_list(char **references) {
+        json_t *list = json_array();
+
+        for (; references && *references; references++) {
+                struct image_reference r;
+                char text[720];
+
+                if (image_reference_parse(*references, &r, NULL) < 0)
+                        continue;
+                image_reference_familiar(&r, text, sizeof(text));
+                json_array_append_new(list, json_string(text));
+        }
+        return list;
+}
+
+/* How many containers were made from it. */
+static int count_users(struct engine *e, const char *image_id) {
+        struct container **containers;
+        size_t n;
+        int users = 0;
+
+        if (table_snapshot(&e->table, &containers, &n) < 0)
+                return 0;
+        for (size_t i = 0; i < n; i++) {
+                users += !strcmp(containers[i]->row.image_id, image_id);
+                container_unref(containers[i]);
+        }
+        free(containers);
+        return users;
+}
+
+static const json_t *image_labels(const struct image *image) {
+        return json_get_object(json_get_object(image->config, "config"), "Labels");
+}
+
+/* "busybox", "busybox:1.36", "*box*": a name without a tag fits all of its tags. */
+static bool fits_reference(const json_t *filters, const json_t *tags) {
+        const char *wanted;
+        json_t *tag;
+        size_t i;
+
+        if (!filter_has(filters, "reference"))
+                return true;
+        for (size_t k = 0; (wanted = filter_value(filters, "reference", k)); k++) {
+                json_array_foreach((json_t *) tags, i, tag) {
+                        const char *text = json_string_value(tag), *colon = strrchr(text, ':');
+                        auto_free char *bare = colon ? strndup(text, (size_t) (colon - text)) : NULL;
+
+                        /* Only '*' has a meaning here; without FNM_PATHNAME's care a slash is a letter as others, as people expect of "*box*". */
+                        if (!strcmp(wanted, text) || (bare && !strcmp(wanted, bare)))
+                                return true;
+                        if (strchr(wanted, '*')) {
+                                auto_json *one = json_pack("{s:[o]}", "p", json_null());
+                                auto_strbuf b;
+
+                                strbuf_init(&b, 2048);
+                                strbuf_adds(&b, "^");
+                                for (const char *p = wanted; *p; p++)
+                                        strbuf_addf(&b, *p == '*' ? ".*" : strchr(".+?()[]^$|\\", *p) ? "\\%c" : "%c", *p);
+                                strbuf_adds(&b, "$");
+                                json_object_set_new(one, "p", json_pack("[s]", b.data ? b.data : ""));
+                                if (filter_pattern(one, "p", text) || (bare && filter_pattern(one, "p", bare)))
+                                        return true;
+                        }
+                }
+        }
+        return false;
+}
+
+static json_t *list_entry(struct engine *e, const struct image *image, const json_t *filters) {
+        auto_json *tags = familiar_list(image->tags);
+        const json_t *labels = image_labels(image);
+        bool dangling = json_array_size(tags) == 0;
+
+        if (!fits_reference(filters, tags) || !filter_labels(filters, "label", labels))
+                return NULL;
+        if (filter_has(filters, "dangling") && !filter_text(filters, "dangling", dangling ? "true" : "false") && !filter_text(filters, "dangling", dangling ? "1" : "0"))
+                return NULL;
+        return json_pack("{s:s, s:s, s:O, s:o, s:I, s:I, s:i, s:o, s:i}", "Id", image->id, "ParentId", "", "RepoTags", tags, "RepoDigests", familiar_list(image->digests),
+                         "Created", (json_int_t) (image->created_unix_ns / 1000000000), "Size", (json_int_t) image->size, "SharedSize", -1, "Labels",
+                         labels ? json_incref((json_t *) labels) : json_null(), "Containers", count_users(e, image->id));
+}
+
+int engine_image_list(struct engine *e, const json_t *filters, json_t **ret, struct err *err) {
+        static const char *const known[] = { "reference", "label", "label!", "dangling", "before", "since", NULL };
+        struct image **images = NULL, *bound = NULL;
+        int64_t before = INT64_MAX, since = INT64_MIN;
+        const char *name;
+        json_t *list;
+        size_t n = 0;
+        int r = filters_check(filters, known, err);
+
+        if (r < 0)
+                return r;
+        if ((name = filter_value(filters, "before", 0))) {
+                if ((r = image_get(e->images, name, &bound, err)) < 0)
+                        return r;
+                before = bound->created_unix_ns;
+                image_free(bound);
+        }
+        if ((name = filter_value(filters, "since", 0))) {
+                if ((r = image_get(e->images, name, &bound, err)) < 0)
+                        return r;
+                since = bound->created_unix_ns;
+                image_free(bound);
+        }
+        r = image_list(e->images, &images, &n, err);
+        if (r < 0)
+                return r;
+        list = json_array();
+        for (size_t i = 0; i < n; i++) {
+                json_t *entry = NULL;
+
+                if (images[i]->created_unix_ns < before && images[i]->created_unix_ns > since)
+                        entry = list_entry(e, images[i], filters);
+                if (entry)
+                        json_array_append_new(list, entry);
+                image_free(images[i]);
+        }
+        free(images);
+        *ret = list;
+        return 0;
+}
+
+static json_t *or_empty(json_t *v) {
+        return v ? json_incref(v) : json_null();
+}
+
+int engine_image_inspect(struct engine *e, const char *name, json_t **ret, struct err *err) {
+        struct image *image;
+        json_t *layers, *config;
+        int r = image_get(e->images, name, &image, err);
+
+        if (r < 0)
+                return r;
+        layers = json_array();
+        for (size_t i = 0; i < image->n_diff_ids; i++)
+                json_array_append_new(layers, json_string(image->diff_ids[i]));
+        config = json_object_get(image->config, "config");
+        *ret = json_pack("{s:s, s:o, s:o, s:s, s:s, s:o, s:s, s:s, s:o, s:s, s:s, s:I, s:{s:s, s:n}, s:{s:s, s:o}, s:{s:s}}", "Id", image->id, "RepoTags",
+                         familiar_list(image->tags), "RepoDigests", familiar_list(image->digests), "Parent", "", "Comment", "", "Created",
+                         describe_time(image->created_unix_ns), "DockerVersion", "", "Author", json_get_str(image->config, "author", ""), "Config", or_empty(config),
+                         "Architecture", json_get_str(image->config, "architecture", ""), "Os", json_get_str(image->config, "os", "linux"), "Size",
+                         (json_int_t) image->size, "GraphDriver", "Name", "overlay", "Data", "RootFS", "Type", "layers", "Layers", layers, "Metadata", "LastTagTime",
+                         "0001-01-01T00:00:00Z");
+        if (*ret && json_get_str(image->config, "variant", NULL))
+                json_object_set(*ret, "Variant", json_object_get(image->config, "variant"));
+        image_free(image);
+        return *ret ? 0 : err_errno(err, -ENOMEM, "inspecting image %s", name);
+}
+
+/* History, newest first; the id belongs to the newest entry, and sizes to those that made a layer. */
+int engine_image_history(struct engine *e, const char *name, json_t **ret, struct err *err) {
+        json_t *history, *list = json_array(), *h;
+        size_t i, layer = 0;
+        struct image *image;
+        int r = image_get(e->images, name, &image, err);
+
+        if (r < 0) {
+                json_decref(list);
+                return r;
+        }
+        history = json_get_array(image->config, "history");
+        json_array_foreach(history, i, h) {
+                bool newest = i + 1 == json_array_size(history);
+                auto_json *tags = newest ? familiar_list(image->tags) : NULL;
+                uint64_t size = 0;
+                int64_t created = 0;
+                const char *when = json_get_str(h, "created", NULL);
+                struct tm tm = {};
+
+                if (!json_get_bool(h, "empty_layer", false) && layer < image->n_diff_ids)
+                        storage_layer_size(e->storage, image->diff_ids[layer++], &size, NULL);
+                if (when && strptime(when, "%Y-%m-%dT%H:%M:%S", &tm))
+                        created = timegm(&tm);
+                json_array_insert_new(list, 0, json_pack("{s:s, s:I, s:s, s:O?, s:I, s:s}", "Id", newest ? image->id : "<missing>", "Created", (json_int_t) created, "CreatedBy",
+                                                         json_get_str(h, "created_by", ""), "Tags", tags, "Size", (json_int_t) size, "Comment", json_get_str(h, "comment", "")));
+                if (!tags)
+                        json_object_set_new(json_array_get(list, 0), "Tags", json_null());
+        }
+        image_free(image);
+        *ret = list;
+        return 0;
+}
+
+static bool in_use(const char *id, void *data) {
+        return count_users(data, id) > 0;
+}
+
+static bool layer_in_use(struct engine *e, const char *diff_id) {
+        struct container **containers;
+        bool used = false;
+        size_t n;
+
+        if (table_snapshot(&e->table, &containers, &n) < 0)
+                return true;
+        for (size_t i = 0; i < n; i++) {
+                used |= strstr(containers[i]->row.diff_ids, diff_id) != NULL;
+                container_unref(containers[i]);
+        }
+        free(containers);
+        return used;
+}
+
+/* A layer under a container's root stays, whatever becomes of the image; the next sweep at start takes it. */
+static int drop_layer(const char *diff_id, void *data) {
+        struct engine *e = data;
+        struct err err;
+        int r;
+
+        if (layer_in_use(e, diff_id))
+                return 0;
+        r = storage_layer_remove(e->storage, diff_id, &err);
+        if (r < 0)
+                log_warning("%s", err.msg);
+        return r;
+}
+
+int engine_image_remove(struct engine *e, const char *name, bool force, json_t **ret, struct err *err) {
+        const char *gone, *id;
+        json_t *entry;
+        size_t i;
+        int r;
+
+        pthread_rwlock_wrlock(&e->images_lock);
+        r = image_remove(e->images, name, force, in_use, drop_layer, e, ret, err);
+        pthread_rwlock_unlock(&e->images_lock);
+        if (r < 0)
+                return r;
+        json_array_foreach(*ret, i, entry) {
+                gone = json_get_str(entry, "Untagged", NULL);
+                id = json_get_str(entry, "Deleted", NULL);
+                if (gone || id)
+                        publish(e, gone ? "untag" : "delete", gone ? gone : id, gone ? gone : id);
+        }
+        return 0;
+}
+
+int engine_image_tag(struct engine *e, const char *name, const char *target, struct err *err) {
+        int r = image_tag(e->images, name, target, err);
+
+        if (r == 0)
+                publish(e, "tag", name, target);
+        return r;
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* GET /containers/ID/json: what was asked for, with Docker's defaults filled in, and how it is. */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/config.h"
+#include "engine/db.h"
+#include "engine/describe.h"
+#include "engine/exec.h"
+#include "engine/internal.h"
+#include "engine/size.h"
+#include "engine/spec.h"
+#include "runtime/plan/plan.h"
+
+static json_t *state_object(const struct container_row *row) {
+        bool running = row->state == CONTAINER_RUNNING || row->state == CONTAINER_PAUSED;
+
+        return json_pack("{s:s, s:b, s:b, s:b, s:b, s:b, s:i, s:i, s:s, s:o, s:o}", "Status", container_state_name(row->state), "Running", running || row->state == CONTAINER_RESTARTING,
+                         "Paused", row->state == CONTAINER_PAUSED, "Restarting", row->state == CONTAINER_RESTARTING, "OOMKilled", row->oom_killed, "Dead",
+                         row->state == CONTAINER_DEAD, "Pid", running ? row->pid : 0, "ExitCode", row->exit_code, "Error", row->error, "StartedAt",
+                         describe_time(row->started_ns), "FinishedAt", describe_time(row->finished_ns));
+}
+
+static json_t *copy_or(const json_t *value, json_t *fallback) {
+        if (!value || json_is_null(value))
+                return fallback;
+        json_decref(fallback);
+        return json_incref((json_t *) value);
+}
+
+static json_t *config_object(const struct spec *s, const struct container_row *row) {
+        char hostname[64];
+        json_t *c;
+
+        config_hostname(s, row->id, hostname);
+        c = json_pack("{s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:b, s:b, s:o, s:o, s:s, s:o, s:s, s:o, s:o, s:o}", "Hostname", hostname, "Domainname", s->domainname, "User",
+                      s->user, "AttachStdin", s->attach_stdin, "AttachStdout", s->attach_stdout, "AttachStderr", s->attach_stderr, "Tty", s->tty, "OpenStdin",
+                      s->open_stdin, "StdinOnce", s->stdin_once, "Env", copy_or(s->env, json_array()), "Cmd", copy_or(s->cmd, json_null()), "Image", s->image, "Volumes",
+                      copy_or(s->volumes, json_null()), "WorkingDir", s->workdir, "Entrypoint", copy_or(s->entrypoint, json_null()), "OnBuild",
+                      copy_or(json_object_get(s->body, "OnBuild"), json_null()), "Labels", copy_or(s->labels, json_object()));
+        if (s->exposed_ports && json_object_size(s->exposed_ports))
+                json_object_set(c, "ExposedPorts", s->exposed_ports);
+        if (*s->stop_signal)
+                json_object_set_new(c, "StopSignal", json_string(s->stop_signal));
+        if (json_is_integer(json_object_get(s->body, "StopTimeout")))
+                json_object_set_new(c, "StopTimeout", json_integer(s->stop_timeout));
+        return c;
+}
+
+/* Docker answers with every field; those that were not given have these values. N: null, A: [], "": "", the rest numbers and truths. */
+static json_t *host_defaults(void) {
+        return json_pack("{s:n, s:s, s:n, s:b, s:s, s:n, s:[i,i], s:n, s:n, s:s, s:[], s:[], s:[], s:n, s:n, s:s, s:s, s:n, s:i, s:s, s:b, s:b, s:b, s:n, s:s, s:s, "
+                         "s:I, s:s, s:s, s:i, s:I, s:I, s:s, s:i, s:[], s:[], s:[], s:[], s:[], s:i, s:i, s:i, s:i, s:s, s:s, s:[], s:n, s:n, s:i, s:i, s:n, s:b, s:n, "
+                         "s:[], s:i, s:i, s:i, s:i}",
+                         "Binds", "ContainerIDFile", "", "VolumesFrom", "AutoRemove", 0, "VolumeDriver", "", "Mounts", "ConsoleSize", 0, 0, "CapAdd", "CapDrop",
+                         "CgroupnsMode", "private", "Dns", "DnsOptions", "DnsSearch", "ExtraHosts", "GroupAdd", "IpcMode", "private", "Cgroup", "", "Links", "OomScoreAdj", 0,
+                         "PidMode", "", "Privileged", 0, "PublishAllPorts", 0, "ReadonlyRootfs", 0, "SecurityOpt", "UTSMode", "", "UsernsMode", "", "ShmSize",
+                         (json_int_t) (64 << 20), "Runtime", "kist", "Isolation", "", "CpuShares", 0, "Memory", (json_int_t) 0, "NanoCpus", (json_int_t) 0, "CgroupParent",
+                         "", "BlkioWeight", 0, "BlkioWeightDevice", "BlkioDeviceReadBps", "BlkioDeviceWriteBps", "BlkioDeviceReadIOps", "BlkioDeviceWriteIOps", "CpuPeriod",
+                         0, "CpuQuota", 0, "CpuRealtimePeriod", 0, "CpuRealtimeRuntime", 0, "CpusetCpus", "", "CpusetMems", "", "Devices", "DeviceCgroupRules",
+                         "DeviceRequests", "MemoryReservation", 0, "MemorySwap", 0, "MemorySwappiness", "OomKillDisable", 0, "PidsLimit", "Ulimits", "CpuCount", 0,
+                         "CpuPercent", 0, "IOMaximumIOps", 0, "IOMaximumBandwidth", 0);
+}
+
+static json_t *host_object(struct engine *e, const struct spec *s) {
+        json_t *h = host_defaults(), *v;
+        const char *key;
+
+        if (!h)
+                return NULL;
+        json_object_foreach(s->host, key, v)
+                if (!json_is_null(v) || !json_object_get(h, key))
+                        json_object_set(h, key, v);
+        if (s->log_json) {
+                json_t *config = json_object_get(s->log_config, "Config");
+
+                json_object_set_new(h, "LogConfig", json_pack("{s:s, s:o}", "Type", "json-file", "Config", copy_or(config, json_object())));
+        }
+        json_object_set_new(h, "RestartPolicy", json_pack("{s:s, s:I}", "Name", s->restart == SPEC_RESTART_NO ? "no" : json_get_str(s->restart_policy, "Name", "no"),
+                                                          "MaximumRetryCount", (json_int_t) s->restart_max));
+        if (!s->shm_size)
+                json_object_set_new(h, "ShmSize", json_integer(64 << 20));
+        if (!*s->ipc_mode)
+                json_object_set_new(h, "IpcMode", json_string("private"));
+        if (!*s->cgroupns_mode)
+                json_object_set_new(h, "CgroupnsMode", json_string("private"));
+        /* That it shares the host's ids although nobody said so is worth showing. */
+        if (s->host_userns)
+                json_object_set_new(h, "UsernsMode", json_string("host"));
+        if (s->memory && !s->memory_swap)
+                json_object_set_new(h, "MemorySwap", json_integer(s->memory > INT64_MAX / 2 ? -1 : s->memory * 2));
+        json_object_set_new(h, "MaskedPaths", s->masked_paths ? json_incref(s->masked_paths) : s->privileged || s->systempaths_unconfined ? json_array() : plan_default_masked_paths());
+        json_object_set_new(h, "ReadonlyPaths",
+                            s->readonly_paths ? json_incref(s->readonly_paths) : s->privileged || s->systempaths_unconfined ? json_array() : plan_default_readonly_paths());
+        if (!json_object_get(h, "PortBindings"))
+                json_object_set_new(h, "PortBindings", json_object());
+        json_object_set_new(h, "CgroupParent", json_sprintf("/%s", e->cgroup_parent));
+        return h;
+}
+
+static json_t *network_settings(const struct container_row *row, const struct spec *s) {
+        const struct network_endpoint *n = &row->endpoint;
+
+        return json_pack("{s:s, s:s, s:s, s:b, s:s, s:i, s:{}, s:n, s:n, s:s, s:s, s:s, s:i, s:s, s:i, s:s, s:s, s:o}", "Bridge", "", "SandboxID", row->has_endpoint ? row->id : "",
+                         "SandboxKey", "", "HairpinMode", 0, "LinkLocalIPv6Address", "", "LinkLocalIPv6PrefixLen", 0, "Ports", "SecondaryIPAddresses",
+                         "SecondaryIPv6Addresses", "EndpointID", row->has_endpoint ? row->id : "", "Gateway", row->has_endpoint ? n->gateway : "", "GlobalIPv6Address", "",
+                         "GlobalIPv6PrefixLen", 0, "IPAddress", row->has_endpoint ? n->address : "", "IPPrefixLen", row->has_endpoint ? (int) n->prefix : 0, "IPv6Gateway", "",
+                         "MacAddress", row->has_endpoint ? n->mac : "", "Networks", describe_networks(row, s));
+}
+
+/* The first word of the command, and the others. */
+static void add_command(json_t *o, const struct spec *s) {
+        json_t *all = json_array();
+        const json_t *const parts[] = { s->entrypoint, s->cmd };
+
+        for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+                if (json_is_string(parts[i]))
+                        json_array_append(all, (json_t *) parts[i]);
+                else if (parts[i])
+                        json_array_extend(all, (json_t *) parts[i]);
+        }
+        json_object_set(o, "Path", json_array_get(all, 0));
+        json_array_remove(all, 0);
+        json_object_set_new(o, "Args", all);
+}
+
+static json_t *file_path(struct engine *e, const struct container_row *row, const char *name) {
+        return json_sprintf("%s/containers/%s/%s", e->root, row->id, name);
+}
+
+int engine_inspect(struct engine *e, const char *name, bool size, json_t **ret, struct err *err) {
+        auto_container *c = NULL;
+        struct container_row row;
+        auto_json *body = NULL, *o = NULL;
+        auto_free char *log_name = NULL;
+        auto_spec s = {};
+        int r = table_find(&e->table, name, &c, err);
+
+        if (r < 0)
+                return r;
+        container_peek(c, &row);
+        if ((r = db_spec(e->db, row.id, &body, err)) < 0 || (r = spec_parse(body, &s, err)) < 0)
+                return r;
+        log_name = str_format("%s-json.log", row.id);
+        o = json_pack("{s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:{s:s, s:n}, s:o, s:o, s:o}", "Id", row.id, "Created",
+                      describe_time(row.created_ns), "State", state_object(&row), "Image", row.image_id, "ResolvConfPath", file_path(e, &row, "resolv.conf"), "HostnamePath",
+                      file_path(e, &row, "hostname"), "HostsPath", file_path(e, &row, "hosts"), "LogPath",
+                      s.log_json && log_name ? file_path(e, &row, log_name) : json_string(""), "Name", json_sprintf("/%s", row.name), "RestartCount",
+                      (json_int_t) row.restart_count, "Driver", "overlay", "Platform", "linux", "MountLabel", "", "ProcessLabel", "", "AppArmorProfile", "", "ExecIDs",
+                      execs_ids(e, c), "HostConfig", host_object(e, &s), "GraphDriver", "Name", "overlay", "Data", "Mounts", describe_mounts(&s), "Config",
+                      config_object(&s, &row), "NetworkSettings", network_settings(&row, &s));
+        if (!o)
+                return err_errno(err, -ENOMEM, "inspecting container %s", row.name);
+        add_command(o, &s);
+        if (size && (r = size_add(e, &row, o)) < 0)
+                return err_errno(err, r, "size of container %s", row.name);
+        *ret = take_ptr(&o);
+        return 0;
+}

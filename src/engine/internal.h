@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* What the files of this room share. Order of locks, outermost first:
+ *
+ *     images_lock → container.op → table.lock → container.lock → the small ones (monitor links, execs, events, database, work)
+ *
+ * and nobody holds anything but a container's own `op` while waiting for its monitor. */
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "engine/container.h"
+#include "engine/engine.h"
+#include "image/image.h"
+
+struct db;
+struct storage;
+struct network_host;
+struct cgroup_host;
+struct namespace_factory;
+struct work;
+struct events;
+struct monitors;
+struct execs;
+
+#define ENGINE_ID_RANGE 65536u          /* host ids of one container */
+#define ENGINE_JSON_MAX (4u << 20)      /* a container's row; bodies are bounded by the API before */
+#define ENGINE_SOCKET_TIMEOUT_MS 15000  /* for a monitor's answer */
+
+struct engine {
+        char *root, *run_root, *bridge, *cgroup_parent;
+        uint32_t first_id, n_ids;
+        uint64_t log_max_size;
+        uint32_t log_max_files;
+        int64_t opened_ns;
+        char host_id[65]; /* made once per --root */
+
+        int root_fd;
+        int run_fd; /* RUN_ROOT/containers */
+        int monitor_fd, worker_fd;
+        int worker_userns; /* lives in the first range of ids */
+
+        struct db *db;
+        struct storage *storage;
+        struct image_store *images;
+        struct network_host *network;
+        struct cgroup_host *cgroups;
+        struct namespace_factory *namespaces;
+        struct work *work;
+        struct events *events;
+        struct monitors *monitors;
+        struct execs *execs;
+
+        pthread_rwlock_t images_lock; /* read: an image is about to be used by a new container; write: images are removed */
+        struct container_table table;
+};
+
+/* "kist/<id>", the caller's. */
+char *engine_cgroup_path(const struct engine *e, const char *id);
+/* A spec string array of diff ids, for storage; text of the row: one per line. Free the array, then the text. */
+char **engine_split_lines(char *text, size_t *ret_n);
+
+/* create.c */
+bool engine_name_is_valid(const char *name);
+
+/* start.c: c->op is held. */
+int start_container(struct engine *e, struct container *c, struct err *err);
+/* stop.c: reads "KILL", "SIGTERM", "9", "RTMIN+1". */
+int engine_signal_parse(const char *text, int *ret, struct err *err);
+/* remove.c: c->op is held and it does not run. Consumes nothing; the container is out of the table when this returns 0. */
+int remove_container_locked(struct engine *e, struct container *c, struct err *err);
+/* exit.c: what happens after the end of a container's init. `status` −1: the monitor is lost. c->op is held. */
+void container_exited(struct engine *e, struct container *c, int status, int64_t finished_ns);
+void container_schedule_restart(struct engine *e, struct container *c, int64_t delay_ms);
+/* images.c */
+void engine_fill_sink(struct engine *e, struct image_sink *sink);
+int engine_import_bundled(struct engine *e, const char *path, struct err *err);
+/* recover.c */
+int engine_recover(struct engine *e, struct err *err);
+/* Reads the file "exit" of the state directory; false when there is none. */
+bool container_read_exit_file(int dir_fd, int *ret_status, int64_t *ret_started_ns, int64_t *ret_finished_ns);

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <signal.h>
+
+#include "engine/db.h"
+#include "engine/events.h"
+#include "engine/exec.h"
+#include "engine/internal.h"
+#include "engine/monitors.h"
+#include "runtime/cgroup/cgroup.h"
+#include "storage/storage.h"
+
+/* The row goes last: a daemon that dies in between finds "removing" and does the rest. */
+int remove_container_locked(struct engine *e, struct container *c, struct err *err) {
+        auto_free char *cgroup = engine_cgroup_path(e, c->row.id);
+        struct container_row next = c->row;
+        int r;
+
+        next.state = CONTAINER_REMOVING;
+        r = container_store(c, &next, err);
+        if (r < 0)
+                return r;
+        execs_container_ended(e, c);
+        r = cgroup ? cgroup_destroy(e->cgroups, cgroup, err) : -ENOMEM;
+        if (r == 0)
+                r = storage_container_remove(e->storage, next.id, err);
+        if (r == 0)
+                r = db_delete(e->db, next.id, err);
+        if (r < 0) {
+                next.state = CONTAINER_DEAD;
+                container_store_fact(c, &next);
+                container_notify_waiters(c, HAPPENED_REMOVAL, next.exit_code);
+                return r;
+        }
+        unlinkat(e->run_fd, next.id, AT_REMOVEDIR);
+        table_remove(&e->table, c);
+        pthread_mutex_lock(&c->lock);
+        c->gone = true;
+        pthread_cond_broadcast(&c->changed);
+        pthread_mutex_unlock(&c->lock);
+        container_notify_waiters(c, HAPPENED_REMOVAL, next.exit_code);
+        events_container(c, "destroy", NULL);
+        return 0;
+}
+
+int engine_remove(struct engine *e, const char *name, bool force, bool volumes, struct err *err) {
+        auto_container *c = NULL;
+        int r = table_find(&e->table, name, &c, err);
+
+        /* Image volumes are part of the container's own layer: they go with it whether `volumes` says so or not. */
+        (void) volumes;
+        if (r < 0)
+                return r;
+        for (;;) {
+                {
+                        auto_op *op = container_op_lock(c);
+
+                        if (c->gone) /* --rm was faster */
+                                return force ? 0 : err_set(err, ERR_NOT_FOUND, -ENOENT, "No such container: %s", name);
+                        if (!container_state_is_live(c->row.state))
+                                return remove_container_locked(e, c, err);
+                }
+                if (!force)
+                        return err_set(err, ERR_CONFLICT, -EBUSY, "cannot remove container \"%s\": container is %s: stop the container before removing or force remove", name,
+                                       container_state_name(c->row.state));
+                r = engine_stop(e, c->row.id, 0, SIGKILL, err);
+                if (r < 0 && err && err->kind != ERR_NOT_MODIFIED && err->kind != ERR_NOT_FOUND)
+                        return r;
+        }
+}

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* HostConfig's words: modes of namespaces, security options, limits, restart policy, log. */
+
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "engine/spec.h"
+
+enum { MEMORY_MIN = 6 << 20 };
+
+/* One mode field: the words it may have, and which flag "host" sets. */
+struct mode {
+        const char *name;
+        size_t value;                 /* const char * in struct spec */
+        size_t host_flag;             /* bool in struct spec */
+        const char *const words[6];   /* allowed besides "" and "host" */
+};
+
+static const struct mode modes[] = {
+        { "PidMode", offsetof(struct spec, pid_mode), offsetof(struct spec, host_pid), { "private" } },
+        { "IpcMode", offsetof(struct spec, ipc_mode), offsetof(struct spec, host_ipc), { "private", "shareable", "none" } },
+        { "UTSMode", offsetof(struct spec, uts_mode), offsetof(struct spec, host_uts), { "private" } },
+        { "UsernsMode", offsetof(struct spec, userns_mode), offsetof(struct spec, host_userns), { "private" } },
+        { "CgroupnsMode", offsetof(struct spec, cgroupns_mode), offsetof(struct spec, host_cgroupns), { "private" } },
+};
+
+static int read_mode(struct spec *s, const struct mode *m, struct err *err) {
+        const char *value = *(const char **) ((char *) s + m->value);
+
+        if (!*value)
+                return 0;
+        if (!strcmp(value, "host")) {
+                *(bool *) ((char *) s + m->host_flag) = true;
+                return 0;
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(m->words) && m->words[i]; i++)
+                if (!strcmp(value, m->words[i]))
+                        return 0;
+        if (str_starts_with(value, "container:"))
+                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "HostConfig.%s: namespaces of other containers (\"%s\") are not supported by this version", m->name, value);
+        return err_set(err, ERR_INVALID, -EINVAL, "HostConfig.%s: invalid mode: %s", m->name, value);
+}
+
+int spec_read_modes(struct spec *s, struct err *err) {
+        const char *n = s->network_mode;
+        bool private_userns = !strcmp(s->userns_mode, "private");
+
+        for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+                int r = read_mode(s, &modes[i], err);
+
+                if (r < 0)
+                        return r;
+        }
+        if (!*n || !strcmp(n, "default") || !strcmp(n, "bridge"))
+                s->network = s->network_disabled ? SPEC_NETWORK_NONE : SPEC_NETWORK_BRIDGE;
+        else if (!strcmp(n, "none"))
+                s->network = SPEC_NETWORK_NONE;
+        else if (!strcmp(n, "host"))
+                s->network = SPEC_NETWORK_HOST;
+        else if (str_starts_with(n, "container:"))
+                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "HostConfig.NetworkMode: the network of another container (\"%s\") is not supported by this version", n);
+        else
+                return err_set(err, ERR_NOT_FOUND, -ENOENT, "network %s not found", n);
+        s->no_shm = !strcmp(s->ipc_mode, "none");
+        /* These four look at or change what belongs to the host's user namespace: with a user namespace of its own the container could not use them. */
+        if (s->privileged || s->host_pid || s->host_ipc || s->network == SPEC_NETWORK_HOST) {
+                if (private_userns)
+                        return err_set(err, ERR_INVALID, -EINVAL, "HostConfig.UsernsMode: \"private\" does not go with --privileged, --network host, --pid host or --ipc host");
+                s->host_userns = true;
+        }
+        if (s->host_uts && (*s->hostname || *s->domainname))
+                return err_set(err, ERR_INVALID, -EINVAL, "conflicting options: hostname and the UTS mode");
+        return 0;
+}
+
+/* "key=value" or "key:value", as old clients say it. */
+static const char *option_value(const char *option, const char *key) {
+        size_t n = strlen(key);
+
+        return !strncmp(option, key, n) && (option[n] == '=' || option[n] == ':') ? option + n + 1 : NULL;
+}
+
+static int read_seccomp(struct spec *s, const char *value, struct err *err) {
+        if (!strcmp(value, "unconfined")) {
+                s->seccomp_unconfined = true;
+                return 0;
+        }
+        if (!strcmp(value, "builtin") || !*value)
+                return 0;
+        json_decref(s->seccomp);
+        s->seccomp = NULL;
+        return json_parse(value, strlen(value), 1 << 20, "HostConfig.SecurityOpt: the seccomp profile", &s->seccomp, err);
+}
+
+static int read_security_option(struct spec *s, const char *o, struct err *err) {
+        const char *v;
+
+        if (!strcmp(o, "no-new-privileges") || ((v = option_value(o, "no-new-privileges")) && !strcmp(v, "true"))) {
+                s->no_new_privileges = true;
+                return 0;
+        }
+        if ((v = option_value(o, "no-new-privileges")) && !strcmp(v, "false"))
+                return 0;
+        if ((v = option_value(o, "seccomp")))
+                return read_seccomp(s, v, err);
+        if ((v = option_value(o, "systempaths")) && !strcmp(v, "unconfined")) {
+                s->systempaths_unconfined = true;
+                return 0;
+        }
+        /* No label is put on anything in this version: only what asks for none can be granted. */
+        if ((v = option_value(o, "apparmor")) && !strcmp(v, "unconfined"))
+                return 0;
+        if ((v = option_value(o, "label")) && !strcmp(v, "disable"))
+                return 0;
+        if (option_value(o, "apparmor") || option_value(o, "label"))
+                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "HostConfig.SecurityOpt: \"%s\": AppArmor and SELinux labels are not supported by this version", o);
+        return err_set(err, ERR_INVALID, -EINVAL, "invalid --security-opt: \"%s\"", o);
+}
+
+int spec_read_security(struct spec *s, struct err *err) {
+        json_t *v;
+        size_t i;
+
+        json_array_foreach(s->security_opt, i, v) {
+                int r = read_security_option(s, json_string_value(v), err);
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int read_ulimits(struct spec *s, struct err *err) {
+        json_t *v;
+        size_t i;
+
+        json_array_foreach(s->ulimits, i, v) {
+                const char *name = json_get_str(v, "Name", "");
+                int64_t soft = json_get_int(v, "Soft", -1), hard = json_get_int(v, "Hard", -1);
+
+                if (!*name || strspn(name, "abcdefghijklmnopqrstuvwxyz") != strlen(name) || soft < -1 || hard < -1)
+                        return err_set(err, ERR_INVALID, -EINVAL, "HostConfig.Ulimits: invalid ulimit \"%s\"", name);
+                if (hard != -1 && (soft == -1 || soft > hard))
+                        return err_set(err, ERR_INVALID, -EINVAL, "ulimit soft limit must be less than or equal to hard limit: %s", name);
+        }
+        return 0;
+}
+
+static int read_sysctls(struct spec *s, struct err *err) {
+        const char *key;
+        json_t *v;
+
+        json_object_foreach(s->sysctls, key, v) {
+                if (!json_is_string(v))
+                        return err_set(err, ERR_INVALID, -EINVAL, "HostConfig.Sysctls: the value of \"%s\" is not a string", key);
+                if (str_starts_with(key, "net.") && s->network == SPEC_NETWORK_HOST)
+                        return err_set(err, ERR_INVALID, -EINVAL, "sysctl \"%s\" not allowed in host network namespace", key);
+                if (!str_starts_with(key, "net.") && s->host_ipc)
+                        return err_set(err, ERR_INVALID, -EINVAL, "sysctl \"%s\" not allowed in host IPC namespace", key);
+        }
+        return 0;
+}
+
+int spec_read_limits(struct spec *s, struct err *err) {
+        int r;
+
+        if (s->memory && s->memory < MEMORY_MIN)
+                return err_set(err, ERR_INVALID, -EINVAL, "Minimum memory limit allowed is 6MB");
+        if (s->memory_swap > 0 && !s->memory)
+                return err_set(err, ERR_INVALID, -EINVAL, "You should always set the Memory limit when using Memoryswap limit, see usage");
+        if (s->memory_swap > 0 && s->memory_swap < s->memory)
+                return err_set(err, ERR_INVALID, -EINVAL, "Minimum memoryswap limit should be larger than memory limit, see usage");
+        if (s->memory && s->memory_reservation > s->memory)
+                return err_set(err, ERR_INVALID, -EINVAL, "Minimum memory limit can not be less than memory reservation limit, see usage");
+        if (s->memory_reservation && s->memory_reservation < MEMORY_MIN)
+                return err_set(err, ERR_INVALID, -EINVAL, "Minimum memory reservation allowed is 6MB");
+        if (s->nano_cpus && (s->cpu_quota || s->cpu_period))
+                return err_set(err, ERR_INVALID, -EINVAL, "Conflicting options: Nano CPUs and CPU Period or Quota cannot both be set.");
+        if (s->nano_cpus && s->nano_cpus < 10000000)
+                return err_set(err, ERR_INVALID, -EINVAL, "range of CPUs is from 0.01 up: %lld nano CPUs are too few", (long long) s->nano_cpus);
+        if (s->cpu_period && s->cpu_period < 1000)
+                return err_set(err, ERR_INVALID, -EINVAL, "CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)");
+        if (s->cpu_quota > 0 && s->cpu_quota < 1000)
+                return err_set(err, ERR_INVALID, -EINVAL, "CPU cfs quota can not be less than 1ms (i.e. 1000)");
+        if (s->cpu_shares == 1)
+                return err_set(err, ERR_INVALID, -EINVAL, "HostConfig.CpuShares: the minimum is 2");
+        r = read_ulimits(s, err);
+        return r < 0 ? r : read_sysctls(s, err);
+}
+
+int spec_read_restart(struct spec *s, struct err *err) {
+        static const char *const words[] = {
+                [SPEC_RESTART_NO] = "no", [SPEC_RESTART_ON_FAILURE] = "on-failure", [SPEC_RESTART_ALWAYS] = "always", [SPEC_RESTART_UNLESS_STOPPED] = "unless-stopped",
+        };
+        const char *name = json_get_str(s->restart_policy, "Name", "");
+        size_t i = 0;
+
+        if (!*name)
+                name = "no";
+        while (i < ARRAY_SIZE(words) && strcmp(words[i], name) != 0)
+                i++;
+        if (i == ARRAY_SIZE(words))
+                return err_set(err, ERR_INVALID, -EINVAL, "invalid restart policy: unknown policy '%s'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'", name);
+        s->restart = (enum spec_restart) i;
+        s->restart_max = json_get_int(s->restart_policy, "MaximumRetryCount", 0);
+        if (s->restart_max < 0)
+                return err_set(err, ERR_INVALID, -EINVAL, "invalid restart policy: maximum retry count cannot be negative");
+        if (s->restart_max > 0 && s->restart != SPEC_RESTART_ON_FAILURE)
+                return err_set(err, ERR_INVALID, -EINVAL, "invalid restart policy: maximum retry count can only be used with 'on-failure'");
+        if (s->auto_remove && s->restart != SPEC_RESTART_NO)
+                return err_set(err, ERR_INVALID, -EINVAL, "can't create 'AutoRemove' container with restart policy");
+        return 0;
+}
+
+int spec_read_log(struct spec *s, struct err *err) {
+        const char *type = json_get_str(s->log_config, "Type", ""), *key;
+        json_t *v;
+
+        if (!strcmp(type, "none"))
+                return 0;
+        if (*type && strcmp(type, "json-file") != 0)
+                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "HostConfig.LogConfig: log driver \"%s\" is not supported by this version; json-file and none are", type);
+        s->log_json = true;
+        json_object_foreach(json_object_get(s->log_config, "Config"), key, v) {
+                const char *text = json_string_value(v);
+                uint64_t n = 0;
+
+                if (text && !strcmp(key, "max-size") && spec_parse_bytes(text, &s->log_max_size) == 0 && s->log_max_size >= 4096)
+                        continue;
+                if (text && !strcmp(key, "max-file") && str_to_u64(text, 1, 1000, &n) == 0) {
+                        s->log_max_files = (uint32_t) n;
+                        continue;
+                }
+                if (!strcmp(key, "max-size") || !strcmp(key, "max-file"))
+                        return err_set(err, ERR_INVALID, -EINVAL, "HostConfig.LogConfig: invalid %s: \"%s\"", key, text ? text : "");
+                return err_set(err, ERR_INVALID, -EINVAL, "unknown log opt '%s' for json-file log driver", key);
+        }
+        return 0;
+}
+
+static bool is_address(const char *text) {
+        unsigned char buf[sizeof(struct in6_addr)];
+
+        return inet_pton(AF_INET, text, buf) == 1 || inet_pton(AF_INET6, text, buf) == 1;
+}
+
+static int check_words(const json_t *list, const char *field, bool addresses, struct err *err) {
+        json_t *v;
+        size_t i;
+
+        json_array_foreach((json_t *) list, i, v) {
+                const char *text = json_string_value(v);
+
+                if (addresses ? !is_address(text) : text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:")] != '\0' || !*text)
+                        return err_set(err, ERR_INVALID, -EINVAL, "HostConfig.%s: invalid value \"%s\"", field, text);
+        }
+        return 0;
+}
+
+/* NetworkingConfig says again what NetworkMode says; more than that (addresses, names, several networks) needs networks of the user's. */
+static int check_endpoints(const struct spec *s, struct err *err) {
+        const json_t *all = json_object_get(json_object_get(s->body, "NetworkingConfig"), "EndpointsConfig");
+        const char *network, *key;
+        json_t *endpoint, *v;
+
+        json_object_foreach((json_t *) all, network, endpoint) {
+                bool same = !strcmp(network, *s->network_mode ? s->network_mode : "default") ||
+                            (s->network == SPEC_NETWORK_BRIDGE && (!strcmp(network, "bridge") || !strcmp(network, "default")));
+
+                if (!same)
+                        return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "NetworkingConfig: network \"%s\": networks beside bridge, none and host are not supported by this version", network);
+                if (!json_is_object(endpoint))
+                        continue;
+                json_object_foreach(endpoint, key, v) {
+                        bool empty = json_is_null(v) || (json_is_string(v) && !*json_string_value(v)) || (json_is_integer(v) && !json_integer_value(v)) ||
+                                     (json_is_array(v) && !json_array_size(v)) || (json_is_object(v) && !json_object_size(v)) || json_is_false(v);
+
+                        if (!empty && strcmp(key, "NetworkID") != 0)
+                                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "NetworkingConfig: %s of network \"%s\" is not supported by this version", key, network);
+                }
+        }
+        return 0;
+}
+
+int spec_read_networks(struct spec *s, struct err *err) {
+        json_t *v;
+        size_t i;
+        int r;
+
+        if (json_object_size(s->port_bindings) > 0)
+                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "HostConfig.PortBindings: publishing ports is not supported by this version");
+        if ((r = check_words(s->dns, "Dns", true, err)) < 0 || (r = check_words(s->dns_search, "DnsSearch", false, err)) < 0 ||
+            (r = check_words(s->dns_options, "DnsOptions", false, err)) < 0 || (r = check_endpoints(s, err)) < 0)
+                return r;
+        json_array_foreach(s->extra_hosts, i, v) {
+                const char *text = json_string_value(v), *colon = strpbrk(text, ":=");
+                auto_free char *host = colon ? strndup(text, (size_t) (colon - text)) : NULL;
+
+                if (!host || !spec_is_hostname(host) || (!is_address(colon + 1) && strcmp(colon + 1, "host-gateway") != 0))
+                        return err_set(err, ERR_INVALID, -EINVAL, "bad format for add-host: \"%s\"", text);
+        }
+        return 0;
+}

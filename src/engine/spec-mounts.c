@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* HostConfig.Binds, .Mounts and .Tmpfs → one list. */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "engine/spec.h"
+
+static const char *const propagations[] = { "private", "rprivate", "shared", "rshared", "slave", "rslave" };
+
+/* "/a/./b//c/" → "/a/b/c", on the heap. NULL: not absolute, the root itself, or it climbs with "..". */
+static char *clean_target(const char *path) {
+        char *clean, *to;
+
+        if (*path != '/')
+                return NULL;
+        clean = malloc(strlen(path) + 2);
+        if (!clean)
+                return NULL;
+        to = clean;
+        while (*path) {
+                size_t n;
+
+                while (*path == '/')
+                        path++;
+                n = strcspn(path, "/");
+                if (n == 2 && path[0] == '.' && path[1] == '.') {
+                        free(clean);
+                        return NULL;
+                }
+                if (n && !(n == 1 && *path == '.')) {
+                        *to++ = '/';
+                        memcpy(to, path, n);
+                        to += n;
+                }
+                path += n;
+        }
+        *to = '\0';
+        if (to == clean) {
+                free(clean);
+                return NULL;
+        }
+        return clean;
+}
+
+static struct spec_mount *add(struct spec *s, const char *target, const char *field, struct err *err) {
+        auto_free char *clean = clean_target(target);
+        struct spec_mount *v;
+
+        if (!clean) {
+                err_set(err, ERR_INVALID, -EINVAL, "HostConfig.%s: invalid mount path: '%s' must be absolute, without \"..\", and not the root", field, target);
+                return NULL;
+        }
+        if (spec_mount_at(s, clean)) {
+                err_set(err, ERR_INVALID, -EINVAL, "Duplicate mount point: %s", clean);
+                return NULL;
+        }
+        v = reallocarray(s->mounts, s->n_mounts + 1, sizeof(*v));
+        if (!v) {
+                err_errno(err, -ENOMEM, "HostConfig.%s", field);
+                return NULL;
+        }
+        s->mounts = v;
+        v += s->n_mounts++;
+        *v = (struct spec_mount) { .target = take_ptr(&clean), .recursive = true, .propagation = "rprivate" };
+        return v;
+}
+
+const struct spec_mount *spec_mount_at(const struct spec *s, const char *target) {
+        for (size_t i = 0; i < s->n_mounts; i++)
+                if (!strcmp(s->mounts[i].target, target))
+                        return &s->mounts[i];
+        return NULL;
+}
+
+static bool set_propagation(struct spec_mount *m, const char *word) {
+        for (size_t i = 0; i < ARRAY_SIZE(propagations); i++) {
+                if (strcmp(propagations[i], word) != 0)
+                        continue;
+                strcpy(m->propagation, propagations[i]);
+                return true;
+        }
+        return false;
+}
+
+/* The words behind the second colon. z and Z ask for an SELinux label, which a host without SELinux ignores; cached and its kin are for other systems. */
+static bool bind_option(struct spec_mount *m, const char *word) {
+        static const char *const no_effect[] = { "z", "Z", "rw", "consistent", "cached", "delegated", "rbind" };
+
+        for (size_t i = 0; i < ARRAY_SIZE(no_effect); i++)
+                if (!strcmp(no_effect[i], word))
+                        return true;
+        if (!strcmp(word, "ro"))
+                return m->read_only = true;
+        if (!strcmp(word, "bind")) {
+                m->recursive = false;
+                return true;
+        }
+        return set_propagation(m, word);
+}
+
+static int read_bind(struct spec *s, const char *text, struct err *err) {
+        auto_free char *copy = strdup(text);
+        char *source = copy, *target, *options, *word, *save = NULL;
+        struct spec_mount *m;
+
+        if (!copy)
+                return err_errno(err, -ENOMEM, "HostConfig.Binds");
+        target = strchr(copy, ':');
+        if (!target)
+                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "HostConfig.Binds: \"%s\": anonymous volumes are not supported by this version; give HOST-DIRECTORY:PATH", text);
+        *target++ = '\0';
+        options = strchr(target, ':');
+        if (options)
+                *options++ = '\0';
+        if (!*source || !*target || (options && (!*options || strchr(options, ':'))))
+                return err_set(err, ERR_INVALID, -EINVAL, "invalid volume specification: '%s'", text);
+        if (*source != '/')
+                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "HostConfig.Binds: \"%s\": named volumes are not supported by this version; give an absolute host path", text);
+        m = add(s, target, "Binds", err);
+        if (!m)
+                return -EINVAL;
+        m->type = SPEC_MOUNT_BIND;
+        m->make_source = m->from_binds = true;
+        m->source = strdup(source);
+        if (!m->source)
+                return err_errno(err, -ENOMEM, "HostConfig.Binds");
+        for (word = options ? strtok_r(options, ",", &save) : NULL; word; word = strtok_r(NULL, ",", &save))
+                if (!bind_option(m, word))
+                        return err_set(err, ERR_INVALID, -EINVAL, "invalid mode: %s", word);
+        return 0;
+}
+
+static int read_bind_options(struct spec_mount *m, const json_t *o, struct err *err) {
+        const char *propagation = json_get_str(o, "Propagation", "");
+
+        if (*propagation && !set_propagation(m, propagation))
+                return err_set(err, ERR_INVALID, -EINVAL, "HostConfig.Mounts: invalid propagation \"%s\"", propagation);
+        m->recursive = !json_get_bool(o, "NonRecursive", false);
+        m->make_source = json_get_bool(o, "CreateMountpoint", false);
+        if (json_get_bool(o, "ReadOnlyNonRecursive", false))
+                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "HostConfig.Mounts: ReadOnlyNonRecursive is not supported by this version");
+        return 0;
+}
+
+static int read_tmpfs_options(struct spec_mount *m, const json_t *o, struct err *err) {
+        int64_t size = json_get_int(o, "SizeBytes", 0), mode = json_get_int(o, "Mode", 0);
+        auto_strbuf b;
+
+        strbuf_init(&b, 128);
+        if (size < 0 || mode < 0 || mode > 07777)
+                return err_set(err, ERR_INVALID, -EINVAL, "HostConfig.Mounts: TmpfsOptions of %s are out of range", m->target);
+        if (json_array_size(json_object_get(o, "Options")) > 0)
+                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "HostConfig.Mounts: TmpfsOptions.Options is not supported by this version");
+        if (size)
+                strbuf_addf(&b, "size=%lld", (long long) size);
+        if (mode)
+                strbuf_addf(&b, "%smode=%o", size ? "," : "", (unsigned) mode);
+        m->options = strbuf_take(&b, NULL);
+        return m->options ? 0 : err_errno(err, -ENOMEM, "HostConfig.Mounts");
+}
+
+static int read_mount(struct spec *s, const json_t *o, struct err *err) {
+        const char *type = json_get_str(o, "Type", ""), *source = json_get_str(o, "Source", ""), *target = json_get_str(o, "Target", "");
+        struct spec_mount *m;
+
+        if (!strcmp(type, "volume") || !strcmp(type, "cluster") || !strcmp(type, "image"))
+                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "HostConfig.Mounts: type \"%s\" (for %s) is not supported by this version; bind and tmpfs are", type, target);
+        if (strcmp(type, "bind") != 0 && strcmp(type, "tmpfs") != 0)
+                return err_set(err, ERR_INVALID, -EINVAL, "invalid mount config: mount type unknown: \"%s\"", type);
+        m = add(s, target, "Mounts", err);
+        if (!m)
+                return -EINVAL;
+        m->read_only = json_get_bool(o, "ReadOnly", false);
+        if (!strcmp(type, "tmpfs")) {
+                m->type = SPEC_MOUNT_TMPFS;
+                if (*source)
+                        return err_set(err, ERR_INVALID, -EINVAL, "invalid mount config for type \"tmpfs\": field Source must not be specified");
+                return read_tmpfs_options(m, json_get_object(o, "TmpfsOptions"), err);
+        }
+        m->type = SPEC_MOUNT_BIND;
+        if (*source != '/')
+                return err_set(err, ERR_INVALID, -EINVAL, "invalid mount config for type \"bind\": invalid mount path: '%s' mount path must be absolute", source);
+        m->source = strdup(source);
+        return m->source ? read_bind_options(m, json_get_object(o, "BindOptions"), err) : err_errno(err, -ENOMEM, "HostConfig.Mounts");
+}
+
+static int compare_targets(const void *a, const void *b) {
+        return strcmp(((const struct spec_mount *) a)->target, ((const struct spec_mount *) b)->target);
+}
+
+int spec_read_mounts(struct spec *s, struct err *err) {
+        struct spec_mount *m;
+        const char *key;
+        json_t *v;
+        size_t i;
+        int r;
+
+        json_array_foreach(s->binds, i, v)
+                if ((r = read_bind(s, json_string_value(v), err)) < 0)
+                        return r;
+        json_array_foreach(s->mount_list, i, v)
+                if ((r = read_mount(s, v, err)) < 0)
+                        return r;
+        json_object_foreach(s->tmpfs, key, v) {
+                if (!json_is_string(v))
+                        return err_set(err, ERR_INVALID, -EINVAL, "HostConfig.Tmpfs: the options of %s are not a string", key);
+                m = add(s, key, "Tmpfs", err);
+                if (!m)
+                        return -EINVAL;
+                m->type = SPEC_MOUNT_TMPFS;
+                m->options = strdup(json_string_value(v));
+                if (!m->options)
+                        return err_errno(err, -ENOMEM, "HostConfig.Tmpfs");
+        }
+        /* "/a" before "/a/b": what is below is mounted into what is above. */
+        if (s->n_mounts)
+                qsort(s->mounts, s->n_mounts, sizeof(*s->mounts), compare_targets);
+        return 0;
+}

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/spec.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+enum type { BOOL, INT, STRING, STRINGS, COMMAND, MAP, LIST, ANY };
+
+enum use {
+        USED,     /* stored in struct spec, and it works */
+        RECORDED, /* shown by inspect; it changes nothing in Docker on Linux either, or only a client reads it */
+        REFUSED,  /* asks for something that this version does not do: an empty value passes */
+};
+
+struct field {
+        const char *name;
+        enum type type;
+        enum use use;
+        size_t offset;   /* USED: into struct spec */
+        int64_t min, max; /* INT, when max > 0 */
+        const char *why; /* REFUSED: instead of the usual words */
+};
+
+#define S(member) offsetof(struct spec, member)
+#define ANY_INT 0, 0
+
+static const struct field config_fields[] = {
+        { "Image", STRING, USED, S(image) },
+        { "Hostname", STRING, USED, S(hostname) },
+        { "Domainname", STRING, USED, S(domainname) },
+        { "User", STRING, USED, S(user) },
+        { "WorkingDir", STRING, USED, S(workdir) },
+        { "StopSignal", STRING, USED, S(stop_signal) },
+        { "StopTimeout", INT, USED, S(stop_timeout), -1, 1 << 30 },
+        { "Env", STRINGS, USED, S(env) },
+        { "Cmd", COMMAND, USED, S(cmd) },
+        { "Entrypoint", COMMAND, USED, S(entrypoint) },
+        { "Labels", MAP, USED, S(labels) },
+        { "ExposedPorts", MAP, USED, S(exposed_ports) },
+        { "Volumes", MAP, USED, S(volumes) }, /* part of the container's own layer, and removed with it */
+        { "Tty", BOOL, USED, S(tty) },
+        { "OpenStdin", BOOL, USED, S(open_stdin) },
+        { "StdinOnce", BOOL, USED, S(stdin_once) },
+        { "AttachStdin", BOOL, USED, S(attach_stdin) },
+        { "AttachStdout", BOOL, USED, S(attach_stdout) },
+        { "AttachStderr", BOOL, USED, S(attach_stderr) },
+        { "NetworkDisabled", BOOL, USED, S(network_disabled) },
+        { "Healthcheck", ANY, REFUSED, .why = "health checks are not supported by this version" },
+        { "MacAddress", STRING, REFUSED },
+        { "OnBuild", ANY, RECORDED },
+        { "Shell", ANY, RECORDED },
+        { "ArgsEscaped", BOOL, RECORDED },
+};
+
+static const struct field host_fields[] = {
+        { "Memory", INT, USED, S(memory), 0, INT64_MAX },
+        { "MemorySwap", INT, USED, S(memory_swap), -1, INT64_MAX },
+        { "MemoryReservation", INT, USED, S(memory_reservation), 0, INT64_MAX },
+        { "NanoCpus", INT, USED, S(nano_cpus), 0, INT64_MAX },
+        { "CpuQuota", INT, USED, S(cpu_quota), -1, INT64_MAX },
+        { "CpuPeriod", INT, USED, S(cpu_period), 0, 1000000 },
+        { "CpuShares", INT, USED, S(cpu_shares), 0, 262144 },
+        { "PidsLimit", INT, USED, S(pids_limit), -1, INT64_MAX },
+        { "ShmSize", INT, USED, S(shm_size), 0, INT64_MAX },
+        { "OomScoreAdj", INT, USED, S(oom_score_adj), -1000, 1000 },
+        { "CpusetCpus", STRING, USED, S(cpuset_cpus) },
+        { "CpusetMems", STRING, USED, S(cpuset_mems) },
+        { "NetworkMode", STRING, USED, S(network_mode) },
+        { "PidMode", STRING, USED, S(pid_mode) },
+        { "IpcMode", STRING, USED, S(ipc_mode) },
+        { "UTSMode", STRING, USED, S(uts_mode) },
+        { "UsernsMode", STRING, USED, S(userns_mode) },
+        { "CgroupnsMode", STRING, USED, S(cgroupns_mode) },
+        { "Binds", STRINGS, USED, S(binds) },
+        { "Mounts", LIST, USED, S(mount_list) },
+        { "Tmpfs", MAP, USED, S(tmpfs) },
+        { "Ulimits", LIST, USED, S(ulimits) },
+        { "Sysctls", MAP, USED, S(sysctls) },
+        { "CapAdd", STRINGS, USED, S(cap_add) },
+        { "CapDrop", STRINGS, USED, S(cap_drop) },
+        { "SecurityOpt", STRINGS, USED, S(security_opt) },
+        { "Dns", STRINGS, USED, S(dns) },
+        { "DnsSearch", STRINGS, USED, S(dns_search) },
+        { "DnsOptions", STRINGS, USED, S(dns_options) },
+        { "ExtraHosts", STRINGS, USED, S(extra_hosts) },
+        { "GroupAdd", STRINGS, USED, S(group_add) },
+        { "MaskedPaths", STRINGS, USED, S(masked_paths) },
+        { "ReadonlyPaths", STRINGS, USED, S(readonly_paths) },
+        { "ConsoleSize", LIST, USED, S(console_size) },
+        { "RestartPolicy", MAP, USED, S(restart_policy) },
+        { "LogConfig", MAP, USED, S(log_config) },
+        { "PortBindings", MAP, USED, S(port_bindings) },
+        { "Privileged", BOOL, USED, S(privileged) },
+        { "ReadonlyRootfs", BOOL, USED, S(readonly_rootfs) },
+        { "AutoRemove", BOOL, USED, S(auto_remove) },
+        { "PublishAllPorts", BOOL, REFUSED, .why = "publishing ports is not supported by this version" },
+        { "Init", BOOL, REFUSED, .why = "an init process (--init) is not supported by this version" },
+        { "VolumesFrom", STRINGS, REFUSED },
+        { "VolumeDriver", STRING, REFUSED },
+        { "Links", STRINGS, REFUSED },
+        { "Devices", LIST, REFUSED },
+        { "DeviceCgroupRules", STRINGS, REFUSED },
+        { "DeviceRequests", LIST, REFUSED },
+        { "CgroupParent", STRING, REFUSED },
+        { "Cgroup", STRING, REFUSED },
+        { "Runtime", STRING, REFUSED },
+        { "StorageOpt", MAP, REFUSED },
+        { "Annotations", MAP, REFUSED },
+        { "BlkioWeight", INT, REFUSED },
+        { "BlkioWeightDevice", LIST, REFUSED },
+        { "BlkioDeviceReadBps", LIST, REFUSED },
+        { "BlkioDeviceWriteBps", LIST, REFUSED },
+        { "BlkioDeviceReadIOps", LIST, REFUSED },
+        { "BlkioDeviceWriteIOps", LIST, REFUSED },
+        { "CpuRealtimePeriod", INT, REFUSED },
+        { "CpuRealtimeRuntime", INT, REFUSED },
+        { "KernelMemory", INT, REFUSED },
+        { "KernelMemoryTCP", INT, REFUSED },
+        { "MemorySwappiness", INT, REFUSED }, /* −1 is its empty value: see asks_for_something() */
+        { "OomKillDisable", BOOL, REFUSED },
+        { "ContainerIDFile", STRING, RECORDED }, /* the client writes that file */
+        { "Isolation", STRING, REFUSED, .why = "is for Windows" },
+        { "CpuCount", INT, REFUSED, .why = "is for Windows" },
+        { "CpuPercent", INT, REFUSED, .why = "is for Windows" },
+        { "IOMaximumIOps", INT, REFUSED, .why = "is for Windows" },
+        { "IOMaximumBandwidth", INT, REFUSED, .why = "is for Windows" },
+};
+
+static bool asks_for_something(const struct field *f, const json_t *v) {
+        const char *text = json_string_value(v);
+
+        if (json_is_null(v) || json_is_false(v))
+                return false;
+        if (json_is_integer(v))
+                return json_integer_value(v) != 0 && !(!strcmp(f->name, "MemorySwappiness") && json_integer_value(v) == -1);
+        if (text)
+                return *text && !(!strcmp(f->name, "Isolation") && !strcmp(text, "default")) && !(!strcmp(f->name, "VolumeDriver") && !strcmp(text, "local"));
+        if (!strcmp(f->name, "Healthcheck")) {
+                /* ["NONE"] says that there shall be none, and so it is. */
+                const char *first = json_string_value(json_array_get(json_object_get(v, "Test"), 0));
+
+                return json_object_size(v) > 0 && !(first && !strcmp(first, "NONE"));
+        }
+        return json_is_true(v) || json_array_size(v) > 0 || json_object_size(v) > 0;
+}
+
+static bool is_strings(const json_t *v) {
+        const json_t *item;
+        size_t i;
+
+        if (!json_is_array(v))
+                return false;
+        json_array_foreach((json_t *) v, i, item)
+                /* No string that goes to the kernel holds a NUL. */
+                if (!json_is_string(item) || strlen(json_string_value(item)) != json_string_length(item))
+                        return false;
+        return true;
+}
+
+static const char *const type_words[] = {
+        [BOOL] = "true or false is", [INT] = "a whole number is", [STRING] = "a string is",  [STRINGS] = "an array of strings is",
+        [COMMAND] = "an array of strings is", [MAP] = "an object is", [LIST] = "an array is", [ANY] = "a value is",
+};
+
+static bool has_type(const json_t *v, enum type type) {
+        switch (type) {
+        case BOOL:
+                return json_is_boolean(v);
+        case INT:
+                return json_is_integer(v);
+        case STRING:
+                return json_is_string(v) && strlen(json_string_value(v)) == json_string_length(v);
+        case STRINGS:
+                return is_strings(v);
+        case COMMAND: /* Docker takes a bare string for a list of one */
+                return is_strings(v) || json_is_string(v);
+        case MAP:
+                return json_is_object(v);
+        case LIST:
+                return json_is_array(v);
+        case ANY:
+                return true;
+        }
+        return false;
+}
+
+static int read_field(const struct field *f, const char *where, json_t *v, struct spec *s, struct err *err) {
+        char *at = (char *) s + f->offset;
+
+        if (json_is_null(v))
+                return 0;
+        if (!has_type(v, f->type))
+                return err_set(err, ERR_INVALID, -EINVAL, "%s%s: %s expected", where, f->name, type_words[f->type]);
+        if (f->use == REFUSED && asks_for_something(f, v))
+                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "%s%s: %s", where, f->name, f->why ? f->why : "is not supported by this version");
+        if (f->use != USED)
+                return 0;
+        switch (f->type) {
+        case BOOL:
+                *(bool *) at = json_is_true(v);
+                break;
+        case INT:
+                if (f->max && (json_integer_value(v) < f->min || json_integer_value(v) > f->max))
+                        return err_set(err, ERR_INVALID, -ERANGE, "%s%s: %lld is out of range", where, f->name, (long long) json_integer_value(v));
+                *(int64_t *) at = json_integer_value(v);
+                break;
+        case STRING:
+                *(const char **) at = json_string_value(v);
+                break;
+        default:
+                *(json_t **) at = v;
+        }
+        return 0;
+}
+
+static int read_fields(const struct field *fields, size_t n, const char *where, const json_t *object, struct spec *s, struct err *err) {
+        for (size_t i = 0; i < n; i++) {
+                json_t *v = json_object_get(object, fields[i].name);
+                int r = v ? read_field(&fields[i], where, v, s, err) : 0;
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+bool spec_is_hostname(const char *text) {
+        size_t n = strlen(text);
+
+        if (n == 0 || n > 253)
+                return false;
+        for (; *text; text++)
+                if (!isalnum((unsigned char) *text) && !strchr("-._", *text))
+                        return false;
+        return true;
+}
+
+int spec_parse_bytes(const char *text, uint64_t *ret) {
+        static const char units[] = "bkmgt";
+        const char *unit;
+        uint64_t value;
+        char *end;
+
+        if (!isdigit((unsigned char) *text))
+                return -EINVAL;
+        errno = 0;
+        value = strtoull(text, &end, 10);
+        if (errno)
+                return -ERANGE;
+        if (*end) {
+                unit = strchr(units, tolower((unsigned char) *end));
+                if (!unit || (end[1] && strcasecmp(end + 1, "b") != 0 && strcasecmp(end + 1, "ib") != 0))
+                        return -EINVAL;
+                for (; unit > units; unit--)
+                        if (__builtin_mul_overflow(value, 1024, &value))
+                                return -ERANGE;
+        }
+        *ret = value;
+        return 0;
+}
+
+static int check_texts(const struct spec *s, struct err *err) {
+        const char *key;
+        json_t *v;
+        size_t i;
+
+        if (*s->hostname && (!spec_is_hostname(s->hostname) || strlen(s->hostname) > 63))
+                return err_set(err, ERR_INVALID, -EINVAL, "invalid hostname: %s", s->hostname);
+        if (*s->domainname && (!spec_is_hostname(s->domainname) || strlen(s->domainname) > 63))
+                return err_set(err, ERR_INVALID, -EINVAL, "invalid domain name: %s", s->domainname);
+        if (*s->workdir && *s->workdir != '/')
+                return err_set(err, ERR_INVALID, -EINVAL, "the working directory '%s' is invalid, it needs to be an absolute path", s->workdir);
+        json_array_foreach(s->env, i, v)
+                if (*json_string_value(v) == '=' || !*json_string_value(v))
+                        return err_set(err, ERR_INVALID, -EINVAL, "invalid environment variable: %s", json_string_value(v));
+        json_object_foreach(s->labels, key, v)
+                if (!json_is_string(v))
+                        return err_set(err, ERR_INVALID, -EINVAL, "Labels: the value of \"%s\" is not a string", key);
+        return 0;
+}
+
+int spec_parse(const json_t *body, struct spec *ret, struct err *err) {
+        static int (*const readers[])(struct spec *, struct err *) = {
+                spec_read_modes, spec_read_security, spec_read_limits, spec_read_restart, spec_read_log, spec_read_networks, spec_read_mounts,
+        };
+        struct spec s = { .body = (json_t *) body, .stop_timeout = -1 };
+        const struct field *const tables[] = { config_fields, host_fields };
+        const size_t sizes[] = { ARRAY_SIZE(config_fields), ARRAY_SIZE(host_fields) };
+        int r;
+
+        if (!json_is_object(body))
+                return err_set(err, ERR_INVALID, -EINVAL, "config cannot be empty in order to create a container");
+        s.host = json_object_get(body, "HostConfig");
+        if (s.host && !json_is_object(s.host) && !json_is_null(s.host))
+                return err_set(err, ERR_INVALID, -EINVAL, "HostConfig: an object is expected");
+        /* A string that is not given is "", so that nobody has to ask. */
+        for (size_t t = 0; t < ARRAY_SIZE(tables); t++)
+                for (size_t i = 0; i < sizes[t]; i++)
+                        if (tables[t][i].type == STRING && tables[t][i].use == USED)
+                                *(const char **) ((char *) &s + tables[t][i].offset) = "";
+        r = read_fields(config_fields, sizes[0], "", body, &s, err);
+        if (r == 0)
+                r = read_fields(host_fields, sizes[1], "HostConfig.", s.host, &s, err);
+        if (r == 0)
+                r = check_texts(&s, err);
+        for (size_t i = 0; r == 0 && i < ARRAY_SIZE(readers); i++)
+                r = readers[i](&s, err);
+        if (r < 0) {
+                spec_done(&s);
+                return r;
+        }
+        *ret = s;
+        return 0;
+}
+
+void spec_done(struct spec *s) {
+        for (size_t i = 0; i < s->n_mounts; i++) {
+                free(s->mounts[i].source);
+                free(s->mounts[i].target);
+                free(s->mounts[i].options);
+        }
+        free(s->mounts);
+        json_decref(s->seccomp);
+        *s = (struct spec) {};
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The body of POST /containers/create, read and checked: {…Config, HostConfig, NetworkingConfig}. The rows of the table in spec.c say of each field
+ * what becomes of it: used, only recorded, or refused when it asks for something. A field that nobody knows is ignored, as dockerd does. */
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+
+enum spec_network { SPEC_NETWORK_BRIDGE, SPEC_NETWORK_NONE, SPEC_NETWORK_HOST };
+enum spec_restart { SPEC_RESTART_NO, SPEC_RESTART_ON_FAILURE, SPEC_RESTART_ALWAYS, SPEC_RESTART_UNLESS_STOPPED };
+
+struct spec_mount {
+        enum { SPEC_MOUNT_BIND, SPEC_MOUNT_TMPFS } type;
+        char *source;      /* host path of a bind mount */
+        char *target;      /* absolute and clean */
+        char *options;     /* of a tmpfs: "size=1m,mode=1777" */
+        char propagation[12]; /* "rprivate", … */
+        bool read_only, recursive;
+        bool make_source;  /* -v: a missing host directory is made */
+        bool from_binds;   /* asked for as HostConfig.Binds, for inspect */
+};
+
+/* Everything that is JSON or char * here is borrowed from the body, except mounts and seccomp: spec_done(). */
+struct spec {
+        json_t *body, *host; /* Config's fields are on the body's top level */
+
+        const char *image, *hostname, *domainname, *user, *workdir, *stop_signal;
+        json_t *env, *cmd, *entrypoint, *labels, *exposed_ports, *volumes;
+        bool tty, open_stdin, stdin_once, attach_stdin, attach_stdout, attach_stderr, network_disabled;
+        int64_t stop_timeout; /* seconds; −1: not said */
+
+        int64_t memory, memory_swap, memory_reservation, nano_cpus, cpu_quota, cpu_period, cpu_shares, pids_limit, shm_size, oom_score_adj;
+        const char *cpuset_cpus, *cpuset_mems;
+        const char *network_mode, *pid_mode, *ipc_mode, *uts_mode, *userns_mode, *cgroupns_mode;
+        json_t *binds, *mount_list, *tmpfs, *ulimits, *sysctls, *cap_add, *cap_drop, *security_opt, *dns, *dns_search, *dns_options, *extra_hosts,
+                *group_add, *masked_paths, *readonly_paths, *console_size, *restart_policy, *log_config, *port_bindings;
+        bool privileged, readonly_rootfs, auto_remove, publish_all;
+
+        /* Worked out from the above: */
+        enum spec_network network;
+        bool host_userns, host_pid, host_ipc, host_uts, host_cgroupns, no_shm;
+        bool no_new_privileges, seccomp_unconfined, systempaths_unconfined;
+        json_t *seccomp; /* a profile of the caller's, in Docker's form; owned */
+        struct spec_mount *mounts;
+        size_t n_mounts;
+        enum spec_restart restart;
+        int64_t restart_max;
+        bool log_json;
+        uint64_t log_max_size; /* 0: the daemon's */
+        uint32_t log_max_files;
+};
+
+/* Checks everything that can be checked without looking at the host. ERR_INVALID and ERR_UNSUPPORTED name the field. */
+int spec_parse(const json_t *body, struct spec *ret, struct err *err);
+void spec_done(struct spec *s);
+#define auto_spec __attribute__((cleanup(spec_done))) struct spec
+
+/* spec-host.c: HostConfig's words. */
+int spec_read_modes(struct spec *s, struct err *err);
+int spec_read_security(struct spec *s, struct err *err);
+int spec_read_limits(struct spec *s, struct err *err);
+int spec_read_restart(struct spec *s, struct err *err);
+int spec_read_log(struct spec *s, struct err *err);
+int spec_read_networks(struct spec *s, struct err *err);
+/* spec-mounts.c: Binds, Mounts, Tmpfs → mounts. */
+int spec_read_mounts(struct spec *s, struct err *err);
+const struct spec_mount *spec_mount_at(const struct spec *s, const char *target);
+
+/* "10m", "1g", "1024": what people write for bytes. −EINVAL. */
+int spec_parse_bytes(const char *text, uint64_t *ret);
+/* "" is false. Letters, digits and what a host name may have; no blanks, no newline, nothing that could end a line of /etc/hosts. */
+bool spec_is_hostname(const char *text);
