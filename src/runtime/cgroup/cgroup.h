@@ -28,7 +28,8 @@ bool cgroup_host_has(const struct cgroup_host *h, const char *controller);
 int cgroup_create(const struct cgroup_host *h, const char *path, const json_t *resources, struct err *err);
 int cgroup_update(const struct cgroup_host *h, const char *path, const json_t *resources, struct err *err);
 
-/* Fill fds->cgroup_v2, cgroup_v1_procs and n_cgroup_v1 with fds of an existing cgroup (the caller closes them: cgroup_close). */
+/* Fill fds->cgroup_v2, cgroup_v1_procs and n_cgroup_v1 with fds of an existing cgroup (the caller closes them: cgroup_close).
+ * A process of one thread, and no other, enters the v1 ones by writing "0" to each. */
 int cgroup_open(const struct cgroup_host *h, const char *path, struct exec_fds *fds, struct err *err);
 void cgroup_close(struct exec_fds *fds);
 

@@ -141,10 +141,12 @@ int cgroup_update(const struct cgroup_host *h, const char *path, const json_t *s
 
 /* --- entering --- */
 
+/* "tasks", not "cgroup.procs": for a process of one thread that moves itself they are the same, but the latter stops all forks of the
+ * host while it waits for an RCU grace period, which takes milliseconds (CLONE_INTO_CGROUP, v2's way around it, is not for v1). */
 static int open_v1(const struct cgroup_host *h, const char *path, struct exec_fds *fds, struct err *err) {
         char procs[CGROUP_FILE_MAX];
 
-        snprintf(procs, sizeof(procs), "%s/cgroup.procs", path);
+        snprintf(procs, sizeof(procs), "%s/tasks", path);
         for (size_t i = 0; i < h->n_v1; i++) {
                 int fd = openat(h->v1[i].dir_fd, procs, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
 
