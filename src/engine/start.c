@@ -193,7 +193,7 @@ static int store_starting(struct starting *s, struct err *err) {
 }
 
 static int spawn_monitor(struct starting *s, struct err *err) {
-        char *const argv[] = { (char *) "kist-monitor", s->row.id, NULL };
+        char *const argv[] = { (char *) "kist-monitor", NULL };
         struct proc_spawn spawn = { .exe_fd = s->e->monitor_fd, .argv = argv, .stdio = { -1, -1, 2 }, .n_fds = 1 };
         auto_fd theirs = -EBADF;
         int pair[2], pidfd = -EBADF, r;
