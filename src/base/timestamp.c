@@ -119,6 +119,8 @@ int time_parse(const char *s, int64_t *ret_unix_ns) {
                 return -EINVAL;
         if (month < 1 || month > 12 || day < 1 || day > month_days[month - 1] || hour > 23 || minute > 59 || second > 60)
                 return -EINVAL;
+        if (month == 2 && day == 29 && (year % 4 != 0 || (year % 100 == 0 && year % 400 != 0)))
+                return -EINVAL;
         if (literal(&s, '.')) {
                 int64_t unit = NS_PER_S / 10;
 
