@@ -6,6 +6,7 @@
 #include <malloc.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -50,6 +51,7 @@ int main(int argc, char **argv) {
                 fprintf(stderr, "usage: kist-worker fetch|unpack|load (started by kistd, with fds 3 and 4)\n");
                 return EXIT_USAGE;
         }
+        prctl(PR_SET_NAME, "kist-worker"); /* started by an fd, it would be called by that number */
         mallopt(M_ARENA_MAX, 2); /* an arena reserves address space, which is limited */
         /* The host's OpenSSL configuration may load modules; sums need none. */
         if (mode != WORKER_FETCH)

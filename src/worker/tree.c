@@ -17,7 +17,7 @@
 #include "base/path.h"
 
 enum {
-        OPEN_DIR = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
+        OPEN_DIR = O_PATH | O_DIRECTORY | O_CLOEXEC,
         IMPLICIT_MODE = 0755,     /* of parents that have no entry of their own */
         TIMES_MAX = 256 << 20,    /* bytes of paths of directories that are remembered */
         SPECIAL_BITS = 07000,

@@ -6,26 +6,12 @@
  *     worker-drive fetch OPEN-JSON REQUEST-JSON      the body goes to standard output */
 
 #include <fcntl.h>
-#include <linux/mount.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "harness.h"
-
-static int clone_of(const char *path, int userns_fd) {
-        struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t) userns_fd };
-        int fd = (int) syscall(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-
-        if (fd < 0 || syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0) {
-                perror(path);
-                exit(2);
-        }
-        return fd;
-}
 
 static int events(struct worker *w) {
         bool done = false;
@@ -82,7 +68,7 @@ int main(int argc, char **argv) {
                 return 2;
         }
         fds[0] = strcmp(argv[2], "-") == 0 ? 0 : open(argv[2], O_RDONLY | O_CLOEXEC);
-        fds[1] = clone_of(argv[unpack ? 5 : 3], userns);
+        fds[1] = harness_clone(open(argv[unpack ? 5 : 3], O_PATH | O_DIRECTORY | O_CLOEXEC), userns);
         if (argc > 6)
                 fds[2] = open(argv[6], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
         if (unpack)

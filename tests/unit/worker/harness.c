@@ -71,17 +71,26 @@ int harness_userns(void) {
         return fd;
 }
 
-bool harness_scratch(struct scratch *s, int userns_fd) {
+int harness_clone(int dir_fd, int userns_fd) {
         struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t) userns_fd };
+        auto_fd fd = (int) syscall(SYS_open_tree, dir_fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+
+        if (fd < 0 || syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0) {
+                printf("# this file system cannot be idmapped: %s\n", strerror(errno));
+                return -1;
+        }
+        return move_fd(fd);
+}
+
+bool harness_scratch(struct scratch *s, int userns_fd) {
         const char *tmp = getenv("TMPDIR");
 
         snprintf(s->path, sizeof(s->path), "%.40s/kist-worker-XXXXXX", tmp ? tmp : "/tmp");
         if (!mkdtemp(s->path))
                 abort();
         s->dir_fd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        s->clone_fd = (int) syscall(SYS_open_tree, s->dir_fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-        if (s->clone_fd < 0 || syscall(SYS_mount_setattr, s->clone_fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0) {
-                printf("# %s cannot be idmapped: %s\n", s->path, strerror(errno));
+        s->clone_fd = harness_clone(s->dir_fd, userns_fd);
+        if (s->clone_fd < 0) {
                 harness_scratch_remove(s);
                 return false;
         }

@@ -19,6 +19,9 @@ struct scratch {
 bool harness_scratch(struct scratch *s, int userns_fd);
 void harness_scratch_remove(struct scratch *s);
 
+/* A detached, idmapped clone of the mount at dir_fd; -1 with the reason printed. */
+int harness_clone(int dir_fd, int userns_fd);
+
 struct worker {
         pid_t pid;
         int control;
