@@ -88,7 +88,7 @@ static int mount_rootfs(struct starting *s, struct err *err) {
                 .container_id = s->row.id,
                 .userns_fd = s->userns,
                 .first_id = s->first_id,
-                .read_only = s->spec.readonly_rootfs,
+                /* With --read-only too it is writable until all mount points are made: root.readonly of the plan closes it then. */
         };
 
         diff_ids = text ? engine_split_lines(text, &r.n_diff_ids) : NULL;
@@ -145,7 +145,7 @@ static int write_files(struct starting *s, struct err *err) {
 }
 
 static int make_plan(struct starting *s, struct err *err) {
-        struct plan_options options = { .rootfs_by_fd = true, .userns_by_fd = s->userns >= 0, .netns_by_fd = s->netns >= 0 };
+        struct plan_options options = { .rootfs_by_fd = true, .userns_by_fd = s->userns >= 0, .netns_by_fd = s->netns >= 0, .create_cwd = true };
         auto_free char *state_dir = str_format("%s/containers/%s", s->e->root, s->row.id);
         struct config_input in = { .spec = &s->spec, .id = s->row.id, .state_dir = state_dir };
         struct plan_user user = {};
