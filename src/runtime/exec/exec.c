@@ -80,10 +80,7 @@ static int complete_userns(struct launch *l, struct err *err) {
 
         if (l->plan.header->uid_map.count == 0)
                 return 0;
-        r = host_write_id_maps(l, err);
-        if (r < 0)
-                return r;
-        r = host_idmap_sources(l, -1, err);
+        r = host_complete_userns(l, err);
         if (r < 0)
                 return r;
         r = send_type(l->sockets[0], LAUNCH_GO);
@@ -124,6 +121,8 @@ static int run(const struct exec_fds *fds, enum plan_kind kind, void (*child)(st
         sigset_t all, before;
         int r;
 
+        if (fds->listen >= 0)
+                return err_set_raw(err, ERR_UNSUPPORTED, EOPNOTSUPP, "handing on a listening socket", NULL);
         launch_init(&l, fds);
         r = plan_map(fds->plan, kind, &l.plan, err);
         if (r < 0)

@@ -24,7 +24,7 @@ struct exec_fds {
         size_t n_cgroup_v1;
         int stdio[3];                          /* pipes or files; with a terminal in the plan: unused */
         int target_pidfd;                      /* exec: the container's init */
-        int listen;                            /* -1; OCI console socket is the caller's business: see ret->pty */
+        int listen;                            /* -1: sockets to hand on (LISTEN_FDS) are not supported by this version, and refused */
         int start_fifo;                        /* looked at when the plan says start_fifo only: a fifo of mode 0622, opened O_PATH */
 };
 

@@ -99,16 +99,29 @@ static int open_joins(struct launch *l, struct err *err) {
         return 0;
 }
 
+static bool has_masks(const struct plan *p) {
+        const struct plan_step *s = plan_records(p, p->header->steps);
+
+        for (uint32_t i = 0; i < p->header->steps.count; i++)
+                if (s[i].op == PLAN_MASK)
+                        return true;
+        return false;
+}
+
 /* Masks are made of it: it must be the null device, whatever lies at its path (CVE-2025-31133). */
 static int open_null(struct launch *l, struct err *err) {
         struct stat st;
+        int r;
 
+        if (!has_masks(&l->plan))
+                return 0;
         l->null_fd = open_tree(AT_FDCWD, "/dev/null", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
         if (l->null_fd < 0)
                 return raw_fail(err, errno, "the host's null device", "/dev/null");
         if (fstat(l->null_fd, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
                 return err_set_raw(err, ERR_UNSUPPORTED, ENODEV, "the host's /dev/null is not the null device", NULL);
-        return 0;
+        r = set_attributes(l->null_fd, false, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, 0, MS_PRIVATE);
+        return r < 0 ? raw_fail(err, r, "the host's null device", "/dev/null") : 0;
 }
 
 /* Programs open their own output again by its name (/dev/stdout → /proc/self/fd/1). A pipe that the host's root has made is nobody's
@@ -135,6 +148,10 @@ static int open_stdio(struct launch *l, struct err *err) {
         return 0;
 }
 
+static int open_sockets(struct launch *l, struct err *err) {
+        return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, l->sockets) < 0 ? raw_fail(err, errno, "socket pair", NULL) : 0;
+}
+
 static int open_proc(struct launch *l, struct err *err) {
         l->proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (l->proc_fd < 0)
@@ -142,56 +159,6 @@ static int open_proc(struct launch *l, struct err *err) {
         if (!raw_is_fs(l->proc_fd, PROC_SUPER_MAGIC))
                 return err_set_raw(err, ERR_UNSUPPORTED, ENODEV, "the host's /proc is not a procfs", NULL);
         return 0;
-}
-
-static bool has_masks(const struct plan *p) {
-        const struct plan_step *s = plan_records(p, p->header->steps);
-
-        for (uint32_t i = 0; i < p->header->steps.count; i++)
-                if (s[i].op == PLAN_MASK)
-                        return true;
-        return false;
-}
-
-int host_prepare(struct launch *l, struct err *err) {
-        int r = open_proc(l, err);
-
-        if (r < 0)
-                return r;
-        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, l->sockets) < 0)
-                return raw_fail(err, errno, "socket pair", NULL);
-        r = open_joins(l, err);
-        if (r < 0)
-                return r;
-        r = open_sources(l, err);
-        if (r < 0)
-                return r;
-        r = open_stdio(l, err);
-        if (r < 0)
-                return r;
-        if (has_masks(&l->plan)) {
-                r = open_null(l, err);
-                if (r < 0)
-                        return r;
-        }
-        /* A user namespace that is there already idmaps its sources now; a new one is born with the child. */
-        if (l->plan.header->kind == PLAN_CONTAINER && (l->plan.header->flags & PLAN_USERNS_BY_FD))
-                return host_idmap_sources(l, l->fds->userns, err);
-        return 0;
-}
-
-void host_done(struct launch *l) {
-        for (size_t i = 0; i < l->n_joins; i++)
-                fd_close(l->join_fds[i]);
-        for (size_t i = 0; i < PLAN_SOURCES_MAX; i++)
-                l->source_fds[i] = fd_close(l->source_fds[i]);
-        l->n_joins = 0;
-        l->null_fd = fd_close(l->null_fd);
-        l->null_stdio = fd_close(l->null_stdio);
-        l->proc_fd = fd_close(l->proc_fd);
-        l->sockets[0] = fd_close(l->sockets[0]);
-        l->sockets[1] = fd_close(l->sockets[1]);
-        plan_unmap(&l->plan);
 }
 
 /* --- User namespaces --- */
@@ -237,10 +204,6 @@ static int write_maps(int proc_fd, pid_t pid, const struct plan *p, struct plan_
         if (r < 0)
                 return r;
         return write_map(proc_fd, pid, "gid_map", plan_records(p, gid_map), gid_map.count, err);
-}
-
-int host_write_id_maps(struct launch *l, struct err *err) {
-        return write_maps(l->proc_fd, l->pid, &l->plan, l->plan.header->uid_map, l->plan.header->gid_map, err);
 }
 
 static int open_userns_of(int proc_fd, pid_t pid) {
@@ -304,24 +267,73 @@ static int idmap_source(struct launch *l, uint32_t i, int userns_fd, struct err 
         return 0;
 }
 
-int host_idmap_sources(struct launch *l, int userns_fd, struct err *err) {
+static bool needs_idmap(const struct plan_source *s, bool own_maps) {
+        return (s->flags & PLAN_SOURCE_IDMAP) && (s->uid_map.count > 0) == own_maps;
+}
+
+static int idmap_sources(struct launch *l, bool own_maps, int userns_fd, struct err *err) {
         const struct plan_source *s = plan_records(&l->plan, l->plan.header->sources);
-        auto_fd born = -EBADF;
+        int r = 0;
 
-        for (uint32_t i = 0; i < l->plan.header->sources.count; i++) {
-                int r;
+        for (uint32_t i = 0; r == 0 && i < l->plan.header->sources.count; i++)
+                if (needs_idmap(&s[i], own_maps))
+                        r = idmap_source(l, i, userns_fd, err);
+        return r;
+}
 
-                if (!(s[i].flags & PLAN_SOURCE_IDMAP))
-                        continue;
-                if (userns_fd < 0 && s[i].uid_map.count == 0) {
-                        born = open_userns_of(l->proc_fd, l->pid);
-                        if (born < 0)
-                                return raw_fail(err, born, "the container's user namespace", NULL);
-                        userns_fd = born;
-                }
-                r = idmap_source(l, i, userns_fd, err);
+/* The container's user namespace, when it is there before the child is; else -1. */
+static int known_userns(const struct launch *l) {
+        const struct plan_join *joins = plan_records(&l->plan, l->plan.header->joins);
+
+        if (l->plan.header->flags & PLAN_USERNS_BY_FD)
+                return l->fds->userns;
+        for (size_t i = 0; i < l->n_joins; i++)
+                if (joins[i].clone_flag == CLONE_NEWUSER)
+                        return l->join_fds[i];
+        return -1;
+}
+
+static int idmap_early(struct launch *l, struct err *err) {
+        int userns = known_userns(l), r = idmap_sources(l, true, -1, err);
+
+        return r < 0 || userns < 0 ? r : idmap_sources(l, false, userns, err);
+}
+
+int host_complete_userns(struct launch *l, struct err *err) {
+        const struct plan_header *h = l->plan.header;
+        auto_fd userns = -EBADF;
+        int r = write_maps(l->proc_fd, l->pid, &l->plan, h->uid_map, h->gid_map, err);
+
+        if (r < 0)
+                return r;
+        userns = open_userns_of(l->proc_fd, l->pid);
+        if (userns < 0)
+                return raw_fail(err, userns, "the container's user namespace", NULL);
+        return idmap_sources(l, false, userns, err);
+}
+
+int host_prepare(struct launch *l, struct err *err) {
+        static int (*const parts[])(struct launch *l, struct err *err) = { open_proc, open_sockets, open_joins, open_sources, open_stdio, open_null, idmap_early };
+
+        for (size_t i = 0; i < EXEC_ARRAY_SIZE(parts); i++) {
+                int r = parts[i](l, err);
+
                 if (r < 0)
                         return r;
         }
         return 0;
+}
+
+void host_done(struct launch *l) {
+        for (size_t i = 0; i < l->n_joins; i++)
+                fd_close(l->join_fds[i]);
+        for (size_t i = 0; i < PLAN_SOURCES_MAX; i++)
+                l->source_fds[i] = fd_close(l->source_fds[i]);
+        l->n_joins = 0;
+        l->null_fd = fd_close(l->null_fd);
+        l->null_stdio = fd_close(l->null_stdio);
+        l->proc_fd = fd_close(l->proc_fd);
+        l->sockets[0] = fd_close(l->sockets[0]);
+        l->sockets[1] = fd_close(l->sockets[1]);
+        plan_unmap(&l->plan);
 }

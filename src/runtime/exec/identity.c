@@ -3,6 +3,7 @@
 /* Who the process is: users, groups, capabilities, limits, filter. System calls are made directly: libc's setuid family reaches for
  * threads and locks. */
 
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/path.h"
 #include "runtime/exec/private.h"
 
 static int set_capabilities(uint64_t effective, uint64_t permitted, uint64_t inheritable) {
@@ -75,11 +77,13 @@ int stage_identity(struct child *c, struct err *err) {
 
 int stage_cwd(struct child *c, struct err *err) {
         const char *cwd = plan_text(c->plan, c->header->cwd);
+        auto_fd fd = path_open_in(c->root_fd, cwd, O_PATH | O_DIRECTORY, 0);
         char where[PATH_MAX];
 
-        if (chdir(cwd) < 0)
-                return raw_fail(err, errno, "process.cwd", cwd);
-        /* "(unreachable)/…" when it is not below this process' root: a descriptor of the host's has leaked in (CVE-2024-21626). */
+        if (fd < 0 || fchdir(fd) < 0)
+                return raw_fail(err, fd < 0 ? fd : errno, "process.cwd", cwd);
+        /* The way there may not lead through /proc/self/fd/N: a directory of the host could be open there (CVE-2024-21626). Once more by
+         * where we are now: "(unreachable)/…" when it is not below this process' root. */
         if (syscall(SYS_getcwd, where, sizeof(where)) < 0)
                 return raw_fail(err, errno, "process.cwd", cwd);
         if (where[0] != '/')

@@ -41,6 +41,12 @@ static bool part_fits(struct plan_table part, struct plan_table whole, size_t re
                 (uint64_t) part.offset + (uint64_t) part.count * record <= (uint64_t) whole.offset + (uint64_t) whole.count * record);
 }
 
+/* A source's own id maps lie anywhere in the file, each with the kernel's limit. */
+static bool own_map_fits(const struct plan *p, struct plan_table t) {
+        return t.offset % _Alignof(struct plan_id_map) == 0 && t.count <= 340 &&
+               (uint64_t) t.offset + (uint64_t) t.count * sizeof(struct plan_id_map) <= p->size;
+}
+
 static bool records_fit(const struct plan *p) {
         const struct plan_header *h = p->header;
         const struct plan_step *steps = plan_records(p, h->steps);
@@ -50,10 +56,8 @@ static bool records_fit(const struct plan *p) {
                 if (steps[i].op == 0 || steps[i].op >= _PLAN_OP_MAX || !part_fits(steps[i].params, h->params, sizeof(struct plan_param)) ||
                     (steps[i].op == PLAN_MOUNT_TREE && steps[i].source >= h->sources.count))
                         return false;
-        /* A source's own id maps lie anywhere in the file, each with the kernel's limit. */
         for (uint32_t i = 0; i < h->sources.count; i++)
-                if (!table_fits(p, sources[i].uid_map, sizeof(struct plan_id_map), 340) ||
-                    !table_fits(p, sources[i].gid_map, sizeof(struct plan_id_map), 340))
+                if (!own_map_fits(p, sources[i].uid_map) || !own_map_fits(p, sources[i].gid_map))
                         return false;
         return true;
 }

@@ -77,9 +77,8 @@ struct launch_message {
 /* host.c: the caller's part before the clone. */
 int host_prepare(struct launch *l, struct err *err);
 void host_done(struct launch *l);
-/* After it, when the user namespace was born with the child. */
-int host_write_id_maps(struct launch *l, struct err *err);
-int host_idmap_sources(struct launch *l, int userns_fd, struct err *err);
+/* After it, when the user namespace was born with the child: its id maps, and the sources that are mapped by it. */
+int host_complete_userns(struct launch *l, struct err *err);
 
 /* middle.c: clone the child by way of a middle child. Fills l->pid and l->pidfd. `child` is run in the child and does not return. */
 int middle_clone(struct launch *l, void (*child)(struct launch *l) __attribute__((noreturn)), struct err *err);

@@ -96,7 +96,6 @@ static void place_parts(struct builder *b, const size_t *offsets) {
         }
 }
 
-/* A source's own maps are checked by the executor like tables of the header: they start at a multiple of eight. */
 static int write_tables(struct builder *b, int fd, const size_t *offsets) {
         int r = fd_write_all(fd, &b->header, sizeof(b->header));
 

@@ -77,13 +77,16 @@ static void add_hierarchy(struct planner *p, struct plan_step s, const char *tar
                         builder_add(&p->builder, BUILD_STEPS, &link);
                 }
         }
-        if (s.params.count > 0)
-                builder_add(&p->builder, BUILD_STEPS, &s);
+        if (s.params.count == 0)
+                return;
+        add_param(p, &s, "source", "cgroup");
+        builder_add(&p->builder, BUILD_STEPS, &s);
 }
 
 static void add_unified(struct planner *p, struct plan_step s) {
         s.flags |= PLAN_STEP_OPTIONAL | PLAN_STEP_OR_BIND;
         s.text = builder_text(&p->builder, "cgroup2");
+        add_param(p, &s, "source", "cgroup");
         builder_add(&p->builder, BUILD_STEPS, &s);
 }
 
@@ -92,6 +95,7 @@ static void add_tmpfs(struct planner *p, struct plan_step s) {
         s.attr_set &= ~(uint64_t) MOUNT_ATTR_RDONLY; /* not before it is filled */
         add_param(p, &s, "mode", "755");
         add_param(p, &s, "size", "64k");
+        add_param(p, &s, "source", "cgroup");
         builder_add(&p->builder, BUILD_STEPS, &s);
 }
 

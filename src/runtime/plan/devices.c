@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -40,6 +41,8 @@ static void add_device(struct planner *p, const struct device *d) {
                         .flags = PLAN_SOURCE_DEVICE,
                         .mode = d->mode & S_IFMT,
                         .device = d->number,
+                        .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
+                        .propagation = MS_PRIVATE,
                 };
 
                 step.op = PLAN_MOUNT_TREE;

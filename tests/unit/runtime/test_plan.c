@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The planner: what it refuses, naming the field; and that what it makes is a plan that the executor's check takes. */
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "runtime/exec/exec.h"
+#include "runtime/plan/plan.h"
+
+static const char base_config[] =
+        "{ \"ociVersion\": \"1.0.2\", \"root\": { \"path\": \"/rootfs\" }, \"hostname\": \"box\","
+        "  \"process\": { \"args\": [\"true\"], \"cwd\": \"/\", \"user\": { \"uid\": 0, \"gid\": 0 } },"
+        "  \"mounts\": [ { \"destination\": \"/proc\", \"type\": \"proc\", \"source\": \"proc\" } ],"
+        "  \"linux\": { \"namespaces\": [ {\"type\": \"mount\"}, {\"type\": \"pid\"}, {\"type\": \"uts\"}, {\"type\": \"network\"}, {\"type\": \"ipc\"} ] } }";
+
+static json_t *parse(const char *text) {
+        json_t *v = json_loads(text, JSON_DECODE_ANY, NULL);
+
+        assert_non_null(v);
+        return v;
+}
+
+/* Set "linux.sysctl" and the like; the objects on the way are there or are made. */
+static void set_at(json_t *object, const char *path, const char *value) {
+        char part[64];
+        const char *dot;
+
+        while ((dot = strchr(path, '.'))) {
+                json_t *next;
+
+                snprintf(part, sizeof(part), "%.*s", (int) (dot - path), path);
+                next = json_object_get(object, part);
+                if (!next) {
+                        next = json_object();
+                        json_object_set_new(object, part, next);
+                }
+                object = next;
+                path = dot + 1;
+        }
+        json_object_set_new(object, path, parse(value));
+}
+
+/* The kind of the error, ERR_NONE when a plan was made; the message in `message`. */
+static enum err_kind plan_with(const char *path, const char *value, struct plan_options options, char message[496]) {
+        auto_json *config = parse(base_config);
+        struct err err = { 0 };
+        auto_fd fd = -EBADF;
+
+        if (path)
+                set_at(config, path, value);
+        if (plan_container(config, &options, &fd, &err) == 0) {
+                assert_int_equal(fcntl(fd, F_GET_SEALS), F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL);
+                return ERR_NONE;
+        }
+        assert_true(err.num < 0);
+        assert_int_equal(fd, -EBADF);
+        strcpy(message, err.msg);
+        return err.kind;
+}
+
+struct row {
+        const char *path, *value;
+        enum err_kind kind;
+        const char *names; /* is in the message */
+};
+
+static void check_rows(const struct row *rows, size_t n) {
+        for (size_t i = 0; i < n; i++) {
+                char message[496] = "";
+                enum err_kind kind = plan_with(rows[i].path, rows[i].value, (struct plan_options) { 0 }, message);
+
+                if (kind != rows[i].kind || (rows[i].names && !strstr(message, rows[i].names)))
+                        fail_msg("%s = %s: got \"%s\": %s", rows[i].path, rows[i].value, err_kind_name(kind), message);
+        }
+}
+#define CHECK(rows) check_rows(rows, sizeof(rows) / sizeof(*(rows)))
+
+static void accepts(void **state) {
+        static const struct row rows[] = {
+                { NULL, NULL, ERR_NONE, NULL },
+                { "process.user", "{\"uid\": 2147483647, \"gid\": 1, \"additionalGids\": [1, 2], \"umask\": 63}", ERR_NONE, NULL },
+                { "process.rlimits", "[{\"type\": \"RLIMIT_NOFILE\", \"soft\": 10, \"hard\": 20}]", ERR_NONE, NULL },
+                { "process.rlimits", "[{\"type\": \"RLIMIT_CORE\", \"soft\": 0, \"hard\": 18446744073709551615.0}]", ERR_NONE, NULL },
+                { "process.capabilities", "{\"bounding\": [\"CAP_CHOWN\", \"CAP_OF_TOMORROW\"]}", ERR_NONE, NULL },
+                { "process.apparmorProfile", "\"\"", ERR_NONE, NULL },
+                { "hooks", "{\"prestart\": []}", ERR_NONE, NULL },
+                { "unknown", "{\"a\": 1}", ERR_NONE, NULL },
+                { "linux.sysctl", "{\"net.ipv4.ip_forward\": \"1\", \"kernel.shmmax\": \"1\", \"net/ipv4/conf/eth0.1/forwarding\": \"0\"}", ERR_NONE, NULL },
+                { "mounts", "[{\"destination\": \"/x\", \"type\": \"bind\", \"source\": \"/etc\", \"options\": [\"rbind\", \"rro\", \"rslave\"]}]", ERR_NONE, NULL },
+                { "mounts", "[{\"destination\": \"/proc/cpuinfo\", \"type\": \"bind\", \"source\": \"/etc/passwd\"}]", ERR_NONE, NULL },
+                { "mounts", "[{\"destination\": \"/t\", \"type\": \"tmpfs\", \"source\": \"tmpfs\", \"options\": [\"size=1m\", \"nosuid\"]}]", ERR_NONE, NULL },
+                { "linux.devices", "[{\"path\": \"/dev/fuse\", \"type\": \"c\", \"major\": 10, \"minor\": 229, \"fileMode\": 438}]", ERR_NONE, NULL },
+                { "linux.seccomp", "{\"defaultAction\": \"SCMP_ACT_ALLOW\", \"syscalls\": [{\"names\": [\"chmod\"], \"action\": \"SCMP_ACT_ERRNO\", \"errnoRet\": 38}]}", ERR_NONE, NULL },
+        };
+
+        CHECK(rows);
+}
+
+static void refuses_invalid(void **state) {
+        static const struct row rows[] = {
+                { "ociVersion", "\"2.0.0\"", ERR_INVALID, "ociVersion" },
+                { "process", "7", ERR_INVALID, "process: must be an object" },
+                { "process.args", "[]", ERR_INVALID, "process.args" },
+                { "process.args", "\"sh\"", ERR_INVALID, "process.args: must be an array" },
+                { "process.args", "[\"sh\", 1]", ERR_INVALID, "process.args[1]" },
+                { "process.env", "[\"PATH\"]", ERR_INVALID, "process.env[0]" },
+                { "process.env", "[\"=x\"]", ERR_INVALID, "process.env[0]" },
+                { "process.cwd", "\"tmp\"", ERR_INVALID, "process.cwd" },
+                { "process.cwd", "null", ERR_INVALID, "process.cwd" },
+                { "process.user", "{\"uid\": -1, \"gid\": 0}", ERR_INVALID, "process.user.uid: -1" },
+                { "process.user", "{\"uid\": 2147483648, \"gid\": 0}", ERR_INVALID, "process.user.uid" },
+                { "process.user", "{\"uid\": \"root\"}", ERR_INVALID, "process.user.uid: must be an integer" },
+                { "process.user", "{\"additionalGids\": [-4]}", ERR_INVALID, "process.user.additionalGids[0]" },
+                { "process.rlimits", "[{\"type\": \"RLIMIT_FOO\", \"soft\": 1, \"hard\": 1}]", ERR_INVALID, "process.rlimits[0].type" },
+                { "process.rlimits", "[{\"type\": \"RLIMIT_CPU\", \"soft\": 2, \"hard\": 1}]", ERR_INVALID, "process.rlimits[0]" },
+                { "process.rlimits", "[{\"type\": \"RLIMIT_CPU\", \"soft\": 1, \"hard\": 1},{\"type\": \"RLIMIT_CPU\", \"soft\": 1, \"hard\": 1}]", ERR_INVALID, "twice" },
+                { "process.oomScoreAdj", "1001", ERR_INVALID, "process.oomScoreAdj" },
+                { "process.capabilities", "{\"bounding\": [\"CHOWN\"]}", ERR_INVALID, "process.capabilities.bounding[0]" },
+                { "process.terminal", "1", ERR_INVALID, "process.terminal: must be true or false" },
+                { "process.consoleSize", "{\"height\": 70000, \"width\": 1}", ERR_INVALID, "process.consoleSize.height" },
+                { "root", "{}", ERR_INVALID, "root.path" },
+                { "root", "{\"path\": \"relative\"}", ERR_INVALID, "root.path" },
+                { "mounts", "[{\"destination\": \"x\", \"type\": \"tmpfs\"}]", ERR_INVALID, "mounts[0].destination" },
+                { "mounts", "[{\"destination\": \"/a/../b\", \"type\": \"tmpfs\"}]", ERR_INVALID, "mounts[0].destination" },
+                { "mounts", "[{\"destination\": \"/\", \"type\": \"tmpfs\"}]", ERR_INVALID, "mounts[0].destination" },
+                { "mounts", "[{\"destination\": \"/a\"}]", ERR_INVALID, "mounts[0].type" },
+                { "mounts", "[{\"destination\": \"/a\", \"type\": \"bind\"}]", ERR_INVALID, "mounts[0].source" },
+                { "mounts", "[{\"destination\": \"/a\", \"type\": \"bind\", \"source\": \"/b\", \"options\": [\"rwx\"]}]", ERR_INVALID, "\"rwx\"" },
+                { "mounts", "[{\"destination\": \"/a\", \"type\": \"bind\", \"source\": \"/b\", \"options\": [\"idmap\"]}]", ERR_INVALID, "idmap" },
+                { "mounts", "[{\"destination\": \"/proc\", \"type\": \"tmpfs\"}]", ERR_DENIED, "/proc" },
+                { "mounts", "[{\"destination\": \"//proc/./sys\", \"type\": \"bind\", \"source\": \"/etc\"}]", ERR_DENIED, "inside of /proc" },
+                { "linux.namespaces", "[{\"type\": \"pid\"}]", ERR_INVALID, "mount namespace" },
+                { "linux.namespaces", "[{\"type\": \"mount\"}, {\"type\": \"mount\"}]", ERR_INVALID, "linux.namespaces[1]" },
+                { "linux.namespaces", "[{\"type\": \"moon\"}]", ERR_INVALID, "linux.namespaces[0].type" },
+                { "linux.namespaces", "[{\"type\": \"mount\"}, {\"type\": \"user\"}, {\"type\": \"uts\"}]", ERR_INVALID, "linux.uidMappings" },
+                { "linux.uidMappings", "[{\"containerID\": 0, \"hostID\": 0, \"size\": 1}]", ERR_INVALID, "linux.uidMappings" },
+                { "linux.timeOffsets", "{\"monotonic\": {\"secs\": 1}}", ERR_INVALID, "time namespace" },
+                { "linux.rootfsPropagation", "\"sideways\"", ERR_INVALID, "linux.rootfsPropagation" },
+                { "linux.maskedPaths", "[\"proc/kcore\"]", ERR_INVALID, "linux.maskedPaths[0]" },
+                { "linux.devices", "[{\"path\": \"/dev/x\", \"type\": \"z\"}]", ERR_INVALID, "linux.devices[0].type" },
+                { "linux.devices", "[{\"path\": \"/dev/../etc/x\", \"type\": \"c\", \"major\": 1, \"minor\": 1}]", ERR_INVALID, "linux.devices[0].path" },
+                { "linux.sysctl", "{\"kernel.hostname\": \"x\"}", ERR_INVALID, "hostname" },
+                { "linux.sysctl", "{\"kernel.panic\": \"1\"}", ERR_INVALID, "kernel.panic" },
+                { "linux.sysctl", "{\"net.ipv4/../../kernel/panic\": \"1\"}", ERR_INVALID, "linux.sysctl" },
+                { "linux.sysctl", "{\"net/../kernel/panic\": \"1\"}", ERR_INVALID, "linux.sysctl" },
+                { "linux.sysctl", "{\"net.core.somaxconn\": \"1\\n2\"}", ERR_INVALID, "control characters" },
+                { "linux.sysctl", "{\"net.core.somaxconn\": 1}", ERR_INVALID, "must be a string" },
+                { "linux.seccomp", "{\"defaultAction\": \"ALLOW\"}", ERR_INVALID, "linux.seccomp.defaultAction" },
+                { "linux.seccomp", "{\"defaultAction\": \"SCMP_ACT_ALLOW\", \"architectures\": [\"SCMP_ARCH_PDP11\"]}", ERR_INVALID, "linux.seccomp.architectures[0]" },
+                { "hostname", "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"", ERR_INVALID, "hostname" },
+        };
+
+        CHECK(rows);
+}
+
+/* Fields that would be a promise: never ignored. */
+static void refuses_unsupported(void **state) {
+        static const struct row rows[] = {
+                { "process.apparmorProfile", "\"strict\"", ERR_UNSUPPORTED, "process.apparmorProfile" },
+                { "process.selinuxLabel", "\"a:b:c\"", ERR_UNSUPPORTED, "process.selinuxLabel" },
+                { "process.scheduler", "{\"policy\": \"SCHED_FIFO\"}", ERR_UNSUPPORTED, "process.scheduler" },
+                { "process.ioPriority", "{\"class\": \"IOPRIO_CLASS_RT\"}", ERR_UNSUPPORTED, "process.ioPriority" },
+                { "linux.intelRdt", "{\"closID\": \"x\"}", ERR_UNSUPPORTED, "linux.intelRdt" },
+                { "linux.personality", "{\"domain\": \"LINUX32\"}", ERR_UNSUPPORTED, "linux.personality" },
+                { "linux.seccomp", "{\"defaultAction\": \"SCMP_ACT_NOTIFY\"}", ERR_UNSUPPORTED, "SCMP_ACT_NOTIFY" },
+                { "linux.seccomp", "{\"defaultAction\": \"SCMP_ACT_ALLOW\", \"listenerPath\": \"/x\"}", ERR_UNSUPPORTED, "linux.seccomp.listenerPath" },
+                { "hooks", "{\"poststop\": [{\"path\": \"/bin/true\"}]}", ERR_UNSUPPORTED, "hooks.poststop" },
+                { "mounts", "[{\"destination\": \"/a\", \"type\": \"tmpfs\", \"options\": [\"tmpcopyup\"]}]", ERR_UNSUPPORTED, "tmpcopyup" },
+                { "linux.namespaces", "[{\"type\": \"mount\", \"path\": \"/proc/1/ns/nonesuch\"}, {\"type\": \"uts\"}]", ERR_UNSUPPORTED, "linux.namespaces[0].path" },
+        };
+
+        CHECK(rows);
+}
+
+/* The host's own namespace under another name is the host's: its sysctls are not the container's to set. */
+static void host_network_by_path_has_no_sysctls(void **state) {
+        auto_json *config = parse(base_config);
+        struct plan_options options = { 0 };
+        struct err err = { 0 };
+        int fd = -1;
+
+        set_at(config, "linux.namespaces", "[{\"type\": \"mount\"}, {\"type\": \"uts\"}, {\"type\": \"network\", \"path\": \"/proc/self/ns/net\"}]");
+        set_at(config, "linux.sysctl", "{\"net.ipv4.ip_forward\": \"1\"}");
+        assert_true(plan_container(config, &options, &fd, &err) < 0);
+        assert_non_null(strstr(err.msg, "needs a network namespace of its own"));
+}
+
+static void relative_paths_need_a_bundle(void **state) {
+        char message[496];
+        struct plan_options options = { .bundle = "/bundle" };
+
+        assert_int_equal(plan_with("root", "{\"path\": \"rootfs\"}", options, message), ERR_NONE);
+}
+
+static void nul_in_a_text_is_refused(void **state) {
+        auto_json *config = parse(base_config);
+        struct plan_options options = { 0 };
+        struct err err = { 0 };
+        int fd = -1;
+
+        json_object_set_new(json_object_get(config, "process"), "args", json_pack("[o]", json_stringn("sh\0-c", 5)));
+        assert_true(plan_container(config, &options, &fd, &err) < 0);
+        assert_int_equal(err.kind, ERR_INVALID);
+}
+
+/* The executor believes no file that is not a sealed plan of the right kind. */
+static void executor_refuses_what_is_no_plan(void **state) {
+        auto_json *config = parse(base_config);
+        struct plan_options options = { .rootfs_by_fd = true };
+        struct exec_fds fds = { .rootfs = -1, .userns = -1, .netns = -1, .cgroup_v2 = -1, .stdio = { -1, -1, -1 }, .target_pidfd = -1, .listen = -1 };
+        struct exec_process p;
+        struct err err = { 0 };
+        auto_fd plan = -EBADF, other = -EBADF;
+
+        assert_int_equal(plan_container(config, &options, &plan, &err), 0);
+        fds.plan = plan;
+        assert_true(exec_process(&fds, &p, &err) < 0); /* it is a container's */
+        other = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+        fds.plan = other;
+        assert_true(exec_container(&fds, &p, &err) < 0);
+        assert_non_null(strstr(err.msg, "not a sealed memory file"));
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(accepts),
+                cmocka_unit_test(refuses_invalid),
+                cmocka_unit_test(refuses_unsupported),
+                cmocka_unit_test(host_network_by_path_has_no_sysctls),
+                cmocka_unit_test(relative_paths_need_a_bundle),
+                cmocka_unit_test(nul_in_a_text_is_refused),
+                cmocka_unit_test(executor_refuses_what_is_no_plan),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
