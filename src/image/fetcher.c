@@ -41,7 +41,10 @@ int fetcher_start(struct image_store *s, const struct image_pull *p, const struc
         struct fetcher f = { .worker = WORKER_NONE };
         auto_free char *ca = NULL;
         json_t *open;
-        int e = p->ca_file ? read_ca(p->ca_file, &ca, err) : 0;
+        int e;
+
+        snprintf(f.repository, sizeof(f.repository), "%s/%s", r->registry, r->repository);
+        e = p->ca_file ? read_ca(p->ca_file, &ca, err) : 0;
 
         if (e < 0)
                 return e;
@@ -64,6 +67,19 @@ int fetcher_start(struct image_store *s, const struct image_pull *p, const struc
         return 0;
 }
 
+int fetcher_error(const struct fetcher *f, const json_t *event, struct err *err) {
+        int r = worker_error(event, err);
+        size_t n = strlen(f->repository);
+        char *rest;
+
+        if (!err || strncmp(err->msg, f->repository, n) != 0 || (err->msg[n] != ':' && err->msg[n] != '@'))
+                return r;
+        rest = strstr(err->msg + n, ": ");
+        if (rest)
+                memmove(err->msg, rest + 2, strlen(rest + 2) + 1);
+        return r;
+}
+
 /* A body that is being read whole. */
 struct body {
         uint64_t id;
@@ -82,7 +98,7 @@ static int on_event(struct fetcher *f, struct body *b, struct err *err) {
         what = json_get_str(event, "event", "");
         /* An error without an id is of the worker as a whole. */
         if (strcmp(what, "error") == 0)
-                return worker_error(event, err);
+                return fetcher_error(f, event, err);
         if (worker_number(event, "id") != b->id)
                 return err_set(err, ERR_INTERNAL, -EPROTO, "the worker answers what was not asked");
         if (strcmp(what, "done") == 0) {

@@ -16,6 +16,7 @@ struct err;
 struct fetcher {
         struct worker worker;
         uint64_t last_id;
+        char repository[520]; /* "registry/repository" */
 };
 
 int fetcher_start(struct image_store *s, const struct image_pull *p, const struct image_reference *r, struct fetcher *ret, struct err *err);
@@ -27,6 +28,9 @@ int fetcher_get_blob(struct fetcher *f, const struct descriptor *d, char **ret, 
 
 /* Begin to stream a blob into `pipe_fd` (the caller closes its own copy). *ret_id is what events about it will carry. */
 int fetcher_stream_blob(struct fetcher *f, const struct descriptor *d, int pipe_fd, uint64_t *ret_id, struct err *err);
+
+/* An {"event":"error"} of it, without the name of what was fetched: the caller knows better how to say that. */
+int fetcher_error(const struct fetcher *f, const json_t *event, struct err *err);
 
 /* Registries on this very machine need no TLS: "localhost", 127.0.0.0/8, "[::1]", with or without a port. */
 bool registry_is_loopback(const char *registry);

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "image/blobs.h"
 #include "image/fetcher.h"
 #include "image/import.h"
@@ -58,8 +59,10 @@ static int read_image(struct pull *p, struct import *i, struct err *err) {
         size_t size;
         int r = fetcher_get_manifest(&p->fetcher, name, &text, &size, media_type, err);
 
+        if (r < 0 && err && err->kind == ERR_NOT_FOUND)
+                return err_prefix(err, str_starts_with(err->msg, "not found") ? "manifest for %s" : "manifest for %s not found", p->familiar);
         if (r < 0)
-                return err && err->kind == ERR_NOT_FOUND ? err_prefix(err, "manifest for %s not found", p->familiar) : err_prefix(err, "%s", p->familiar);
+                return err_prefix(err, "%s", p->familiar);
         r = import_read(i, &source, text, size, media_type, &p->platform, p->explicit_platform, p->familiar, err);
         /* "no matching manifest for …" stands alone, as clients know it. */
         if (r < 0 && err && !strstr(err->msg, p->familiar) && strncmp(err->msg, "no matching", 11) != 0)

@@ -374,7 +374,7 @@ static int on_fetch_event(struct transfer *t, struct err *err) {
         what = json_get_str(event, "event", "");
         l = find_fetch(t, worker_number(event, "id"));
         if (strcmp(what, "error") == 0) {
-                worker_error(event, err);
+                fetcher_error(t->fetcher, event, err);
                 return l ? layer_failed(l, err) : err->num;
         }
         if (!l)
