@@ -229,5 +229,7 @@ int command_exec(const struct options *o, char **args, int n_args, struct err *e
         r = load_config(&c, &config, err);
         if (r == 0)
                 r = make_process(o, config, args + 1, n_args - 1, &process, err);
+        if (r == 0 && !o->console_socket && json_get_bool(process, "terminal", false))
+                foreground_set_size(process);
         return r < 0 ? r : run_in(o, &c, process, config, err);
 }

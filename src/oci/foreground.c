@@ -30,6 +30,13 @@ void foreground_block(void) {
         sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
+void foreground_set_size(json_t *process) {
+        struct winsize size;
+
+        if (!json_object_get(process, "consoleSize") && ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row && size.ws_col)
+                json_object_set_new(process, "consoleSize", json_pack("{s:i, s:i}", "height", (int) size.ws_row, "width", (int) size.ws_col));
+}
+
 struct relay {
         struct exec_process *process;
         int signals;

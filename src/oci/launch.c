@@ -108,6 +108,7 @@ static void making_done(struct making *m) {
 /* Everything that can be wrong without having touched the host yet. */
 static int prepare(struct making *m, const char *id, struct err *err) {
         struct plan_options plan = { .notify_start = true, .start_fifo = m->gate };
+        json_t *process;
         int r = launch_check_options(m->options, err);
 
         if (r == 0)
@@ -116,7 +117,10 @@ static int prepare(struct making *m, const char *id, struct err *err) {
                 r = bundle_load(m->options->bundle, &m->bundle, err);
         if (r < 0)
                 return r;
-        m->terminal = json_get_bool(json_object_get(m->bundle.config, "process"), "terminal", false);
+        process = json_object_get(m->bundle.config, "process");
+        m->terminal = json_get_bool(process, "terminal", false);
+        if (m->terminal && !m->options->console_socket)
+                foreground_set_size(process);
         plan.bundle = m->bundle.path;
         r = launch_check_terminal(m->options, m->terminal, m->gate || m->options->detach, err);
         if (r == 0)

@@ -33,4 +33,6 @@ int launch_write_pid_file(const struct options *o, pid_t pid, struct err *err);
 /* foreground.c: wait for the process; pass signals on to it and, when p->pty is there, bytes between it and our stdio.
  * Returns the exit status, 128 + the signal when it was killed. Signals are to be blocked by foreground_block() before the process is started. */
 void foreground_block(void);
+/* A terminal is born with the size of ours, unless the process object says another: its program may ask before we can tell. */
+void foreground_set_size(json_t *process);
 int foreground_wait(struct exec_process *p, struct err *err);

@@ -1,0 +1,460 @@
+# kist-runtime by its command line, as containerd, CRI-O, Podman and Docker call it: a bundle from busybox, and nothing left behind.
+bats_require_minimum_version 1.5.0
+
+RUNTIME=${KIST_RUNTIME:-${KIST_BUILD:?run the tests with tests/run}/bin/kist-runtime}
+
+setup_file() {
+	RT_DIR=$(mktemp -d "${TMPDIR:-/tmp}/kist-test.XXXXXX")
+	RT_CGROUP=kist-test-rt$$
+	export RT_DIR RT_CGROUP
+	mkdir -p "$RT_DIR/bundle/rootfs/bin" "$RT_DIR/bundle/rootfs/tmp"
+	cp "$(command -v busybox)" "$RT_DIR/bundle/rootfs/bin/busybox"
+	local name
+	for name in sh true false echo cat sleep ls id mount env ps kill hostname readlink head stty mknod rm touch; do
+		ln -sf busybox "$RT_DIR/bundle/rootfs/bin/$name"
+	done
+	printf 'not a program\n' >"$RT_DIR/bundle/rootfs/bin/plain"
+	cd "$RT_DIR/bundle" && "$RUNTIME" spec
+	jq --arg cg "$RT_CGROUP" '.process.terminal = false | .process.args = ["/bin/true"] | .linux.cgroupsPath = "/" + $cg + "/box"' \
+		config.json >"$RT_DIR/base.json"
+}
+
+teardown_file() {
+	find /sys/fs/cgroup -depth -type d -path "*/$RT_CGROUP*" -exec rmdir {} + 2>/dev/null
+	rm -rf "$RT_DIR"
+}
+
+setup() {
+	ID=kist-test-$$-$BATS_TEST_NUMBER
+	cp "$RT_DIR/base.json" "$RT_DIR/bundle/config.json"
+	mounts_before=$(wc -l </proc/self/mountinfo)
+}
+
+# No state, cgroup, mount or process.
+teardown() {
+	[ -z "$(ls "$RT_DIR/state" 2>/dev/null)" ] || { echo "state is left: $(ls "$RT_DIR/state")" >&2; rt delete --force "$ID"; return 1; }
+	[ -z "$(find /sys/fs/cgroup -type d -path "*/$RT_CGROUP/*" 2>/dev/null)" ] || { echo "cgroups are left" >&2; return 1; }
+	[ "$(wc -l </proc/self/mountinfo)" = "$mounts_before" ] || { echo "mounts are left" >&2; return 1; }
+	[ -z "$(grep -ls "kist-test-mark-$$" /proc/[0-9]*/cmdline)" ] || { echo "processes are left" >&2; return 1; }
+}
+
+rt() { "$RUNTIME" --root "$RT_DIR/state" "$@"; }
+config() { # JQ-FILTER [JQ-OPTION...]
+	local filter=$1
+	shift
+	jq "$filter" "$RT_DIR/bundle/config.json" "$@" >"$RT_DIR/new.json" && mv "$RT_DIR/new.json" "$RT_DIR/bundle/config.json"
+}
+args() { # what the container is to run
+	config '.process.args = $ARGS.positional' --args -- "$@"
+}
+sleeper() { args /bin/sh -c "sleep 300; : kist-test-mark-$$"; }
+status_of() { rt state "$1" | jq -r .status; }
+eventually() {
+	local i
+	for i in $(seq 100); do
+		"$@" && return 0
+		sleep 0.05
+	done
+	return 1
+}
+is() { [ "$(status_of "$1")" = "$2" ]; }
+create() { rt create --bundle "$RT_DIR/bundle" "$@" </dev/null >"$RT_DIR/out" 2>"$RT_DIR/err" 3>&-; }
+run_it() { rt run --bundle "$RT_DIR/bundle" "$ID" </dev/null; }
+
+# One line on standard error that has the words; exit status 1.
+refused() { # PATTERN COMMAND...
+	local pattern=$1 status=0
+	shift
+	"$@" </dev/null >"$RT_DIR/out" 2>"$RT_DIR/err" 3>&- || status=$?
+	[ "$status" -eq 1 ] || { echo "exit status $status: $(cat "$RT_DIR/err")" >&2; return 1; }
+	[ "$(wc -l <"$RT_DIR/err")" -eq 1 ] || { echo "not one line: $(cat "$RT_DIR/err")" >&2; return 1; }
+	grep -qF -- "$pattern" "$RT_DIR/err" || { echo "no \"$pattern\" in: $(cat "$RT_DIR/err")" >&2; return 1; }
+	grep -q '^kist-runtime: ' "$RT_DIR/err"
+}
+refuses() { refused "$1" run_it; } # PATTERN: of a run of the config as it is
+
+@test "run: output, input and exit status are the container's" {
+	args /bin/sh -c 'cat; echo err >&2; exit 7'
+	run -7 --separate-stderr rt run -b "$RT_DIR/bundle" "$ID" <<<"through"
+	[ "$output" = through ]
+	[ "$stderr" = err ]
+	args /bin/false
+	run -1 run_it
+	config '.linux.namespaces |= map(select(.type != "pid"))' # the first of a pid namespace cannot be killed from inside
+	args /bin/sh -c 'kill -9 $$'
+	run -137 run_it
+	args /bin/sh -c 'kill -TERM $$'
+	run -143 run_it
+}
+
+@test "run: signals are passed on" {
+	args /bin/sh -c 'trap "exit 44" TERM; echo ready; while :; do sleep 0.05; done'
+	"$RUNTIME" --root "$RT_DIR/state" run -b "$RT_DIR/bundle" "$ID" </dev/null >"$RT_DIR/out" 2>/dev/null 3>&- &
+	local pid=$! status=0
+	eventually grep -q ready "$RT_DIR/out"
+	kill -TERM $pid
+	wait $pid || status=$?
+	[ "$status" = 44 ]
+}
+
+@test "the life of a container: create, start, state, kill, delete" {
+	args /bin/sh -c "echo begun; : kist-test-mark-$$; exec sleep 300"
+	create --pid-file "$RT_DIR/pid" "$ID"
+	is "$ID" created
+	[ "$(cat "$RT_DIR/pid")" = "$(rt state "$ID" | jq .pid)" ]
+	[ "$(rt state "$ID" | jq -r '.ociVersion + " " + .id + " " + .bundle')" = "$(jq -r .ociVersion "$RT_DIR/base.json") $ID $RT_DIR/bundle" ]
+	[ ! -s "$RT_DIR/out" ] # nothing has run yet
+	rt start "$ID"
+	is "$ID" running
+	eventually grep -q begun "$RT_DIR/out"
+	refused "cannot start container" rt start "$ID"
+	refused "cannot delete container $ID that is not stopped" rt delete "$ID"
+	refused "exists already" create_with_error
+	rt kill "$ID" KILL
+	eventually is "$ID" stopped
+	[ "$(rt state "$ID" | jq .pid)" = 0 ]
+	refused "container not running" rt kill "$ID"
+	refused "cannot start container" rt start "$ID"
+	rt delete "$ID"
+	refused "container $ID does not exist" rt state "$ID"
+	refused "does not exist" rt delete "$ID"
+	rt delete --force "$ID"
+}
+create_with_error() { rt create -b "$RT_DIR/bundle" "$ID"; }
+
+@test "the config of a created container may change: it does not matter" {
+	args /bin/echo first
+	create "$ID"
+	args /bin/echo second
+	rt start "$ID"
+	eventually grep -q first "$RT_DIR/out"
+	eventually is "$ID" stopped
+	rt delete "$ID"
+}
+
+@test "delete of a created one, delete --force of a running one" {
+	sleeper
+	create "$ID"
+	rt delete "$ID"
+	create "$ID"
+	rt start "$ID"
+	rt delete --force "$ID"
+	refused "does not exist" rt state "$ID"
+}
+
+@test "kill --all reaches every process" {
+	args /bin/sh -c "sleep 300 & sleep 300 & : kist-test-mark-$$; wait"
+	create "$ID"
+	rt start "$ID"
+	eventually test "$(rt ps "$ID" --format json | jq length)" -ge 1
+	eventually sh -c "[ \$($RUNTIME --root $RT_DIR/state ps $ID -f json | jq length) = 3 ]"
+	rt kill --all "$ID" KILL
+	eventually is "$ID" stopped
+	rt delete "$ID"
+}
+
+@test "signals by number and by name" {
+	sleeper
+	create "$ID"
+	rt start "$ID"
+	refused "is not a signal" rt kill "$ID" NOSUCH
+	refused "is not a signal" rt kill "$ID" 0
+	refused "is not a signal" rt kill "$ID" 65
+	refused "is not a signal" rt kill "$ID" -- -9
+	rt kill "$ID" SIGWINCH
+	rt kill "$ID" 28
+	rt kill "$ID" kill
+	eventually is "$ID" stopped
+	rt delete "$ID"
+}
+
+@test "exec: status, environment, user, terminal refused without a holder" {
+	args /bin/sh -c "while :; do sleep 0.2; : kist-test-mark-$$; done"
+	create "$ID"
+	rt start "$ID"
+	run -9 rt exec "$ID" /bin/sh -c 'exit 9'
+	[ "$(rt exec -e A=1 -e PATH=/x --cwd /tmp "$ID" /bin/sh -c 'echo $A $PATH $PWD')" = "1 /x /tmp" ]
+	[ "$(rt exec -u 5:6 -g 7,8 "$ID" /bin/id)" = "uid=5 gid=6 groups=7,8" ] || rt exec -u 5:6 -g 7,8 "$ID" /bin/id
+	for user in root -1 5:x 2147483648 4294967296 '' '5:' ':5'; do
+		refused "not UID or UID:GID" rt exec "--user=$user" "$ID" /bin/true
+	done
+	refused "executable file not found" rt exec "$ID" nosuch
+	refused "Permission denied" rt exec "$ID" /bin/plain || refused "permission denied" rt exec "$ID" /bin/plain
+	refused "give --console-socket" rt exec -d -t "$ID" /bin/true
+	refused "needs a command" rt exec "$ID"
+	rt exec -d --pid-file "$RT_DIR/pid" "$ID" /bin/sleep 300
+	[ "$(readlink "/proc/$(cat "$RT_DIR/pid")/ns/pid")" = "$(readlink "/proc/$(rt state "$ID" | jq .pid)/ns/pid")" ]
+	# It is in the container's cgroups, all of them.
+	[ "$(sort "/proc/$(cat "$RT_DIR/pid")/cgroup")" = "$(sort "/proc/$(rt state "$ID" | jq .pid)/cgroup")" ]
+	rt delete --force "$ID"
+	refused "does not exist" rt exec "$ID" /bin/true
+}
+
+@test "exec has a terminal that works" {
+	sleeper
+	create "$ID"
+	rt start "$ID"
+	run -0 script -qec "stty rows 33 cols 77; $RUNTIME --root $RT_DIR/state exec -t $ID /bin/sh -c 'stty size; readlink /proc/self/fd/0'" /dev/null </dev/null
+	[[ "$output" == *"33 77"* ]]
+	[[ "$output" == *"/dev/pts/0"* ]]
+	rt delete --force "$ID"
+}
+
+@test "console socket: the terminal is handed over" {
+	config '.process.terminal = true'
+	args /bin/sh -c 'stty size >/dev/null && echo on a terminal'
+	python3 - "$RT_DIR/console" >"$RT_DIR/console.out" 3>&- <<'PY' &
+import socket, sys, os, array
+s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(1); c, _ = s.accept()
+msg, anc, flags, _ = c.recvmsg(4096, socket.CMSG_SPACE(4))
+fds = array.array('i'); fds.frombytes(anc[0][2]); assert len(fds) == 1 and msg
+try:
+    while True:
+        d = os.read(fds[0], 4096)
+        if not d: break
+        os.write(1, d)
+except OSError: pass
+PY
+	local pid=$!
+	eventually test -S "$RT_DIR/console"
+	refused "give --console-socket" create_with_error
+	create --console-socket "$RT_DIR/console" "$ID"
+	rt start "$ID"
+	eventually is "$ID" stopped
+	wait $pid
+	grep -q "on a terminal" "$RT_DIR/console.out"
+	rt delete "$ID"
+	config '.process.terminal = false'
+	refused "the process has no terminal" rt run -b "$RT_DIR/bundle" --console-socket "$RT_DIR/console" "$ID"
+	config '.process.terminal = true'
+	refused "console socket $RT_DIR/nobody" rt run -b "$RT_DIR/bundle" --console-socket "$RT_DIR/nobody" "$ID"
+}
+
+@test "pause and resume" {
+	args /bin/sh -c "while :; do echo tick; sleep 0.02; : kist-test-mark-$$; done"
+	create "$ID"
+	refused "cannot pause container" rt pause "$ID"
+	rt start "$ID"
+	eventually test -s "$RT_DIR/out"
+	rt pause "$ID"
+	is "$ID" paused
+	refused "it is paused" rt exec "$ID" /bin/true
+	refused "cannot pause container" rt pause "$ID"
+	local before
+	before=$(wc -l <"$RT_DIR/out")
+	sleep 0.3
+	[ "$(wc -l <"$RT_DIR/out")" = "$before" ]
+	rt resume "$ID"
+	is "$ID" running
+	refused "cannot resume container" rt resume "$ID"
+	rt pause "$ID"
+	rt delete --force "$ID"
+}
+
+@test "list" {
+	[ "$(rt list -q)" = "" ]
+	[ "$(rt list -f json)" = "[]" ]
+	sleeper
+	create "$ID"
+	[ "$(rt list -q)" = "$ID" ]
+	[ "$(rt list -f json | jq -r '.[0].status')" = created ]
+	rt list | grep -q "^$ID .*created"
+	refused "neither table nor json" rt list -f xml
+	rt delete "$ID"
+}
+
+@test "no such command, not executable, no such directory" {
+	args nosuch
+	refuses 'exec: "nosuch": executable file not found in $PATH'
+	args /no/such
+	refuses "/no/such"
+	args /bin/plain
+	refuses "/bin/plain"
+	args /tmp
+	refuses "/tmp"
+	args /bin/true
+	config '.process.cwd = "/no/such"'
+	refuses "/no/such"
+	args nosuch
+	config '.process.cwd = "/"'
+	refused "executable file not found" create_with_error
+}
+
+@test "bad configs: the field is named, nothing is left" {
+	local rows=(
+		'.process.cwd = "relative"|process.cwd'
+		'.process.args = []|process.args'
+		'.process.args = "x"|process.args'
+		'del(.process.args)|process.args'
+		'.process.user.uid = -1|process.user.uid'
+		'.process.user.uid = 4294967296|process.user.uid'
+		'.process.user.uid = "0"|process.user.uid'
+		'.process.rlimits[0].type = "RLIMIT_NOPE"|RLIMIT_NOPE'
+		'.root.path = "nosuchroot"|nosuchroot'
+		'del(.root)|root'
+		'.linux.namespaces += [{"type": "nope"}]|nope'
+		'.linux.namespaces += [{"type": "pid"}]|linux.namespaces'
+		'.mounts += [{"destination": "/tmp", "type": "nosuchfs", "source": "x"}]|mounts[7]'
+		'.mounts += [{"destination": "/x", "type": "bind", "source": "/no/such/source", "options": ["bind"]}]|/no/such/source'
+		'.linux.resources.memory.limit = "much"|linux.resources.memory.limit'
+		'.linux.resources.cpu = {"cpus": "4000"}|linux.resources.cpu.cpus'
+		'.linux.resources.cpu = {"quota": 1}|linux.resources.cpu.quota'
+		'.linux.resources.devices[0].type = "q"|linux.resources.devices[0].type'
+		'.linux.resources.network.classID = 5|linux.resources.network.classID'
+		'.linux.cgroupsPath = "../../x"|cgroup path'
+		'.linux.cgroupsPath = "a/../../x"|cgroup path'
+		'.linux.cgroupsPath = "a:b:c"|linux.cgroupsPath'
+		'.linux.seccomp = {"defaultAction": "SCMP_ACT_NOPE"}|SCMP_ACT_NOPE'
+		'.hooks.poststop = [{"path": "/bin/true"}]|hooks.poststop'
+		'.ociVersion = "2.0.0"|ociVersion'
+		'del(.ociVersion)|ociVersion'
+		'.linux.sysctl = {"kernel.panic": "1"}|kernel.panic'
+	)
+	local row
+	for row in "${rows[@]}"; do
+		cp "$RT_DIR/base.json" "$RT_DIR/bundle/config.json"
+		config "${row%|*}"
+		refuses "${row##*|}" || { echo "for: $row" >&2; return 1; }
+		[ -z "$(ls "$RT_DIR/state" 2>/dev/null)" ] || { echo "left by: $row" >&2; return 1; }
+	done
+}
+
+@test "malformed config.json, no bundle, no config" {
+	echo '{"ociVersion":' >"$RT_DIR/bundle/config.json"
+	refuses "is not valid JSON"
+	echo '[]' >"$RT_DIR/bundle/config.json"
+	refuses "is not an object"
+	echo '{"ociVersion": "1.0.0", "ociVersion": "1.0.1"}' >"$RT_DIR/bundle/config.json"
+	refuses "is not valid JSON"
+	rm "$RT_DIR/bundle/config.json"
+	refuses "$RT_DIR/bundle/config.json: No such file"
+	refused "/no/such/bundle" rt run -b /no/such/bundle "$ID"
+}
+
+@test "bad command lines" {
+	refused "unknown command nonsense" rt nonsense
+	refused "unknown option --nonsense" rt --nonsense list
+	refused "run needs ID" rt run
+	refused "too many arguments" rt state a b
+	refused "is not a container id" rt state ../x
+	refused "is not a container id" rt run -b "$RT_DIR/bundle" 'a b'
+	refused "is not a container id" rt run -b "$RT_DIR/bundle" ..
+	refused "leave out --systemd-cgroup" rt --systemd-cgroup list
+	refused "--no-pivot is not supported" rt run --no-pivot -b "$RT_DIR/bundle" "$ID"
+	refused "--preserve-fds 3" rt run --preserve-fds 3 -b "$RT_DIR/bundle" "$ID"
+	refused "neither text nor json" rt --log-format xml list
+	refused "pid file" rt run --pid-file /no/such/dir/pid -b "$RT_DIR/bundle" "$ID"
+}
+
+@test "the log file, text and JSON" {
+	refused "does not exist" rt --log "$RT_DIR/log" state nosuch
+	grep -q '^time=".*" level=error msg="container nosuch does not exist"$' "$RT_DIR/log"
+	refused "does not exist" rt --log "$RT_DIR/log.json" --log-format json state nosuch
+	[ "$(jq -r '.level + " " + .msg' "$RT_DIR/log.json")" = "error container nosuch does not exist" ]
+}
+
+@test "spec writes a config once" {
+	mkdir "$RT_DIR/fresh"
+	rt spec -b "$RT_DIR/fresh"
+	jq -e '.process.args == ["sh"] and .root.readonly' "$RT_DIR/fresh/config.json"
+	refused "config.json" rt spec -b "$RT_DIR/fresh"
+	refused "/no/such" rt spec -b /no/such
+	rt features | jq -e '.ociVersionMax'
+}
+
+@test "limits as seen from inside and outside" {
+	[ -d /sys/fs/cgroup/memory ] || skip "the memory controller is not v1 here"
+	config '.linux.resources += {"memory": {"limit": 67108864}, "pids": {"limit": 23}, "cpu": {"quota": 50000, "period": 100000, "shares": 512, "cpus": "0"}}'
+	args /bin/sh -c 'cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/cpu/cpu.cfs_quota_us \
+		/sys/fs/cgroup/cpu/cpu.shares /sys/fs/cgroup/cpuset/cpuset.cpus; head -n 1 /proc/self/cgroup'
+	run -0 run_it
+	[ "${lines[*]:0:5}" = "67108864 23 50000 512 0" ]
+	[[ "${lines[5]}" == *:/ ]] # a cgroup namespace: its own is the root
+	# the limit of processes holds
+	args /bin/sh -c 'for i in $(seq 30 2>/dev/null || echo 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25); do sleep 1 & done; wait'
+	run run_it
+	[[ "$output" == *"fork"* ]]
+}
+
+@test "memory over the limit is killed" {
+	[ -d /sys/fs/cgroup/memory ] || [ -e /sys/fs/cgroup/memory.stat ] || grep -q memory /sys/fs/cgroup/cgroup.controllers || skip "no memory controller"
+	config '.linux.resources.memory = {"limit": 16777216, "swap": 16777216}'
+	args /bin/sh -c 'x=a; while :; do x=$x$x; done'
+	run -137 run_it
+}
+
+@test "devices: the allowed ones and no others" {
+	config '.process.capabilities.effective += ["CAP_MKNOD"]'
+	config '.root.readonly = false'
+	args /bin/sh -c 'cat /dev/null && echo null; head -c 1 /dev/zero >/dev/null && echo zero; mknod /tmp/kmsg c 1 11; head -c 1 /tmp/kmsg; rm /tmp/kmsg'
+	run run_it
+	[[ "$output" == *null*zero* ]]
+	[[ "$output" == *"peration not permitted"* ]]
+}
+
+@test "only stdio reaches the process; the root is the bundle's" {
+	exec 7</etc/passwd
+	args /bin/sh -c 'ls /proc/self/fd; ls /'
+	run -0 run_it
+	exec 7<&-
+	[[ "$output" != *passwd* ]]
+	[ "$(printf '%s\n' "${lines[@]}" | grep -c '^[0-9]*$')" -le 4 ] # 0, 1, 2, and that of ls itself
+}
+
+@test "the program cannot be overwritten from a container (CVE-2019-5736)" {
+	local before
+	before=$(sha256sum "$RUNTIME")
+	cp "$(command -v busybox)" "$RT_DIR/bundle/rootfs/bin/attack"
+	sleeper
+	create "$ID"
+	local pid
+	pid=$(rt state "$ID" | jq .pid)
+	# Before start the container's process still is kist-runtime.
+	run sh -c "echo overwritten >/proc/$pid/exe"
+	[ "$status" -ne 0 ]
+	rt delete "$ID"
+	args /proc/self/exe
+	run run_it
+	[ "$status" -ne 0 ] || [[ "$output" == *usage* ]]
+	[ "$(sha256sum "$RUNTIME")" = "$before" ]
+}
+
+@test "a maker that is killed at any moment leaves nothing that is in the way" {
+	local i pid
+	sleeper
+	for i in $(seq 25); do
+		"$RUNTIME" --root "$RT_DIR/state" create -b "$RT_DIR/bundle" "$ID" </dev/null >/dev/null 2>&1 3>&- &
+		pid=$!
+		disown
+		sleep "0.00$((i % 10))$((i * 7 % 10))"
+		kill -9 $pid 2>/dev/null || true
+		while kill -0 $pid 2>/dev/null; do :; done
+		rt delete --force "$ID"
+		create "$ID"
+		rt delete --force "$ID"
+	done
+}
+
+@test "many of one name at once: one wins" {
+	sleeper
+	local i won=0
+	for i in 1 2 3 4 5 6; do
+		(rt create -b "$RT_DIR/bundle" "$ID" </dev/null >/dev/null 2>&1 3>&-; echo $? >"$RT_DIR/race.$i") &
+	done
+	wait
+	for i in 1 2 3 4 5 6; do
+		[ "$(cat "$RT_DIR/race.$i")" != 0 ] || won=$((won + 1))
+	done
+	[ "$won" = 1 ]
+	is "$ID" created
+	rt delete --force "$ID"
+}
+
+@test "without linux.cgroupsPath the cgroup is kist/ID" {
+	config 'del(.linux.cgroupsPath)'
+	sleeper
+	create "$ID"
+	grep -q ":/kist/$ID\$" "/proc/$(rt state "$ID" | jq .pid)/cgroup"
+	rt delete --force "$ID"
+	[ -z "$(find /sys/fs/cgroup -type d -name "$ID")" ]
+}
