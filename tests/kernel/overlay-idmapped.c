@@ -6,6 +6,7 @@
  *   mount table; a process of the user namespace attaches it in its own mount namespace.
  * - It must be made with the fsuid and fsgid of the namespace's root, capabilities kept: else the work directory cannot be made.
  * - Root in the namespace then makes and chowns files that have plain ids on disk; set-id bits work; deleting leaves a 0:0 whiteout.
+ * - File capabilities that the image has on disk (root id 0 or none) hold in the namespace, and those set there land with root id 0.
  * - Nothing but the mount's fd is needed after it is made; the last close unmounts it. */
 
 #include <fcntl.h>
@@ -19,7 +20,9 @@
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
+#include <linux/capability.h>
 #include <linux/securebits.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -27,6 +30,9 @@
 enum { FIRST = 700000, COUNT = 65536 };
 
 static char base[] = "/var/tmp/kist-overlay-XXXXXX";
+
+/* struct vfs_cap_data of revision 2: cap_net_raw, effective and permitted; as written on disk, whatever this machine's byte order. */
+static const unsigned char net_raw[20] = { 1, 0, 0, 2, 0, 0x20 };
 
 static void put(int at, const char *name, uid_t uid, mode_t mode) {
         int fd = openat(at, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -133,6 +139,7 @@ static void enter_root(int userns, int overlay) {
 
 /* As root of the container. */
 static void use(int userns, int overlay) {
+        unsigned char cap[64];
         struct stat st;
         int fd;
 
@@ -152,6 +159,16 @@ static void use(int userns, int overlay) {
         CHECK(setxattr("/renamed", "user.kist", "1", 1, 0) == 0);
         fd = open("/renamed", O_RDWR | O_APPEND);
         CHECK(fd >= 0 && write(fd, "!", 1) == 1 && fsync(fd) == 0);
+        CHECK(setxattr("/renamed", "security.capability", net_raw, sizeof(net_raw), 0) == 0);
+        CHECK(getxattr("/capable-true", "security.capability", cap, sizeof(cap)) >= (ssize_t) sizeof(net_raw));
+        if (fork() == 0) {
+                char *const argv[] = { "capable", NULL };
+
+                CHECK(setresuid(33, 33, 33) == 0);
+                execv("/capable-true", argv);
+                _exit(2);
+        }
+        CHECK(wait(&fd) > 0 && WIFEXITED(fd) && WEXITSTATUS(fd) == 0);
         /* A set-id file that is run by another user of the namespace. */
         if (fork() == 0) {
                 char *const argv[] = { "whoami", NULL };
@@ -185,6 +202,17 @@ static void look_at_disk(int dir) {
         CHECK(fstatat(dir, "plain", &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(0, 0));
 }
 
+static void look_at_capability(int dir) {
+        int fd = openat(dir, "renamed", O_RDONLY | O_CLOEXEC);
+        unsigned char cap[64];
+        ssize_t n = fgetxattr(fd, "security.capability", cap, sizeof(cap));
+
+        /* Revision 2 has no root id, revision 3 has it in the last four bytes. */
+        CHECK(n == 20 || (n == 24 && memcmp(cap + 20, "\0\0\0\0", 4) == 0));
+        CHECK(cap[5] == 0x20);
+        close(fd);
+}
+
 static int count_mounts(void) {
         FILE *f = fopen("/proc/self/mountinfo", "re");
         int n = 0, c;
@@ -196,15 +224,17 @@ static int count_mounts(void) {
 }
 
 /* This program is the set-id program in the container: statically linked, it needs nothing there. */
-static void install_self(int at) {
-        int in = open("/proc/self/exe", O_RDONLY | O_CLOEXEC), out = openat(at, "setid-true", O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+static void install_self(int at, const char *name, mode_t mode) {
+        int in = open("/proc/self/exe", O_RDONLY | O_CLOEXEC), out = openat(at, name, O_RDWR | O_CREAT | O_CLOEXEC, 0755);
         char buf[65536];
         ssize_t n;
 
         CHECK(in >= 0 && out >= 0);
         while ((n = read(in, buf, sizeof(buf))) > 0)
                 CHECK(write(out, buf, (size_t) n) == n);
-        CHECK(fchmod(out, 04755) == 0);
+        CHECK(fchmod(out, mode) == 0);
+        if (mode == 0755)
+                CHECK(fsetxattr(out, "security.capability", net_raw, sizeof(net_raw), 0) == 0);
         close(in), close(out);
 }
 
@@ -225,7 +255,8 @@ static void make_tree(void) {
         at = open(base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         CHECK(at >= 0);
         int top = openat(at, "top", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        install_self(top);
+        install_self(top, "setid-true", 04755);
+        install_self(top, "capable-true", 0755);
         close(top), close(at);
 }
 
@@ -251,7 +282,15 @@ static void prove(int userns, const char *container) {
         dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         CHECK(dir >= 0);
         look_at_disk(dir);
+        look_at_capability(dir);
         close(dir);
+}
+
+static bool has_net_raw(void) {
+        struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+        struct __user_cap_data_struct data[2] = { 0 };
+
+        return syscall(SYS_capget, &head, data) == 0 && (data[0].effective & 1u << CAP_NET_RAW);
 }
 
 int main(int argc __attribute__((unused)), char **argv) {
@@ -260,6 +299,8 @@ int main(int argc __attribute__((unused)), char **argv) {
 
         if (strcmp(argv[0], "whoami") == 0)
                 return geteuid() == 0 && getuid() == 33 ? 0 : 1;
+        if (strcmp(argv[0], "capable") == 0)
+                return geteuid() == 33 && prctl(PR_CAPBSET_READ, CAP_NET_RAW) == 1 && has_net_raw() ? 0 : 1;
         if (geteuid() != 0)
                 SKIP("needs root");
         make_tree();
