@@ -20,7 +20,7 @@
 enum {
         REDIRECTS_MAX = 10,
         TRIES_MAX = 5,           /* after the first one */
-        TRIES_UNREACHED_MAX = 2, /* nobody listens, or no such name: a person waits for the answer */
+        TRIES_UNREACHED_MAX = 2, /* nobody listens, or no such name, or no TLS: a person waits for the answer */
         CHALLENGES_MAX = 2,      /* one for the first token, one for when it has run out */
         PROGRESS_THAT_COUNTS = 1 << 20,
         RETRY_AFTER_MAX_S = 30,
@@ -132,7 +132,7 @@ static bool retry(struct fetch *f, struct transfer *t, unsigned tries_max) {
 }
 
 static bool is_unreached(CURLcode code) {
-        return code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY;
+        return code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY || code == CURLE_SSL_CONNECT_ERROR;
 }
 
 /* What may go better next time. Certificates and malformed URLs do not. */
@@ -145,7 +145,6 @@ static bool is_passing(CURLcode code) {
         case CURLE_PARTIAL_FILE:
         case CURLE_HTTP2:
         case CURLE_HTTP2_STREAM:
-        case CURLE_SSL_CONNECT_ERROR:
                 return true;
         default:
                 return is_unreached(code);
@@ -182,29 +181,39 @@ void fetch_on_broken(struct fetch *f, struct transfer *t, CURLcode code) {
         fetch_fail(f, t, &err);
 }
 
+/* Where `location` leads, seen from `base`. Not curl's own answer to that: it puts the user and password of the request into the URL. */
+static char *resolve(const char *base, const char *location) {
+        char *url = NULL, *copy = NULL;
+        CURLU *u = curl_url();
+
+        if (u && curl_url_set(u, CURLUPART_URL, base, 0) == CURLUE_OK && curl_url_set(u, CURLUPART_URL, location, 0) == CURLUE_OK &&
+            curl_url_get(u, CURLUPART_URL, &url, 0) == CURLUE_OK)
+                copy = strdup(url);
+        curl_free(url);
+        curl_url_cleanup(u);
+        return copy;
+}
+
 static void on_redirect(struct fetch *f, struct transfer *t) {
-        char *to = NULL, *copy;
+        const char *location = transfer_header(t, "Location", 0);
+        auto_free char *to = NULL;
         struct err err;
 
-        curl_easy_getinfo(t->easy, CURLINFO_REDIRECT_URL, &to);
-        if (!to || t->kind == TRANSFER_TOKEN) {
+        if (!location || t->kind == TRANSFER_TOKEN) {
                 fail_status(f, t, transfer_status(t));
                 return;
         }
-        if (++t->redirects > REDIRECTS_MAX || !registry_may_follow(t->url, to)) {
-                err_set(&err, ERR_UNAVAILABLE, -ELOOP, t->redirects > REDIRECTS_MAX ? "%s: more than %d redirects" : "%s: the registry sends us elsewhere without TLS",
-                        transfer_name(t), REDIRECTS_MAX);
-                fetch_fail(f, t, &err);
-                return;
-        }
-        copy = strdup(to);
-        if (!copy) {
-                err_errno(&err, -ENOMEM, "%s", transfer_name(t));
+        to = resolve(t->url, location);
+        if (++t->redirects > REDIRECTS_MAX || !to || !registry_may_follow(t->url, to)) {
+                if (t->redirects > REDIRECTS_MAX)
+                        err_set(&err, ERR_UNAVAILABLE, -ELOOP, "%s: more than %d redirects", transfer_name(t), REDIRECTS_MAX);
+                else
+                        err_set(&err, ERR_UNAVAILABLE, -EACCES, "%s: the registry sends us to a place that may not be followed", transfer_name(t));
                 fetch_fail(f, t, &err);
                 return;
         }
         free(t->url);
-        t->url = copy;
+        t->url = take_ptr(&to);
         start_later(t, 0);
 }
 
