@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 
 #include "container.h"
+#include "runtime/cgroup/cgroup.h"
 
 /* What every container must look like, however its user namespace comes about. */
 static void container_is_what_was_asked_for(void **state) {
@@ -47,6 +48,51 @@ static void cgroups_are_seen_from_inside_and_read_only(void **state) {
         container_init(&c, USERNS_BY_FD, "grep /sys/fs/cgroup /proc/self/mountinfo | cut -d' ' -f4-6 2>/dev/null || grep /sys/fs/cgroup /proc/self/mountinfo; touch /sys/fs/cgroup/x; exit 0");
         assert_int_equal(container_run(&c), 0);
         assert_true(says(&c, "Read-only file system"));
+        container_done(&c);
+}
+
+/* In the cgroup that was given, in every hierarchy, and seen from inside as the root of all. */
+static void cgroup_is_entered(void **state) {
+        const char *path = "kist-test-exec";
+        struct cgroup_host *host;
+        struct container c;
+        char *outside;
+        char name[32];
+
+        for (enum userns_mode mode = 0; mode < _USERNS_MODES; mode++) {
+                container_init(&c, mode, "cat /proc/self/cgroup; exec cat");
+                c.options.notify_start = true;
+                if (cgroup_host_open(&host, &c.err) < 0 || cgroup_create(host, path, NULL, &c.err) < 0 || cgroup_open(host, path, &c.fds, &c.err) < 0)
+                        fail_msg("%s", c.err.msg);
+                if (container_start(&c) < 0)
+                        fail_msg("%s", c.err.msg);
+                snprintf(name, sizeof(name), "/proc/%d/cgroup", c.process.pid);
+                assert_int_equal(file_read_at(AT_FDCWD, name, 65536, &outside, NULL), 0);
+                assert_non_null(strstr(outside, "pids:/kist-test-exec\n"));
+                free(outside);
+                assert_int_equal(exec_release(&c.process, &c.err), 0);
+                assert_int_equal(container_finish(&c), 0);
+                assert_true(says(&c, "pids:/\n"));
+                assert_null(strstr(c.output, path));
+                cgroup_close(&c.fds);
+                assert_int_equal(cgroup_destroy(host, path, &c.err), 0);
+                cgroup_host_free(host);
+                container_done(&c);
+        }
+}
+
+/* A sysfs shows a network namespace and is given only to its owner: then the host's own is shown, read-only. */
+static void host_network_in_a_user_namespace_has_a_sysfs(void **state) {
+        struct container c;
+        json_t *namespaces;
+
+        container_init(&c, USERNS_BY_MAP, "ls -d /sys/class/net; touch /sys/x 2>&1");
+        namespaces = json_object_get(in_config(&c, "linux"), "namespaces");
+        for (size_t i = 0; i < json_array_size(namespaces); i++)
+                if (strcmp(json_get_str(json_array_get(namespaces, i), "type", ""), "network") == 0)
+                        json_array_remove(namespaces, i);
+        assert_int_equal(container_run(&c), 1);
+        assert_true(says(&c, "/sys/class/net\ntouch: /sys/x: Read-only file system\n"));
         container_done(&c);
 }
 
@@ -521,6 +567,8 @@ int main(void) {
                 cmocka_unit_test(container_is_what_was_asked_for),
                 cmocka_unit_test(only_three_files_are_open),
                 cmocka_unit_test(cgroups_are_seen_from_inside_and_read_only),
+                cmocka_unit_test(cgroup_is_entered),
+                cmocka_unit_test(host_network_in_a_user_namespace_has_a_sysfs),
                 cmocka_unit_test(exit_status_and_signals_arrive),
                 cmocka_unit_test(root_can_be_read_only),
                 cmocka_unit_test(user_groups_umask_and_cwd),
