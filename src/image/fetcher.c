@@ -22,7 +22,7 @@ bool registry_is_loopback(const char *registry) {
         char host[256];
         struct in_addr v4;
 
-        if (n >= sizeof(host))
+        if (n >= sizeof(host) || (registry[n] != '\0' && registry[n] != ':'))
                 return false;
         memcpy(host, registry, n);
         host[n] = '\0';

@@ -32,6 +32,13 @@ static void layer_of(struct fixture *f, int n, char blob[DIGEST_TEXT_SIZE], char
         make_layer(f, diff_id);
 }
 
+static char *text_of(json_t *value) {
+        char *text = json_text(value);
+
+        json_decref(value);
+        return text;
+}
+
 /* An image of the layers FIRST…LAST, as another tool would write it; its descriptor with `name` (NULL: none) is added to `index`. */
 static void add_image(struct fixture *f, json_t *index, const char *name, int first, int last, const char *created, const char *annotation,
                       const char *value) {
@@ -45,12 +52,12 @@ static void add_image(struct fixture *f, json_t *index, const char *name, int fi
                 json_array_append_new(layers, json_pack("{s:s, s:s, s:i}", "mediaType", "application/vnd.oci.image.layer.v1.tar", "digest", blob, "size", 7));
                 json_array_append_new(ids, json_string(diff_id));
         }
-        text = json_text(json_pack("{s:s, s:s, s:s, s:{s:{s:s}}, s:{s:s, s:O}}", "os", "linux", "architecture", "amd64", "created", created, "config",
+        text = text_of(json_pack("{s:s, s:s, s:s, s:{s:{s:s}}, s:{s:s, s:O}}", "os", "linux", "architecture", "amd64", "created", created, "config",
                                    "Labels", "a", "b", "rootfs", "type", "layers", "diff_ids", ids));
         put_blob(f, text, config);
         config_size = strlen(text);
         free(text);
-        text = json_text(json_pack("{s:i, s:{s:s, s:s, s:I}, s:O}", "schemaVersion", 2, "config", "mediaType", "application/vnd.oci.image.config.v1+json",
+        text = text_of(json_pack("{s:i, s:{s:s, s:s, s:I}, s:O}", "schemaVersion", 2, "config", "mediaType", "application/vnd.oci.image.config.v1+json",
                                    "digest", config, "size", (json_int_t) config_size, "layers", layers));
         put_blob(f, text, manifest);
         size = strlen(text);
