@@ -134,13 +134,20 @@ static int forward_ipv4(struct err *err) {
         return r < 0 ? err_errno(err, r, "switching IPv4 forwarding on: " IP_FORWARD) : 0;
 }
 
+static struct firewall firewall_of(const struct network_host *h) {
+        return (struct firewall) { .bridge = h->bridge, .subnet = h->pool.subnet, .nat = h->nat };
+}
+
 static int make_ready(struct network_host *h, struct err *err) {
         auto_rtnl n = { .fd = -EBADF };
+        struct firewall firewall;
         struct link bridge;
         int r = rtnl_open(&n);
 
         if (r < 0)
                 return err_errno(err, r, "netlink socket");
+        if (h->netfilter.fd < 0 && (r = rtnl_open_netfilter(&h->netfilter)) < 0)
+                return err_set(err, ERR_UNSUPPORTED, r, "bridge %s: this kernel has no netfilter netlink: %s", h->bridge, strerror(-r));
         r = find_or_add_link(h, &n, &bridge, err);
         if (r < 0)
                 return r;
@@ -151,7 +158,8 @@ static int make_ready(struct network_host *h, struct err *err) {
         if (r < 0)
                 return r;
         /* The table before the first packet can pass. */
-        r = firewall_apply(&(struct firewall) { .bridge = h->bridge, .subnet = h->pool.subnet, .nat = h->nat }, err);
+        firewall = firewall_of(h);
+        r = firewall_apply(&firewall, err);
         if (r == 0)
                 r = forward_ipv4(err);
         if (r < 0)
@@ -169,8 +177,14 @@ int bridge_ensure(struct network_host *h, struct bridge_state *ret, struct err *
         int r = 0;
 
         pthread_mutex_lock(&h->lock);
-        if (!h->ready)
+        if (!h->ready) {
                 r = make_ready(h, err);
+        } else {
+                struct firewall f = firewall_of(h);
+
+                if (!firewall_is_intact(&f, &h->netfilter))
+                        r = firewall_apply(&f, err);
+        }
         if (r == 0)
                 *ret = (struct bridge_state) { h->bridge_index, h->mtu, h->pool.subnet, h->pool.gateway };
         pthread_mutex_unlock(&h->lock);

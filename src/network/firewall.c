@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "network/firewall.h"
 
+#include <arpa/inet.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <nftables/libnftables.h>
 #include <stdio.h>
 #include <string.h>
@@ -46,6 +50,7 @@ static int run(const char *table, const char *commands, const char *what, struct
 /* Towards the containers: answers to what they asked for, and what a port map sent (then its destination was translated). Anything else
  * from outside is dropped, or any neighbour of this host who sets a route to it would reach ports that nobody published. The host
  * itself reaches them: its own packets are not forwarded. */
+enum { FORWARD_RULES = 5, POSTROUTING_RULES = 1 };
 static const char rules[] =
         "table inet %1$s\n"
         "delete table inet %1$s\n"
@@ -77,6 +82,33 @@ int firewall_apply(const struct firewall *f, struct err *err) {
                 snprintf(nat, sizeof(nat), nat_chain, subnet, f->bridge);
         snprintf(commands, sizeof(commands), rules, table, f->bridge, nat);
         return run(table, commands, "adding it", err);
+}
+
+static int read_use(struct nlmsghdr *h, void *data) {
+        struct nlattr *a[NFTA_CHAIN_MAX + 1];
+
+        if (nlmsg_parse(h, sizeof(struct nfgenmsg), a, NFTA_CHAIN_MAX, NULL) < 0 || !a[NFTA_CHAIN_USE])
+                return -EPROTO;
+        *(uint32_t *) data = ntohl(nla_get_u32(a[NFTA_CHAIN_USE]));
+        return 0;
+}
+
+static bool chain_has(struct rtnl *n, const char *table, const char *chain, uint32_t n_rules) {
+        struct nfgenmsg head = { .nfgen_family = NFPROTO_INET, .version = NFNETLINK_V0 };
+        auto_batch b = { 0 };
+        struct nl_msg *m = rtnl_add(&b, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN, 0, &head, sizeof(head));
+        uint32_t use = 0;
+
+        return m && nla_put_string(m, NFTA_CHAIN_TABLE, table) == 0 && nla_put_string(m, NFTA_CHAIN_NAME, chain) == 0 &&
+               rtnl_get(n, &b, read_use, &use) == 0 && use == n_rules;
+}
+
+bool firewall_is_intact(const struct firewall *f, struct rtnl *n) {
+        char table[DEFAULT_TABLE_SIZE];
+
+        table_name(f->bridge, table);
+        return chain_has(n, table, "forward", FORWARD_RULES) &&
+               (!f->nat || chain_has(n, table, "postrouting", POSTROUTING_RULES));
 }
 
 int firewall_remove(const char *bridge, struct err *err) {

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "network/addresses.h"
+#include "network/rtnl.h"
 
 struct err;
 
@@ -19,4 +20,8 @@ struct firewall {
 /* Put the table there, in place of an earlier one, in one transaction: there is no moment without it. ERR_UNSUPPORTED: the kernel lacks
  * nf_tables, or a piece of it; the message says which line. */
 int firewall_apply(const struct firewall *f, struct err *err);
+/* Are the table, its chains and their rules still there? Somebody may have flushed the host's rule set. Two short questions to the kernel,
+ * cheap enough for every endpoint, over a socket of rtnl_open_netfilter() that is kept: closing one makes nf_tables wait for its
+ * own cleaning up. An answer that cannot be had is a no. */
+bool firewall_is_intact(const struct firewall *f, struct rtnl *netfilter);
 int firewall_remove(const char *bridge, struct err *err);

@@ -60,6 +60,7 @@ int network_host_open(const struct network_options *o, struct network_host **ret
                 return err_errno(err, -ENOMEM, "bridge %s", o->bridge);
         pthread_mutex_init(&h->lock, NULL);
         reaper_init(&h->reaper);
+        h->netfilter.fd = -EBADF;
         strcpy(h->bridge, o->bridge);
         h->mtu_wanted = o->mtu;
         h->nat = o->nat;
@@ -76,6 +77,7 @@ void network_host_free(struct network_host *h) {
         if (!h)
                 return;
         reaper_done(&h->reaper);
+        rtnl_close(&h->netfilter);
         address_pool_done(&h->pool);
         pthread_mutex_destroy(&h->lock);
         free(h->pools);

@@ -35,6 +35,7 @@ struct network_host {
 
         pthread_mutex_t lock;      /* of what follows */
         bool ready;                /* the bridge and the table are there */
+        struct rtnl netfilter;     /* kept open: see firewall_is_intact() */
         int bridge_index;
         uint32_t mtu;
         struct address_pool pool;  /* .owners is NULL until a subnet is chosen; then it stays, also when the bridge has to be made again */

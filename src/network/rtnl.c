@@ -13,9 +13,9 @@
 
 enum { ANSWER_SIZE = 32768, DUMP_TRIES = 8 };
 
-int rtnl_open(struct rtnl *ret) {
+static int open_netlink(int protocol, struct rtnl *ret) {
         static const int options[] = { NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK };
-        auto_fd fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+        auto_fd fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
         struct sockaddr_nl address = { .nl_family = AF_NETLINK };
 
         if (fd < 0)
@@ -27,6 +27,14 @@ int rtnl_open(struct rtnl *ret) {
                 setsockopt(fd, SOL_NETLINK, options[i], &(int) { 1 }, sizeof(int));
         *ret = (struct rtnl) { .fd = move_fd(fd), .seq = 1 };
         return 0;
+}
+
+int rtnl_open(struct rtnl *ret) {
+        return open_netlink(NETLINK_ROUTE, ret);
+}
+
+int rtnl_open_netfilter(struct rtnl *ret) {
+        return open_netlink(NETLINK_NETFILTER, ret);
 }
 
 void rtnl_close(struct rtnl *n) {

@@ -18,6 +18,8 @@ struct rtnl {
 };
 
 int rtnl_open(struct rtnl *ret);
+/* The same for nf_tables: netlink is one protocol with many families of messages. */
+int rtnl_open_netfilter(struct rtnl *ret);
 void rtnl_close(struct rtnl *n);
 #define auto_rtnl __attribute__((cleanup(rtnl_close))) struct rtnl
 

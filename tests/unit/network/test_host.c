@@ -368,6 +368,33 @@ static void others_tables_and_links_stay(void **state) {
         network_host_free(other);
 }
 
+static void a_flushed_table_is_put_back(void **state) {
+        static const char *const ways[] = { "nft flush ruleset", "nft flush table inet kist-" BRIDGE, "nft flush chain inet kist-" BRIDGE " postrouting",
+                "nft delete table inet kist-" BRIDGE, NULL };
+        struct network_host *h = open_host(NULL);
+        char subnet[20], gateway[16], *whole = NULL, *handles;
+
+        (void) state;
+        for (int i = 0; ways[i]; i++) {
+                assert_int_equal(network_describe(h, subnet, gateway, &err), 0);
+                if (!whole)
+                        whole = strdup(output_in(host_netns, "nft list ruleset"));
+                assert_non_null(strstr(whole, "masquerade"));
+                sh("%s", ways[i]);
+                assert_string_not_equal(output_in(host_netns, "nft list ruleset"), whole);
+                assert_int_equal(network_describe(h, subnet, gateway, &err), 0);
+                assert_string_equal(output_in(host_netns, "nft list ruleset"), whole);
+        }
+        /* And left alone when it is whole: the same rules, not new ones. */
+        handles = strdup(output_in(host_netns, "nft -a list ruleset"));
+        assert_int_equal(network_describe(h, subnet, gateway, &err), 0);
+        assert_string_equal(output_in(host_netns, "nft -a list ruleset"), handles);
+        free(handles);
+        free(whole);
+        assert_int_equal(network_host_destroy(h, &err), 0);
+        network_host_free(h);
+}
+
 static void a_bridge_that_was_deleted_is_made_again(void **state) {
         struct network_host *h = open_host("10.66.0.0/16");
         auto_fd one = make_netns(true), two = make_netns(true), listener = -EBADF;
@@ -556,6 +583,7 @@ int main(void) {
                 cmocka_unit_test(pools_that_collide_are_passed_over),
                 cmocka_unit_test(what_fails_leaves_nothing),
                 cmocka_unit_test(others_tables_and_links_stay),
+                cmocka_unit_test(a_flushed_table_is_put_back),
                 cmocka_unit_test(a_bridge_that_was_deleted_is_made_again),
                 cmocka_unit_test(an_old_link_of_the_same_container_gives_way),
                 cmocka_unit_test(fifty_at_once),
