@@ -15,6 +15,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "runtime/plan/filter-cache.h"
 #include "runtime/plan/private.h"
 
 static struct {
@@ -245,20 +246,46 @@ static void append(struct planner *p, const char *program, size_t size) {
         strbuf_add(&p->builder.tables[BUILD_FILTER], program, size);
 }
 
+/* The profile, and the library that makes a program of it. */
+static char *profile_text(const json_t *seccomp) {
+        const struct scmp_version *v = seccomp_version();
+        auto_free char *json = json_dumps(seccomp, JSON_COMPACT | JSON_SORT_KEYS);
+
+        return json && v ? str_format("libseccomp %u.%u.%u native %x\n%s", v->major, v->minor, v->micro, seccomp_arch_native(), json) : NULL;
+}
+
+static int load_or_compile(const char *cache_dir, const json_t *seccomp, char **ret, size_t *ret_size, struct err *err) {
+        auto_free char *text = cache_dir ? profile_text(seccomp) : NULL;
+        int r;
+
+        if (text && filter_cache_load(cache_dir, text, ret, ret_size) == 0)
+                return 0;
+        r = compile(seccomp, ret, ret_size, err);
+        if (r == 0 && text)
+                filter_cache_store(cache_dir, text, *ret, *ret_size);
+        return r;
+}
+
+static bool recall(struct planner *p, const json_t *seccomp) {
+        bool same;
+
+        pthread_mutex_lock(&last.mutex);
+        same = last.profile && json_equal(last.profile, seccomp);
+        if (same)
+                append(p, last.program, last.size);
+        pthread_mutex_unlock(&last.mutex);
+        return same;
+}
+
 static int compile_or_recall(struct planner *p, const json_t *seccomp, struct err *err) {
         auto_free char *program = NULL;
         json_t *copy;
         size_t size;
         int r;
 
-        pthread_mutex_lock(&last.mutex);
-        if (last.profile && json_equal(last.profile, seccomp)) {
-                append(p, last.program, last.size);
-                pthread_mutex_unlock(&last.mutex);
+        if (recall(p, seccomp))
                 return 0;
-        }
-        pthread_mutex_unlock(&last.mutex);
-        r = compile(seccomp, &program, &size, err);
+        r = load_or_compile(p->options->cache_dir, seccomp, &program, &size, err);
         if (r < 0)
                 return r;
         append(p, program, size);

@@ -18,6 +18,8 @@ struct plan_options {
         bool notify_start;   /* stop before execve(2) until exec_release(): `create` and `start` are two calls (OCI) */
         bool start_fifo;     /* with notify_start: the gate is exec_fds.start_fifo, which outlives the caller (see exec.h) */
         bool create_cwd;     /* make process.cwd, owner root and mode 0755, when the root file system has no such directory */
+        const char *cache_dir; /* compiled seccomp filters are kept here, for callers that live short; NULL: in this process' memory only.
+                                * Ignored unless it belongs to the caller and nobody else may write to it */
         const char *bundle;  /* base of relative paths; NULL: refuse them */
 };
 

@@ -7,7 +7,9 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -15,6 +17,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "runtime/exec/exec.h"
 #include "runtime/plan/plan.h"
 
@@ -214,6 +217,58 @@ static void nul_in_a_text_is_refused(void **state) {
         assert_int_equal(err.kind, ERR_INVALID);
 }
 
+static int plan_filtered(const char *cache_dir, unsigned number, char **ret, size_t *ret_size) {
+        auto_json *config = parse(base_config);
+        struct plan_options options = { .cache_dir = cache_dir };
+        char profile[128];
+        struct err err = { 0 };
+        auto_fd fd = -EBADF;
+
+        snprintf(profile, sizeof(profile), "{\"defaultAction\": \"SCMP_ACT_ERRNO\", \"defaultErrnoRet\": %u}", number);
+        set_at(config, "linux.seccomp", profile);
+        if (plan_container(config, &options, &fd, &err) < 0)
+                return err.num;
+        return fd_read_file(fd, 1 << 20, ret, ret_size);
+}
+
+/* A filter from the directory is the one that would be compiled; a damaged file and a directory open to others are as none. */
+static void filters_are_cached(void **state) {
+        char dir[] = "/tmp/kist-cache-XXXXXX", name[64] = "";
+        auto_free char *first = NULL, *other = NULL, *second = NULL, *third = NULL;
+        size_t n_first, n;
+        int fd, found = 0;
+
+        assert_non_null(mkdtemp(dir));
+        assert_int_equal(plan_filtered(dir, 11, &first, &n_first), 0);
+        for (int slot = 0; slot < 16; slot++) {
+                char path[64];
+
+                snprintf(path, sizeof(path), "%s/filter-%d", dir, slot);
+                if (access(path, R_OK) == 0) {
+                        strcpy(name, path);
+                        found++;
+                }
+        }
+        assert_int_equal(found, 1);
+        assert_int_equal(plan_filtered(NULL, 12, &other, &n), 0); /* so that memory no longer has it */
+        assert_int_equal(plan_filtered(dir, 11, &second, &n), 0);
+        assert_int_equal(n, n_first);
+        assert_memory_equal(first, second, n);
+        free(other);
+        assert_int_equal(plan_filtered(NULL, 12, &other, &n), 0);
+        fd = open(name, O_WRONLY | O_CLOEXEC);
+        assert_true(lseek(fd, -3, SEEK_END) > 0);
+        assert_int_equal(write(fd, "xyz", 3), 3);
+        close(fd);
+        assert_int_equal(plan_filtered(dir, 11, &third, &n), 0);
+        assert_memory_equal(first, third, n_first);
+        assert_int_equal(unlink(name), 0);
+        assert_int_equal(chmod(dir, 0777), 0);
+        free(other);
+        assert_int_equal(plan_filtered(dir, 13, &other, &n), 0);
+        assert_int_equal(rmdir(dir), 0); /* still empty */
+}
+
 /* The executor believes no file that is not a sealed plan of the right kind. */
 static void executor_refuses_what_is_no_plan(void **state) {
         auto_json *config = parse(base_config);
@@ -240,6 +295,7 @@ int main(void) {
                 cmocka_unit_test(host_network_by_path_has_no_sysctls),
                 cmocka_unit_test(relative_paths_need_a_bundle),
                 cmocka_unit_test(nul_in_a_text_is_refused),
+                cmocka_unit_test(filters_are_cached),
                 cmocka_unit_test(executor_refuses_what_is_no_plan),
         };
 
