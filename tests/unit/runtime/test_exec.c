@@ -183,6 +183,31 @@ static void sysctls_of_own_namespaces(void **state) {
         container_done(&c);
 }
 
+static void namespaces_are_joined_by_path(void **state) {
+        struct container c;
+        char user[64], net[64];
+        struct stat st;
+
+        container_init(&c, NO_USERNS, "cat /proc/self/uid_map; stat -Lc %i /proc/self/ns/user /proc/self/ns/net");
+        make_namespaces(&c.fds.userns, &c.fds.netns);
+        assert_int_equal(chown(c.root, FIRST_ID, FIRST_ID), 0);
+        snprintf(user, sizeof(user), "/proc/self/fd/%d", c.fds.userns);
+        snprintf(net, sizeof(net), "/proc/self/fd/%d", c.fds.netns);
+        container_set(&c, "linux", "namespaces",
+                      json_pack("[{s:s,s:s},{s:s,s:s},{s:s},{s:s},{s:s},{s:s}]", "type", "user", "path", user, "type", "network", "path", net, "type", "mount", "type", "pid",
+                                "type", "ipc", "type", "uts"));
+        assert_int_equal(container_run(&c), 0);
+        assert_true(says(&c, "0    1000000      65536"));
+        for (int i = 0; i < 2; i++) {
+                char inode[32];
+
+                assert_int_equal(fstat(i ? c.fds.netns : c.fds.userns, &st), 0);
+                snprintf(inode, sizeof(inode), "\n%llu\n", (unsigned long long) st.st_ino);
+                assert_true(says(&c, inode));
+        }
+        container_done(&c);
+}
+
 static void time_has_its_own_offset(void **state) {
         for (enum userns_mode mode = 0; mode < _USERNS_MODES; mode++) {
                 struct container c;
@@ -524,9 +549,10 @@ static void exec_joins_a_running_container(void **state) {
                 char output[4096];
 
                 container_init(&c, mode, "trap 'exit 0' TERM; echo up; while :; do sleep 0.05; done");
+                json_array_append_new(json_object_get(in_config(&c, "linux"), "namespaces"), json_pack("{s:s}", "type", "time"));
                 assert_int_equal(container_start(&c), 0);
                 assert_int_equal(read(c.out[0], output, 3), 3);
-                run_in(&c, "for n in user pid net ipc uts mnt cgroup; do [ $(readlink /proc/1/ns/$n) = $(readlink /proc/self/ns/$n) ] || echo not $n; done;"
+                run_in(&c, "for n in time user pid net ipc uts mnt cgroup; do [ $(readlink /proc/1/ns/$n) = $(readlink /proc/self/ns/$n) ] || echo not $n; done;"
                            "id -u; hostname; grep -E 'CapEff|Seccomp:' /proc/self/status; exit 6",
                        false, 6, output, sizeof(output));
                 assert_string_equal(output, "0\nkist-test\nCapEff:\t00000000a80425fb\nSeccomp:\t2\n");
@@ -576,6 +602,7 @@ int main(void) {
                 cmocka_unit_test(limits_and_oom_score),
                 cmocka_unit_test(filter_forbids_what_it_says),
                 cmocka_unit_test(sysctls_of_own_namespaces),
+                cmocka_unit_test(namespaces_are_joined_by_path),
                 cmocka_unit_test(time_has_its_own_offset),
                 cmocka_unit_test(bind_mounts_are_idmapped_made_and_read_only),
                 cmocka_unit_test(idmap_by_maps_of_the_mount),
