@@ -40,7 +40,7 @@ static bool has_whiteout_parent(const char *path, const char *name) {
 }
 
 enum entry_whiteout entry_whiteout(char *path) {
-        char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+        char *slash = strrchr(path, '/'), *name = path + (slash ? slash + 1 - path : 0);
 
         if (str_starts_with(name, ".wh..wh.") || has_whiteout_parent(path, name)) {
                 if (strcmp(name, ".wh..wh..opq") == 0 && !has_whiteout_parent(path, name)) {
@@ -52,7 +52,7 @@ enum entry_whiteout entry_whiteout(char *path) {
         }
         if (!str_starts_with(name, ".wh."))
                 return ENTRY_PLAIN;
-        memmove(name, name + 4, strlen(name + 4) + 1);
+        memmove(name, name + 4, strlen(name) - 3); /* with the NUL */
         if (!*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
                 return ENTRY_BAD;
         return ENTRY_WHITEOUT;

@@ -15,7 +15,7 @@
 #include "tar.h"
 #include "worker/decode.h"
 
-enum { PLAIN = 300000 };
+enum { PLAIN = 50000 };
 
 static unsigned char plain[PLAIN];
 
