@@ -7,10 +7,6 @@
 #include "base/fd.h"
 #include "runtime/exec/private.h"
 
-static int step_fail(const struct child *c, const struct plan_step *s, int num, struct err *err) {
-        return raw_fail(err, num, plan_text(c->plan, s->what), plan_text(c->plan, s->target));
-}
-
 /* A node that is there already is fine when it is the right one: /dev of the image or of an earlier mount. */
 static bool is_the_node(int dir_fd, const char *name, const struct plan_step *s) {
         struct stat st;

@@ -12,10 +12,6 @@
 #include "base/path.h"
 #include "runtime/exec/private.h"
 
-static int step_fail(const struct child *c, const struct plan_step *s, int num, struct err *err) {
-        return raw_fail(err, num, plan_text(c->plan, s->what), plan_text(c->plan, s->target));
-}
-
 /* -ENOENT: there is nothing to hide or protect. */
 static int open_existing(struct child *c, const struct plan_step *s) {
         int fd = path_open_in(c->root_fd, plan_text(c->plan, s->target), O_PATH, 0);

@@ -14,10 +14,6 @@
 #include "base/path.h"
 #include "runtime/exec/private.h"
 
-static int step_fail(const struct child *c, const struct plan_step *s, int num, struct err *err) {
-        return raw_fail(err, num, plan_text(c->plan, s->what), plan_text(c->plan, s->target));
-}
-
 static int open_in(struct child *c, const char *path, bool no_symlinks, int flags) {
         return no_symlinks ? path_open_in_nosymlink(c->root_fd, path, flags, 0) : path_open_in(c->root_fd, path, flags, 0);
 }

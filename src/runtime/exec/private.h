@@ -135,6 +135,8 @@ int stage_pivot(struct child *c, struct err *err);
 
 /* steps.c: the plan's list of steps. */
 int stage_steps(struct child *c, struct err *err);
+/* "mounts[3]: /proc: No such file or directory" */
+int step_fail(const struct child *c, const struct plan_step *s, int num, struct err *err);
 
 /* mounts.c, devices.c, masks.c, kernel.c, terminal.c: one operation each. */
 int step_mount_tree(struct child *c, const struct plan_step *s, struct err *err);

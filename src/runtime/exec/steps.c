@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/exec/private.h"
 
+int step_fail(const struct child *c, const struct plan_step *s, int num, struct err *err) {
+        return raw_fail(err, num, plan_text(c->plan, s->what), plan_text(c->plan, s->target));
+}
+
 static int (*const operations[])(struct child *c, const struct plan_step *s, struct err *err) = {
         [PLAN_MOUNT_TREE] = step_mount_tree,
         [PLAN_MOUNT_FS] = step_mount_fs,

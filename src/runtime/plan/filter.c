@@ -234,7 +234,8 @@ static int compile(const json_t *seccomp, char **ret, size_t *ret_size, struct e
         ctx = seccomp_init(default_action);
         if (!ctx)
                 return err_set(err, ERR_INVALID, -EINVAL, "linux.seccomp.defaultAction: refused by libseccomp");
-        /* A binary tree instead of a list: fewer steps at each system call. */
+        /* A binary tree instead of a list. Loading it is four times faster, too: the kernel (5.11) tries each call once to know in advance
+         * which are always allowed. */
         seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
         r = add_architectures(ctx, seccomp, err);
         for (size_t i = 0; r == 0 && i < json_array_size(list); i++)
