@@ -38,6 +38,20 @@ void container_done(struct container *c) {
         c->lock_fd = fd_close(c->lock_fd);
         json_decref(c->state);
         c->state = NULL;
+        cgroup_host_free(c->cgroups);
+        c->cgroups = NULL;
+}
+
+int container_cgroups(struct container *c, const struct cgroup_host **ret, struct err *err) {
+        int r = c->cgroups ? 0 : cgroup_host_open(&c->cgroups, err);
+
+        if (r == 0)
+                *ret = c->cgroups;
+        return r;
+}
+
+const char *container_cgroup_path(const struct container *c) {
+        return json_get_str(c->state, "cgroup", "");
 }
 
 int container_id_check(const char *id, struct err *err) {
@@ -74,14 +88,14 @@ static bool is_still_there(int root_fd, const char *name, int fd) {
         return fstat(fd, &a) == 0 && fstatat(root_fd, name, &b, AT_SYMLINK_NOFOLLOW) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-/* -ENOENT: the directory was deleted meanwhile. -EAGAIN: somebody has it, and `wait` is false. */
-static int lock(struct container *c, bool wait) {
+/* -ENOENT: the directory was deleted meanwhile. -EAGAIN: somebody has it, and a new one was wanted. */
+static int lock(struct container *c, bool new) {
         struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 
-        c->lock_fd = openat(c->dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        c->lock_fd = openat(c->dir_fd, "lock", O_RDWR | (new ? O_CREAT : 0) | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (c->lock_fd < 0)
                 return -errno;
-        while (fcntl(c->lock_fd, wait ? F_SETLKW : F_SETLK, &l) < 0)
+        while (fcntl(c->lock_fd, new ? F_SETLK : F_SETLKW, &l) < 0)
                 if (errno != EINTR)
                         return errno == EACCES ? -EAGAIN : -errno;
         return is_still_there(c->root_fd, c->id, c->dir_fd) ? 0 : -ENOENT;
@@ -91,14 +105,11 @@ static int conflict(const char *id, struct err *err) {
         return err_set(err, ERR_CONFLICT, -EEXIST, "container with id %s exists already", id);
 }
 
-static int destroy_cgroup(const char *path, struct err *err) {
-        struct cgroup_host *h = NULL;
-        int r = cgroup_host_open(&h, err);
+static int destroy_cgroup(struct container *c, const char *path, struct err *err) {
+        const struct cgroup_host *h = NULL;
+        int r = container_cgroups(c, &h, err);
 
-        if (r == 0)
-                r = cgroup_destroy(h, path, err);
-        cgroup_host_free(h);
-        return r;
+        return r < 0 ? r : cgroup_destroy(h, path, err);
 }
 
 /* What somebody who died while making a container of this name has left: a cgroup, perhaps with a process at its gate. */
@@ -110,7 +121,7 @@ static int clear_away(struct container *c, struct err *err) {
         if (n < 0)
                 return 0;
         path[n] = '\0';
-        r = destroy_cgroup(path, err);
+        r = destroy_cgroup(c, path, err);
         if (r < 0)
                 return r;
         unlinkat(c->dir_fd, "start", 0);
@@ -123,8 +134,8 @@ int container_note_cgroup(struct container *c, const char *path, struct err *err
 }
 
 int container_destroy(struct container *c, struct err *err) {
-        const char *path = json_get_str(c->state, "cgroup", NULL);
-        int r = path ? destroy_cgroup(path, err) : 0;
+        const char *path = container_cgroup_path(c);
+        int r = *path ? destroy_cgroup(c, path, err) : 0;
 
         return r < 0 ? r : container_forget(c, err);
 }
@@ -144,7 +155,7 @@ int container_claim(const struct options *o, const char *id, struct container *r
                 if (mkdirat(c.root_fd, id, 0700) < 0 && errno != EEXIST)
                         return err_errno(err, -errno, "container %s", id);
                 c.dir_fd = openat(c.root_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-                r = c.dir_fd < 0 ? -errno : lock(&c, false);
+                r = c.dir_fd < 0 ? -errno : lock(&c, true);
         } while (r == -ENOENT);
         if (r == -EAGAIN)
                 return conflict(id, err);
@@ -196,7 +207,7 @@ int container_open(const struct options *o, const char *id, bool wait_for_lock, 
         c.dir_fd = openat(c.root_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (c.dir_fd < 0)
                 return errno == ENOENT ? not_found(id, err) : err_errno(err, -errno, "container %s", id);
-        r = wait_for_lock ? lock(&c, true) : 0;
+        r = wait_for_lock ? lock(&c, false) : 0;
         if (r < 0)
                 return r == -ENOENT ? not_found(id, err) : err_errno(err, r, "container %s", id);
         r = read_state(&c, err);
@@ -212,7 +223,7 @@ void container_unlock(struct container *c) {
 }
 
 int container_lock_again(struct container *c) {
-        return lock(c, true);
+        return lock(c, false);
 }
 
 int container_save(struct container *c, struct err *err) {
@@ -222,9 +233,23 @@ int container_save(struct container *c, struct err *err) {
         return r < 0 ? err_errno(err, r, "container %s: state.json", c->id) : 0;
 }
 
+/* Under a name that no container can have, so that whoever looks for it meanwhile finds all of it or nothing. Somebody who had the
+ * directory open already may still put a lock into it, and then notices that it is gone: hence the rounds. */
 int container_forget(struct container *c, struct err *err) {
-        int r = path_remove_tree_at(c->root_fd, c->id);
+        enum { ROUNDS = 10 };
+        char gone[CONTAINER_ID_MAX + 2];
+        int r;
 
+        snprintf(gone, sizeof(gone), "~%s", c->id);
+        r = path_remove_tree_at(c->root_fd, gone);
+        if (r == 0 && renameat(c->root_fd, c->id, c->root_fd, gone) < 0)
+                r = errno == ENOENT ? 0 : -errno;
+        for (int i = 0; r == 0 && i < ROUNDS; i++) {
+                r = path_remove_tree_at(c->root_fd, gone);
+                if (r != -ENOTEMPTY)
+                        break;
+                r = 0;
+        }
         return r < 0 ? err_errno(err, r, "container %s: its directory", c->id) : 0;
 }
 
@@ -273,18 +298,16 @@ int container_pidfd(const struct container *c) {
         return start == (uint64_t) json_get_int(c->state, "start_time", 0) ? move_fd(fd) : -ESRCH;
 }
 
-static bool is_frozen(const struct container *c) {
-        struct cgroup_host *h = NULL;
+static bool is_frozen(struct container *c) {
+        const struct cgroup_host *h = NULL;
         bool frozen = false;
 
-        if (cgroup_host_open(&h, NULL) < 0)
-                return false;
-        cgroup_is_frozen(h, json_get_str(c->state, "cgroup", ""), &frozen, NULL);
-        cgroup_host_free(h);
+        if (container_cgroups(c, &h, NULL) == 0)
+                cgroup_is_frozen(h, container_cgroup_path(c), &frozen, NULL);
         return frozen;
 }
 
-int container_status(const struct container *c, enum container_status *ret, struct err *err) {
+int container_status(struct container *c, enum container_status *ret, struct err *err) {
         auto_fd fd = container_pidfd(c);
 
         if (fd < 0 && fd != -ESRCH)
@@ -298,15 +321,14 @@ int container_status(const struct container *c, enum container_status *ret, stru
         return 0;
 }
 
-int container_processes(const struct container *c, json_t **ret, struct err *err) {
-        struct cgroup_host *h = NULL;
+int container_processes(struct container *c, json_t **ret, struct err *err) {
+        const struct cgroup_host *h = NULL;
         auto_free pid_t *pids = NULL;
         size_t n = 0;
-        int r = cgroup_host_open(&h, err);
+        int r = container_cgroups(c, &h, err);
 
         if (r == 0)
-                r = cgroup_pids(h, json_get_str(c->state, "cgroup", ""), &pids, &n, err);
-        cgroup_host_free(h);
+                r = cgroup_pids(h, container_cgroup_path(c), &pids, &n, err);
         if (r < 0)
                 return r;
         *ret = json_array();

@@ -22,8 +22,11 @@ const char *container_status_name(enum container_status s);
 
 enum { CONTAINER_ID_MAX = 200 };
 
+struct cgroup_host;
+
 struct container {
         int root_fd, dir_fd, lock_fd;
+        struct cgroup_host *cgroups; /* opened when first asked for: container_cgroups() */
         char id[CONTAINER_ID_MAX + 1];
         json_t *state; /* what state.json says */
 };
@@ -46,13 +49,17 @@ int container_lock_again(struct container *c);
 
 int container_save(struct container *c, struct err *err);
 
+/* The host's cgroups, owned by *c. */
+int container_cgroups(struct container *c, const struct cgroup_host **ret, struct err *err);
+const char *container_cgroup_path(const struct container *c);
+
 /* Note where its cgroup will be, before there is one: who clears up after us must know. */
 int container_note_cgroup(struct container *c, const char *path, struct err *err);
 
 /* Kill what is in its cgroup, remove that, its files and its directory. */
 int container_destroy(struct container *c, struct err *err);
 
-/* Remove its files and its directory. */
+/* Remove its directory: the name is free at once, the files go after it. */
 int container_forget(struct container *c, struct err *err);
 
 /* Start time of a process in clock ticks since boot; -ESRCH when there is no such process or it is dead (a zombie). */
@@ -61,10 +68,10 @@ int process_start_time(pid_t pid, uint64_t *ret);
 /* A pidfd of its init, O_CLOEXEC; -ESRCH when that has ended. */
 int container_pidfd(const struct container *c);
 
-int container_status(const struct container *c, enum container_status *ret, struct err *err);
+int container_status(struct container *c, enum container_status *ret, struct err *err);
 
 /* Ids of all processes in it, a JSON array (new reference). */
-int container_processes(const struct container *c, json_t **ret, struct err *err);
+int container_processes(struct container *c, json_t **ret, struct err *err);
 
 /* All ids below the root, sorted; a JSON array (new reference). */
 int container_ids(const struct options *o, json_t **ret, struct err *err);

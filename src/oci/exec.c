@@ -158,17 +158,16 @@ static int make_process(const struct options *o, const json_t *config, char **co
         return r;
 }
 
-static int start(const struct options *o, const struct container *c, const json_t *process, const json_t *config, struct exec_fds *fds,
+static int start(const struct options *o, struct container *c, const json_t *process, const json_t *config, struct exec_fds *fds,
                  struct exec_process *p, struct err *err) {
         const struct plan_options options = { .bundle = json_get_str(c->state, "bundle", NULL) };
-        struct cgroup_host *h = NULL;
+        const struct cgroup_host *h = NULL;
         int r = plan_process(process, config, &options, &fds->plan, err);
 
         if (r == 0)
-                r = cgroup_host_open(&h, err);
+                r = container_cgroups(c, &h, err);
         if (r == 0)
-                r = cgroup_open(h, json_get_str(c->state, "cgroup", ""), fds, err);
-        cgroup_host_free(h);
+                r = cgroup_open(h, container_cgroup_path(c), fds, err);
         return r < 0 ? r : exec_process(fds, p, err);
 }
 
@@ -185,7 +184,7 @@ static int hand_over(const struct options *o, struct exec_process *p, struct err
         return r;
 }
 
-static int run_in(const struct options *o, const struct container *c, const json_t *process, const json_t *config, struct err *err) {
+static int run_in(const struct options *o, struct container *c, const json_t *process, const json_t *config, struct err *err) {
         struct exec_fds fds = { .plan = -1, .rootfs = -1, .userns = -1, .netns = -1, .cgroup_v2 = -1, .stdio = { 0, 1, 2 }, .target_pidfd = -1,
                                 .listen = -1, .start_fifo = -1 };
         struct exec_process p = { .pidfd = -1, .pty = -1, .release = -1 };
@@ -202,6 +201,8 @@ static int run_in(const struct options *o, const struct container *c, const json
         fd_close(fds.plan);
         fd_close(fds.target_pidfd);
         cgroup_close(&fds);
+        if (r == 0)
+                report_debug(o, "container %s: process %d executes", c->id, (int) p.pid);
         if (r == 0)
                 r = hand_over(o, &p, err);
         if (r == 0 && !o->detach)

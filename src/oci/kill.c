@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/json.h"
 #include "base/str.h"
 #include "oci/container.h"
 #include "oci/oci.h"
@@ -40,14 +39,11 @@ static int parse_signal(const char *s, int *ret, struct err *err) {
         return err_set(err, ERR_INVALID, -EINVAL, "%s is not a signal", s);
 }
 
-static int signal_all(const struct container *c, int sig, struct err *err) {
-        struct cgroup_host *h = NULL;
-        int r = cgroup_host_open(&h, err);
+static int signal_all(struct container *c, int sig, struct err *err) {
+        const struct cgroup_host *h = NULL;
+        int r = container_cgroups(c, &h, err);
 
-        if (r == 0)
-                r = cgroup_kill(h, json_get_str(c->state, "cgroup", ""), sig, err);
-        cgroup_host_free(h);
-        return r;
+        return r < 0 ? r : cgroup_kill(h, container_cgroup_path(c), sig, err);
 }
 
 int command_kill(const struct options *o, char **args, int n_args, struct err *err) {

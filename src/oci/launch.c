@@ -91,7 +91,6 @@ struct making {
         bool gate, terminal;
         struct bundle bundle;
         char *cgroup_path;
-        struct cgroup_host *cgroups;
         struct exec_fds fds;
         bool has_cgroup;
 };
@@ -99,7 +98,6 @@ struct making {
 static void making_done(struct making *m) {
         bundle_done(&m->bundle);
         free(m->cgroup_path);
-        cgroup_host_free(m->cgroups);
         m->fds.plan = fd_close(m->fds.plan);
         m->fds.start_fifo = fd_close(m->fds.start_fifo);
         cgroup_close(&m->fds);
@@ -130,16 +128,18 @@ static int prepare(struct making *m, const char *id, struct err *err) {
         return r;
 }
 
-static int make_cgroup(struct making *m, struct err *err) {
+static int make_cgroup(struct making *m, struct container *c, struct err *err) {
         const json_t *resources = json_object_get(json_object_get(m->bundle.config, "linux"), "resources");
-        int r = cgroup_host_open(&m->cgroups, err);
+        const struct cgroup_host *h = NULL;
+        int r = container_cgroups(c, &h, err);
 
         if (r == 0)
-                r = cgroup_create(m->cgroups, m->cgroup_path, resources, err);
+                r = cgroup_create(h, m->cgroup_path, resources, err);
         if (r < 0)
                 return r;
         m->has_cgroup = true;
-        return cgroup_open(m->cgroups, m->cgroup_path, &m->fds, err);
+        report_debug(m->options, "container %s: cgroup %s", c->id, m->cgroup_path);
+        return cgroup_open(h, m->cgroup_path, &m->fds, err);
 }
 
 /* Mode 0622: the process may have any id by the time it opens its end, and the directory is closed to all others. */
@@ -176,13 +176,14 @@ static int start_process(struct making *m, struct container *c, struct exec_proc
         int r = container_note_cgroup(c, m->cgroup_path, err);
 
         if (r == 0)
-                r = make_cgroup(m, err);
+                r = make_cgroup(m, c, err);
         if (r == 0)
                 r = make_gate(m, c, err);
         if (r == 0)
                 r = exec_container(&m->fds, p, err);
         if (r < 0)
                 return r;
+        report_debug(m->options, "container %s: process %d is ready", c->id, (int) p->pid);
         r = launch_send_console(m->options, p, err);
         if (r == 0)
                 r = record(m, c, p, err);
@@ -203,7 +204,7 @@ static void reap(struct exec_process *p) {
 static void undo(struct making *m, struct container *c, struct exec_process *p) {
         reap(p);
         if (m->has_cgroup)
-                cgroup_destroy(m->cgroups, m->cgroup_path, NULL);
+                cgroup_destroy(c->cgroups, m->cgroup_path, NULL);
         container_forget(c, NULL);
 }
 

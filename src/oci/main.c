@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "base/mem.h"
 
 static const struct command commands[] = {
@@ -80,8 +79,6 @@ static int dispatch(int argc, char **argv, struct options *o, char **args, struc
                 return print_version();
         if (o->help || at >= argc)
                 return print_usage();
-        if (o->debug)
-                log_set_level(LOG_LEVEL_DEBUG);
         c = find(argv[at]);
         if (!c)
                 return err_set(err, ERR_INVALID, -EINVAL, "unknown command %s", argv[at]);

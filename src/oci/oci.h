@@ -83,5 +83,7 @@ int self_protect(char **argv, struct err *err);
 
 /* report.c: the last words. stderr, and the log file in its format when there is one. */
 void report_error(const struct options *o, const struct err *err);
+/* With --debug only, to the same places. */
+void report_debug(const struct options *o, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Whole text on stdout; -EIO and such when nobody could be told. */
 int report_text(const char *text, struct err *err);

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/json.h"
 #include "oci/container.h"
 #include "oci/oci.h"
 #include "runtime/cgroup/cgroup.h"
@@ -7,7 +6,7 @@
 static int freeze(const struct options *o, const char *id, bool frozen, struct err *err) {
         const enum container_status wanted = frozen ? STATUS_RUNNING : STATUS_PAUSED;
         auto_container c = CONTAINER_NONE;
-        struct cgroup_host *h = NULL;
+        const struct cgroup_host *h = NULL;
         enum container_status status;
         int r = container_open(o, id, true, &c, err);
 
@@ -17,11 +16,8 @@ static int freeze(const struct options *o, const char *id, bool frozen, struct e
                 return r;
         if (status != wanted)
                 return err_set(err, ERR_CONFLICT, -EBUSY, "cannot %s container %s: it is %s", frozen ? "pause" : "resume", id, container_status_name(status));
-        r = cgroup_host_open(&h, err);
-        if (r == 0)
-                r = cgroup_freeze(h, json_get_str(c.state, "cgroup", ""), frozen, err);
-        cgroup_host_free(h);
-        return r;
+        r = container_cgroups(&c, &h, err);
+        return r < 0 ? r : cgroup_freeze(h, container_cgroup_path(&c), frozen, err);
 }
 
 int command_pause(const struct options *o, char **args, int n_args, struct err *err) {

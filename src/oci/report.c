@@ -2,6 +2,7 @@
 #include "oci/oci.h"
 
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,22 +12,22 @@
 #include "base/str.h"
 #include "base/timestamp.h"
 
-static void add_json(struct strbuf *line, const char *now, const char *message) {
-        auto_json *object = json_pack("{s:s, s:s, s:s}", "level", "error", "msg", message, "time", now);
+static void add_json(struct strbuf *line, const char *now, const char *level, const char *message) {
+        auto_json *object = json_pack("{s:s, s:s, s:s}", "level", level, "msg", message, "time", now);
         auto_free char *text = object ? json_text(object) : NULL;
 
         /* A message may have been cut inside of a character: then it is not UTF-8, which JSON has to be. */
         strbuf_adds(line, text ?: "{\"level\":\"error\",\"msg\":\"the message is not UTF-8\"}");
 }
 
-static void add_text(struct strbuf *line, const char *now, const char *message) {
-        strbuf_addf(line, "time=\"%s\" level=error msg=\"", now);
+static void add_text(struct strbuf *line, const char *now, const char *level, const char *message) {
+        strbuf_addf(line, "time=\"%s\" level=%s msg=\"", now, level);
         for (; *message; message++)
                 strbuf_addf(line, *message == '"' || *message == '\\' ? "\\%c" : "%c", *message);
         strbuf_adds(line, "\"");
 }
 
-static void append_to_log(const struct options *o, const char *message) {
+static void append_to_log(const struct options *o, const char *level, const char *message) {
         auto_fd fd = open(o->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0644);
         char now[TIME_RFC3339_SIZE];
         auto_strbuf line;
@@ -38,9 +39,9 @@ static void append_to_log(const struct options *o, const char *message) {
         strbuf_init(&line, 8192);
         time_format_now(now);
         if (o->log_format && strcmp(o->log_format, "json") == 0)
-                add_json(&line, now, message);
+                add_json(&line, now, level, message);
         else
-                add_text(&line, now, message);
+                add_text(&line, now, level, message);
         strbuf_adds(&line, "\n");
         if (strbuf_error(&line) == 0 && fd_write_all(fd, line.data, line.size) < 0)
                 fprintf(stderr, PROGRAM ": cannot write the log %s: %m\n", o->log);
@@ -49,7 +50,21 @@ static void append_to_log(const struct options *o, const char *message) {
 void report_error(const struct options *o, const struct err *err) {
         fprintf(stderr, PROGRAM ": %s\n", err->msg);
         if (o->log)
-                append_to_log(o, err->msg);
+                append_to_log(o, "error", err->msg);
+}
+
+void report_debug(const struct options *o, const char *format, ...) {
+        char line[512];
+        va_list ap;
+
+        if (!o->debug)
+                return;
+        va_start(ap, format);
+        vsnprintf(line, sizeof(line), format, ap);
+        va_end(ap);
+        fprintf(stderr, PROGRAM ": debug: %s\n", line);
+        if (o->log)
+                append_to_log(o, "debug", line);
 }
 
 int report_text(const char *text, struct err *err) {

@@ -4,7 +4,7 @@
 #include "oci/oci.h"
 #include "oci/state.h"
 
-int state_describe(const struct container *c, json_t **ret, struct err *err) {
+int state_describe(struct container *c, json_t **ret, struct err *err) {
         static const char *const copied[] = { "bundle", "created", "owner", "annotations" };
         enum container_status status;
         json_t *out;

@@ -126,21 +126,29 @@ static void rule_line(const struct device_rule *rule, char ret[64]) {
         snprintf(ret, 64, "%c %s:%s %s%s%s", rule->type, major, minor, rule->read ? "r" : "", rule->write ? "w" : "", rule->mknod ? "m" : "");
 }
 
+static int write_text(int fd, const char *text) {
+        return write(fd, text, strlen(text)) < 0 ? -errno : 0;
+}
+
 int v1_apply_devices(int dir_fd, const char *path, const struct resources *r, bool fresh, struct err *err) {
+        auto_fd allow = cgroup_file_open(dir_fd, path, "devices.allow", O_WRONLY);
+        auto_fd deny = cgroup_file_open(dir_fd, path, "devices.deny", O_WRONLY);
         int e = 0;
 
+        if (allow < 0 || deny < 0)
+                return err_errno(err, allow < 0 ? allow : deny, "linux.resources.devices: cgroup %s", path);
         /* A new cgroup allows what its parent allows; "a" forgets all single rules. */
         if (!r->devices_allowed)
-                e = cgroup_file_write(dir_fd, path, "devices.deny", "a");
+                e = write_text(deny, "a");
         else if (!fresh)
-                e = cgroup_file_write(dir_fd, path, "devices.allow", "a");
+                e = write_text(allow, "a");
         if (e < 0)
                 return err_errno(err, e, "linux.resources.devices: %s all", r->devices_allowed ? "allow" : "deny");
         for (size_t i = 0; i < r->n_devices; i++) {
                 char line[64];
 
                 rule_line(&r->devices[i], line);
-                e = cgroup_file_write(dir_fd, path, r->devices[i].allow ? "devices.allow" : "devices.deny", line);
+                e = write_text(r->devices[i].allow ? allow : deny, line);
                 if (e < 0)
                         return err_errno(err, e, "linux.resources.devices: %s \"%s\"", r->devices[i].allow ? "allow" : "deny", line);
         }

@@ -7,7 +7,7 @@
 
 #include "base/str.h"
 
-static int open_file(int dir_fd, const char *path, const char *file, int flags) {
+int cgroup_file_open(int dir_fd, const char *path, const char *file, int flags) {
         char name[CGROUP_FILE_MAX];
         int fd, n = snprintf(name, sizeof(name), "%s/%s", path, file);
 
@@ -18,7 +18,7 @@ static int open_file(int dir_fd, const char *path, const char *file, int flags) 
 }
 
 int cgroup_file_write(int dir_fd, const char *path, const char *file, const char *value) {
-        auto_fd fd = open_file(dir_fd, path, file, O_WRONLY);
+        auto_fd fd = cgroup_file_open(dir_fd, path, file, O_WRONLY);
 
         if (fd < 0)
                 return fd;
@@ -27,7 +27,7 @@ int cgroup_file_write(int dir_fd, const char *path, const char *file, const char
 }
 
 int cgroup_file_read(int dir_fd, const char *path, const char *file, char *buf, size_t size) {
-        auto_fd fd = open_file(dir_fd, path, file, O_RDONLY);
+        auto_fd fd = cgroup_file_open(dir_fd, path, file, O_RDONLY);
         size_t used = 0;
 
         if (fd < 0)

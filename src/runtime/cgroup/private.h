@@ -65,6 +65,7 @@ size_t mountinfo_find_cgroups(char *text, struct mount_seen *ret, size_t room);
 
 enum { CGROUP_FILE_MAX = 320, CGROUP_VALUE_MAX = 256 };
 
+int cgroup_file_open(int dir_fd, const char *path, const char *file, int flags);
 int cgroup_file_write(int dir_fd, const char *path, const char *file, const char *value);
 /* One read(2) of a small file into buf, NUL-terminated. */
 int cgroup_file_read(int dir_fd, const char *path, const char *file, char *buf, size_t size);

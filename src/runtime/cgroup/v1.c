@@ -36,6 +36,9 @@ static int fill_one(int dir_fd, const char *path, const char *file) {
                         r = cgroup_file_write(dir_fd, part, file, value);
                 else if (r == 0)
                         memcpy(value, own, sizeof(value));
+                /* A parent that nobody could use so far: from now on its children are born with what it has. */
+                if (r == 0 && empty && *p)
+                        r = cgroup_file_write(dir_fd, part, "cgroup.clone_children", "1");
         }
         return r;
 }

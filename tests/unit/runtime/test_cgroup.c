@@ -511,6 +511,73 @@ static void test_devices_by_program(void **state) {
         assert_int_equal(cgroup_destroy(&only_v2, f->path, &err), 0);
 }
 
+/* Controllers are enabled from the root of v2 down to our own parent, and only those that are asked for. On a hybrid host that is what
+ * v1 has left over: hugetlb. The root's list is put back. */
+static void test_enable_on_v2(void **state) {
+        struct fixture *f = *state;
+        json_t *spec = json_loads("{\"hugepageLimits\":[{\"pageSize\":\"2MB\",\"limit\":4194304}]}", 0, NULL);
+        char before[256], control[256], grandchild[96];
+        struct err err = { 0 };
+        uint64_t limit;
+        int r;
+
+        if (!host_has_v2(f->h) || !(f->h->v2.controllers & BIT(CONTROLLER_HUGETLB)) || host_find_v1(f->h, CONTROLLER_HUGETLB)) {
+                print_message("hugetlb is not in cgroup v2 here\n");
+                skip();
+        }
+        if (!may_make_cgroups(f))
+                skip();
+        assert_int_equal(cgroup_file_read(f->h->v2.dir_fd, ".", "cgroup.subtree_control", before, sizeof(before)), 0);
+        snprintf(grandchild, sizeof(grandchild), "%s/deeper", f->path);
+        r = cgroup_create(f->h, grandchild, spec, &err);
+        if (err.kind == ERR_UNSUPPORTED && strstr(err.msg, "hugetlb.2MB.max")) {
+                print_message("no huge pages of 2 MB here\n");
+                cgroup_destroy(f->h, f->path, &err);
+                json_decref(spec);
+                skip();
+        }
+        if (r < 0)
+                fail_msg("%s", err.msg);
+        assert_int_equal(cgroup_file_read_u64(f->h->v2.dir_fd, grandchild, "hugetlb.2MB.max", &limit), 0);
+        assert_int_equal(limit, 4194304);
+        assert_int_equal(cgroup_file_read(f->h->v2.dir_fd, f->path, "cgroup.subtree_control", control, sizeof(control)), 0);
+        assert_string_equal(control, "hugetlb\n");
+        assert_int_equal(cgroup_destroy(f->h, f->parent, &err), 0);
+        if (!strstr(before, "hugetlb"))
+                assert_int_equal(cgroup_file_write(f->h->v2.dir_fd, ".", "cgroup.subtree_control", "-hugetlb"), 0);
+        json_decref(spec);
+}
+
+static void test_parent_with_processes_on_v2(void **state) {
+        struct fixture *f = *state;
+        json_t *spec = json_loads("{\"hugepageLimits\":[{\"pageSize\":\"2MB\",\"limit\":4194304}]}", 0, NULL);
+        char before[256], child[96];
+        struct err err = { 0 };
+        pid_t pid;
+        int r;
+
+        if (!host_has_v2(f->h) || !(f->h->v2.controllers & BIT(CONTROLLER_HUGETLB)) || host_find_v1(f->h, CONTROLLER_HUGETLB)) {
+                print_message("hugetlb is not in cgroup v2 here\n");
+                skip();
+        }
+        if (!may_make_cgroups(f))
+                skip();
+        assert_int_equal(cgroup_file_read(f->h->v2.dir_fd, ".", "cgroup.subtree_control", before, sizeof(before)), 0);
+        assert_int_equal(cgroup_create(f->h, f->path, NULL, &err), 0);
+        pid = start_in(f, sleep_on);
+        snprintf(child, sizeof(child), "%s/child", f->path);
+        r = cgroup_create(f->h, child, spec, &err);
+        assert_int_equal(r, -EBUSY);
+        assert_int_equal(err.kind, ERR_CONFLICT);
+        assert_non_null(strstr(err.msg, "has processes of its own"));
+        assert_int_equal(places(f, child), 0);
+        assert_int_equal(cgroup_destroy(f->h, f->parent, &err), 0);
+        assert_int_equal(status_of(pid), 128 + SIGKILL);
+        if (!strstr(before, "hugetlb"))
+                assert_int_equal(cgroup_file_write(f->h->v2.dir_fd, ".", "cgroup.subtree_control", "-hugetlb"), 0);
+        json_decref(spec);
+}
+
 /* A v1-only view of this host: freezer and signals instead of cgroup.kill. */
 static void test_kill_v1(void **state) {
         struct fixture *f = *state, v1 = *f;
@@ -551,6 +618,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_freeze, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_devices, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_devices_by_program, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_enable_on_v2, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_parent_with_processes_on_v2, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_kill_v1, set_up, tear_down),
         };
 
