@@ -47,16 +47,19 @@ static int run(const char *table, const char *commands, const char *what, struct
         return nft_run_cmd_from_buffer(nft, commands) == 0 ? 0 : failed(nft, table, what, err);
 }
 
-/* Towards the containers: answers to what they asked for, and what a port map sent (then its destination was translated). Anything else
- * from outside is dropped, or any neighbour of this host who sets a route to it would reach ports that nobody published. The host
- * itself reaches them: its own packets are not forwarded. */
-enum { FORWARD_RULES = 5, POSTROUTING_RULES = 1 };
+/* From the containers outwards: only with addresses of theirs, so that nobody sends in another's name; among themselves they may route
+ * what they like. Towards them: answers to what they asked for, and what a port map sent (then its destination was translated).
+ * Anything else from outside is dropped, or any neighbour of this host who sets a route to it would reach ports that nobody
+ * published. The host itself reaches them: its own packets are not forwarded. */
+enum { FORWARD_RULES = 7, POSTROUTING_RULES = 1 };
 static const char rules[] =
         "table inet %1$s\n"
         "delete table inet %1$s\n"
         "table inet %1$s {\n"
         "  chain forward {\n"
         "    type filter hook forward priority filter; policy accept;\n"
+        "    iifname \"%2$s\" oifname != \"%2$s\" ip saddr != %4$s drop\n"
+        "    iifname \"%2$s\" oifname != \"%2$s\" meta nfproto != ipv4 drop\n"
         "    oifname != \"%2$s\" accept\n"
         "    iifname \"%2$s\" accept\n"
         "    ct state established,related accept\n"
@@ -80,7 +83,7 @@ int firewall_apply(const struct firewall *f, struct err *err) {
         subnet_format(&f->subnet, subnet);
         if (f->nat)
                 snprintf(nat, sizeof(nat), nat_chain, subnet, f->bridge);
-        snprintf(commands, sizeof(commands), rules, table, f->bridge, nat);
+        snprintf(commands, sizeof(commands), rules, table, f->bridge, nat, subnet);
         return run(table, commands, "adding it", err);
 }
 

@@ -250,6 +250,44 @@ static void nobody_outside_reaches_what_is_not_published(void **state) {
         network_host_free(h);
 }
 
+/* Does a datagram from `source` arrive outside? */
+static bool arrives(int from_netns, const char *source) {
+        struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(PORT) };
+        auto_fd to = -EBADF, from = -EBADF;
+        struct pollfd p = { .events = POLLIN };
+
+        assert_int_equal(setns(outside_netns, CLONE_NEWNET), 0);
+        to = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(setns(from_netns, CLONE_NEWNET), 0);
+        from = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(setns(host_netns, CLONE_NEWNET), 0);
+        assert_int_equal(bind(to, (struct sockaddr *) &a, sizeof(a)), 0);
+        a.sin_port = 0;
+        assert_int_equal(inet_pton(AF_INET, source, &a.sin_addr), 1);
+        assert_int_equal(bind(from, (struct sockaddr *) &a, sizeof(a)), 0);
+        a.sin_port = htons(PORT);
+        assert_int_equal(inet_pton(AF_INET, "203.0.113.2", &a.sin_addr), 1);
+        assert_int_equal(sendto(from, "x", 1, 0, (struct sockaddr *) &a, sizeof(a)), 1);
+        p.fd = to;
+        return poll(&p, 1, 300) == 1;
+}
+
+static void a_container_cannot_send_in_anothers_name(void **state) {
+        struct network_host *h = open_host(NULL);
+        auto_fd netns = make_netns(true);
+        struct network_endpoint e;
+
+        (void) state;
+        connected(h, 1, netns, &e);
+        output_in(netns, "ip addr add 198.51.100.7/32 dev eth0");
+        assert_true(arrives(netns, e.address));
+        assert_false(arrives(netns, "198.51.100.7"));
+        sh("nft flush chain inet kist-" BRIDGE " forward");
+        assert_true(arrives(netns, "198.51.100.7")); /* so it was the table */
+        assert_int_equal(network_host_destroy(h, &err), 0);
+        network_host_free(h);
+}
+
 static void there_is_no_ipv6(void **state) {
         struct network_host *h = open_host(NULL);
         auto_fd netns = make_netns(true);
@@ -578,6 +616,7 @@ int main(void) {
                 cmocka_unit_test(memory_of_the_firewall_library),
                 cmocka_unit_test(a_container_gets_an_address_and_a_way_out),
                 cmocka_unit_test(nobody_outside_reaches_what_is_not_published),
+                cmocka_unit_test(a_container_cannot_send_in_anothers_name),
                 cmocka_unit_test(there_is_no_ipv6),
                 cmocka_unit_test(a_daemon_that_starts_again_finds_all),
                 cmocka_unit_test(pools_that_collide_are_passed_over),
