@@ -464,6 +464,82 @@ static void a_dead_worker_fails_its_pull_only(void **state) {
         assert_ok(f, pull(f, "big:1"));
 }
 
+/* Workers of a dead daemon come to us: they must end by themselves. */
+static void await_orphans(void) {
+        for (int i = 0; i < 500; i++) {
+                siginfo_t info = { 0 };
+                bool left = false;
+                char path[64], text[4096] = "", *at = text, *end;
+                FILE *children;
+
+                snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
+                children = fopen(path, "r");
+                assert_non_null(children);
+                if (!fgets(text, sizeof(text), children))
+                        *text = '\0';
+                fclose(children);
+                for (long pid; (pid = strtol(at, &end, 10)), end != at; at = end) {
+                        if (pid == registries.pid || pid == registries.bad_pid)
+                                continue;
+                        left = true;
+                        waitid(P_PID, (id_t) pid, &info, WEXITED | WNOHANG);
+                }
+                if (!left)
+                        return;
+                usleep(10000);
+        }
+        fail_msg("workers outlive their daemon");
+}
+
+static int sweep_layer(const char *diff_id, void *data) {
+        struct fixture *f = data;
+
+        return image_layer_is_needed(f->store, diff_id) ? 0 : storage_layer_remove(f->storage, diff_id, NULL);
+}
+
+static void a_daemon_killed_at_any_moment_leaves_no_half_images(void **state) {
+        struct fixture *f = *state;
+        unsigned whole = 0;
+
+        need_registries();
+        prctl(PR_SET_CHILD_SUBREAPER, 1);
+        for (unsigned i = 0; i < 30; i++) {
+                pid_t pid = fork();
+                struct image *image;
+                json_t *answer;
+
+                if (pid == 0) {
+                        prctl(PR_SET_PDEATHSIG, SIGKILL);
+                        _exit(pull(f, "three:1") < 0);
+                }
+                usleep(i * 8000);
+                kill(pid, SIGKILL);
+                waitpid(pid, NULL, 0);
+                await_orphans();
+                storage_free(f->storage);
+                assert_ok(f, storage_open(f->dir, &f->storage, &f->err));
+                fixture_reopen(f);
+                assert_quiet(f);
+                if (count_files(f, BLOBS) > 0) {
+                        image = get(f, "three:1");
+                        for (size_t j = 0; j < image->n_diff_ids; j++)
+                                assert_true(storage_has_layer(f->storage, image->diff_ids[j]));
+                        assert_int_equal(count_files(f, BLOBS), 5);
+                        assert_int_equal(shell("rm -rf %s/copy; skopeo copy -q oci:%s/oci:localhost:%d/t/three:1 dir:%s/copy", f->path, f->path, registries.port,
+                                               f->path),
+                                         0);
+                        assert_ok(f, image_remove(f->store, image->id, false, NULL, drop_layer, f, &answer, &f->err));
+                        image_free(image);
+                        json_decref(answer);
+                        whole++;
+                }
+                assert_ok(f, storage_layers_each(f->storage, sweep_layer, f, &f->err));
+                assert_nothing(f);
+        }
+        print_message("# of 30 pulls %u were whole\n", whole);
+        prctl(PR_SET_CHILD_SUBREAPER, 0);
+}
+
 static void a_tag_that_moved_leaves_the_old_image_under_its_digest(void **state) {
         struct fixture *f = *state;
         struct image *image, *old;
@@ -506,6 +582,7 @@ int main(void) {
                 T(pulls_at_the_same_time_share_their_layers),
                 T(a_pull_and_a_removal_do_not_hurt_each_other),
                 T(a_dead_worker_fails_its_pull_only),
+                T(a_daemon_killed_at_any_moment_leaves_no_half_images),
                 T(a_tag_that_moved_leaves_the_old_image_under_its_digest),
         };
         return cmocka_run_group_tests(tests, registries_start, registries_stop);
