@@ -26,7 +26,7 @@ static _Noreturn void child(const struct exec_fds *fds, const char *script, int 
 
 static int start(const struct exec_fds *fds, struct exec_process *ret, struct err *err) {
         static char script[65536];
-        int pty = -EBADF, terminal = -EBADF;
+        int pty = -EBADF, terminal = -EBADF, gate[2];
         ssize_t n = pread(fds->plan, script, sizeof(script) - 1, 0);
         pid_t pid;
 
@@ -41,9 +41,16 @@ static int start(const struct exec_fds *fds, struct exec_process *ret, struct er
                 unlockpt(pty);
                 terminal = open(ptsname(pty), O_RDWR | O_NOCTTY | O_CLOEXEC);
         }
+        if (pipe2(gate, O_CLOEXEC) < 0)
+                return err_set_raw(err, ERR_INTERNAL, -errno, "pipe", NULL);
         pid = fork();
         if (pid == 0)
                 child(fds, script, terminal);
+        /* As the real one: return once execve(2) has closed the other end, and a signal meets the shell, not our handlers. */
+        fd_close(gate[1]);
+        while (read(gate[0], script, 1) < 0 && errno == EINTR)
+                ;
+        fd_close(gate[0]);
         fd_close(terminal);
         *ret = (struct exec_process) { .pid = pid, .pidfd = (int) syscall(SYS_pidfd_open, pid, 0), .pty = pty, .release = -EBADF };
         return 0;
