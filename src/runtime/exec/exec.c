@@ -127,7 +127,8 @@ static int run(const struct exec_fds *fds, enum plan_kind kind, void (*child)(st
         r = plan_map(fds->plan, kind, &l.plan, err);
         if (r < 0)
                 return r;
-        /* What is about to join a container must not be traceable from inside of it (CVE-2016-9962, CVE-2019-5736). The children inherit it. */
+        /* What is about to join a container must not be traceable from inside of it (CVE-2016-9962, CVE-2019-5736).
+         * The children inherit it. */
         prctl(PR_SET_DUMPABLE, 0);
         /* No handler of the caller may run in the middle child, which shares its memory. */
         sigfillset(&all);

@@ -37,9 +37,9 @@ struct exec_process {
 
 /* Two kinds of start gate (plan_options.notify_start):
  * - by default a socket: ret->release, for exec_release() by the same caller. When the caller dies first, so does the process.
- * - with plan_options.start_fifo a named fifo, for OCI `create` and `start`: ret->release is -1 and the caller may exit. The process opens
- *   the fifo for writing and so sleeps until somebody opens it for reading. The reader then reads to the end: no byte means that execve(2) has
- *   succeeded; a whole `struct err` says why not. A fifo that nobody opens holds the process until it is killed. */
+ * - with plan_options.start_fifo a named fifo, for OCI `create` and `start`: ret->release is -1 and the caller may exit. The process
+ *   opens the fifo for writing and so sleeps until somebody opens it for reading. The reader then reads to the end: no byte means that
+ *   execve(2) has succeeded; a whole `struct err` says why not. A fifo that nobody opens holds the process until it is killed. */
 
 /* Start the container's init. With notify_start the call returns once everything but execve(2) is done. Without it the call returns
  * once execve(2) has succeeded. On failure nothing is left: the child is dead and reaped, and *err says what failed, with

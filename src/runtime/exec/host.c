@@ -313,7 +313,8 @@ int host_complete_userns(struct launch *l, struct err *err) {
 }
 
 int host_prepare(struct launch *l, struct err *err) {
-        static int (*const parts[])(struct launch *l, struct err *err) = { open_proc, open_sockets, open_joins, open_sources, open_stdio, open_null, idmap_early };
+        static int (*const parts[])(struct launch *l, struct err *err) = { open_proc,  open_sockets, open_joins, open_sources,
+                                                                             open_stdio, open_null,    idmap_early };
 
         for (size_t i = 0; i < EXEC_ARRAY_SIZE(parts); i++) {
                 int r = parts[i](l, err);

@@ -61,7 +61,8 @@ int stage_identity(struct child *c, struct err *err) {
         if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
                 return raw_fail(err, errno, "keep capabilities", NULL);
         /* EPERM with no group asked for: the user namespace has given up setgroups(2), and there was none to begin with. */
-        if (syscall(SYS_setgroups, (size_t) h->groups.count, plan_records(c->plan, h->groups)) < 0 && !(errno == EPERM && h->groups.count == 0))
+        if (syscall(SYS_setgroups, (size_t) h->groups.count, plan_records(c->plan, h->groups)) < 0 &&
+            !(errno == EPERM && h->groups.count == 0))
                 return raw_fail(err, errno, "process.user.additionalGids", NULL);
         if (syscall(SYS_setresgid, h->gid, h->gid, h->gid) < 0)
                 return raw_fail(err, errno, "process.user.gid", NULL);

@@ -100,7 +100,8 @@ static int write_tables(struct builder *b, int fd, const size_t *offsets) {
         int r = fd_write_all(fd, &b->header, sizeof(b->header));
 
         for (size_t i = 0; i < _BUILD_MAX && r == 0; i++)
-                if (b->tables[i].size > 0 && pwrite(fd, b->tables[i].data, b->tables[i].size, (off_t) offsets[i]) != (ssize_t) b->tables[i].size)
+                if (b->tables[i].size > 0 &&
+                    pwrite(fd, b->tables[i].data, b->tables[i].size, (off_t) offsets[i]) != (ssize_t) b->tables[i].size)
                         r = errno ? -errno : -EIO;
         return r;
 }

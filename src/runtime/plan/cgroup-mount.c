@@ -45,7 +45,8 @@ static void add_param(struct planner *p, struct plan_step *s, const char *key, c
 }
 
 static bool is_controller(const char *word) {
-        static const char *const others[] = { "rw", "ro", "noprefix", "clone_children", "cpuset_v2_mode", "xattr", "favordynmods", "nofavordynmods" };
+        static const char *const others[] = { "rw",    "ro",           "noprefix",      "clone_children", "cpuset_v2_mode",
+                                              "xattr", "favordynmods", "nofavordynmods" };
 
         for (size_t i = 0; i < ARRAY_SIZE(others); i++)
                 if (strcmp(others[i], word) == 0)
@@ -128,7 +129,9 @@ int plan_cgroup_mount(struct planner *p, const char *what, const char *target, u
         if (!v1) {
                 add_unified(p, s);
         } else if (attr & MOUNT_ATTR_RDONLY) {
-                struct plan_step seal = { .op = PLAN_SET_ATTR, .flags = s.flags, .target = s.target, .what = s.what, .attr_set = MOUNT_ATTR_RDONLY };
+                struct plan_step seal = {
+                        .op = PLAN_SET_ATTR, .flags = s.flags, .target = s.target, .what = s.what, .attr_set = MOUNT_ATTR_RDONLY
+                };
 
                 builder_add(&p->builder, BUILD_STEPS, &seal);
         }

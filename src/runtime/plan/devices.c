@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* /dev: the nodes that every container has, those of linux.devices, the usual symlinks, the console. And what is hidden of /proc and /sys. */
+/* /dev: the nodes that every container has, those of linux.devices, the usual symlinks, the console.
+ * And what is hidden of /proc and /sys. */
 
 #include <limits.h>
 #include <sched.h>
@@ -105,7 +106,8 @@ static const struct {
         const char *path;
         unsigned major, minor;
 } default_devices[] = {
-        { "/dev/null", 1, 3 }, { "/dev/zero", 1, 5 }, { "/dev/full", 1, 7 }, { "/dev/random", 1, 8 }, { "/dev/urandom", 1, 9 }, { "/dev/tty", 5, 0 },
+        { "/dev/null", 1, 3 },   { "/dev/zero", 1, 5 },    { "/dev/full", 1, 7 },
+        { "/dev/random", 1, 8 }, { "/dev/urandom", 1, 9 }, { "/dev/tty", 5, 0 },
 };
 
 static bool is_listed(const json_t *list, const char *path) {

@@ -44,8 +44,13 @@ static const struct {
         const char *name;
         enum scmp_compare op;
 } operators[] = {
-        { "SCMP_CMP_NE", SCMP_CMP_NE }, { "SCMP_CMP_LT", SCMP_CMP_LT }, { "SCMP_CMP_LE", SCMP_CMP_LE },               { "SCMP_CMP_EQ", SCMP_CMP_EQ },
-        { "SCMP_CMP_GE", SCMP_CMP_GE }, { "SCMP_CMP_GT", SCMP_CMP_GT }, { "SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ },
+        { "SCMP_CMP_NE", SCMP_CMP_NE },
+        { "SCMP_CMP_LT", SCMP_CMP_LT },
+        { "SCMP_CMP_LE", SCMP_CMP_LE },
+        { "SCMP_CMP_EQ", SCMP_CMP_EQ },
+        { "SCMP_CMP_GE", SCMP_CMP_GE },
+        { "SCMP_CMP_GT", SCMP_CMP_GT },
+        { "SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ },
 };
 
 static const struct {
@@ -102,7 +107,8 @@ static uint64_t number(const json_t *object, const char *key) {
         return json_is_real(v) ? (uint64_t) json_real_value(v) : (uint64_t) json_integer_value(v);
 }
 
-static int parse_args(const json_t *list, const char *at, struct scmp_arg_cmp ret[6], unsigned *ret_n, bool *ret_repeated, struct err *err) {
+static int parse_args(const json_t *list, const char *at, struct scmp_arg_cmp ret[6], unsigned *ret_n, bool *ret_repeated,
+                      struct err *err) {
         unsigned seen = 0;
 
         if (json_array_size(list) > 6)
@@ -191,7 +197,8 @@ static int add_architectures(scmp_filter_ctx ctx, const json_t *seccomp, struct 
                 if (r < 0)
                         return r;
                 if (parse_arch(name, &arch) < 0)
-                        return err_set(err, ERR_INVALID, -EINVAL, "linux.seccomp.architectures[%zu]: \"%s\" is not an architecture", i, name);
+                        return err_set(err, ERR_INVALID, -EINVAL, "linux.seccomp.architectures[%zu]: \"%s\" is not an architecture", i,
+                                       name);
                 r = seccomp_arch_add(ctx, arch);
                 if (r < 0 && r != -EEXIST)
                         return err_errno(err, r, "linux.seccomp.architectures[%zu]: %s", i, name);
@@ -252,7 +259,8 @@ static char *profile_text(const json_t *seccomp) {
         const struct scmp_version *v = seccomp_version();
         auto_free char *json = json_dumps(seccomp, JSON_COMPACT | JSON_SORT_KEYS);
 
-        return json && v ? str_format("libseccomp %u.%u.%u native %x\n%s", v->major, v->minor, v->micro, seccomp_arch_native(), json) : NULL;
+        return json && v ? str_format("libseccomp %u.%u.%u native %x\n%s", v->major, v->minor, v->micro, seccomp_arch_native(), json)
+                         : NULL;
 }
 
 static int load_or_compile(const char *cache_dir, const json_t *seccomp, char **ret, size_t *ret_size, struct err *err) {
@@ -317,7 +325,8 @@ static int plan_filter_flags(struct planner *p, const json_t *seccomp, struct er
                 while (row < ARRAY_SIZE(flags) && strcmp(flags[row].name, name) != 0)
                         row++;
                 if (row == ARRAY_SIZE(flags))
-                        return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "linux.seccomp.flags[%zu]: \"%s\" is not supported by this version", i, name);
+                        return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP,
+                                       "linux.seccomp.flags[%zu]: \"%s\" is not supported by this version", i, name);
                 p->builder.header.filter_flags |= flags[row].flag;
         }
         return r;

@@ -72,7 +72,8 @@ static int check_sysctl(const struct planner *p, const char *path, const char *k
                 if (all ? strncmp(path, sysctls[i].name, n) != 0 : strcmp(path, sysctls[i].name) != 0)
                         continue;
                 if (!(p->spaces & sysctls[i].space))
-                        return err_set(err, ERR_INVALID, -EINVAL, "linux.sysctl: \"%s\" needs a %s namespace of its own", key, sysctls[i].type);
+                        return err_set(err, ERR_INVALID, -EINVAL, "linux.sysctl: \"%s\" needs a %s namespace of its own", key,
+                                       sysctls[i].type);
                 return 0;
         }
         if (strcmp(path, "kernel/hostname") == 0)

@@ -57,7 +57,9 @@ static bool is_at_or_below(const char *path, const char *top) {
 
 /* Where the image must not lead us astray by a symlink (CVE-2019-19921, CVE-2026-41579). */
 static uint32_t target_flags(const char *target) {
-        return is_at_or_below(target, "/proc") || is_at_or_below(target, "/sys") || is_at_or_below(target, "/dev") ? PLAN_STEP_NO_SYMLINKS : 0;
+        bool special = is_at_or_below(target, "/proc") || is_at_or_below(target, "/sys") || is_at_or_below(target, "/dev");
+
+        return special ? PLAN_STEP_NO_SYMLINKS : 0;
 }
 
 /* Over /proc only a procfs; below it only the files that lxcfs and its like stand in for. Anything else could lead the writes of a

@@ -15,10 +15,12 @@ static int refuse_unsupported(const struct planner *p, struct err *err) {
         static const struct {
                 const char *object, *key;
         } fields[] = {
-                { "process", "scheduler" },    { "process", "ioPriority" },     { "process", "execCPUAffinity" }, { "process", "apparmorProfile" },
-                { "process", "selinuxLabel" }, { "linux", "intelRdt" },         { "linux", "memoryPolicy" },      { "linux", "netDevices" },
-                { "linux", "personality" },    { "linux", "mountLabel" },       { "hooks", "prestart" },          { "hooks", "createRuntime" },
-                { "hooks", "createContainer" }, { "hooks", "startContainer" },  { "hooks", "poststart" },         { "hooks", "poststop" },
+                { "process", "scheduler" },       { "process", "ioPriority" },   { "process", "execCPUAffinity" },
+                { "process", "apparmorProfile" }, { "process", "selinuxLabel" }, { "linux", "intelRdt" },
+                { "linux", "memoryPolicy" },      { "linux", "netDevices" },     { "linux", "personality" },
+                { "linux", "mountLabel" },        { "hooks", "prestart" },       { "hooks", "createRuntime" },
+                { "hooks", "createContainer" },   { "hooks", "startContainer" }, { "hooks", "poststart" },
+                { "hooks", "poststop" },
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
@@ -47,9 +49,12 @@ static void set_flags(struct planner *p) {
                 size_t option;
                 uint32_t flag;
         } rows[] = {
-                { offsetof(struct plan_options, rootfs_by_fd), PLAN_ROOTFS_BY_FD }, { offsetof(struct plan_options, userns_by_fd), PLAN_USERNS_BY_FD },
-                { offsetof(struct plan_options, netns_by_fd), PLAN_NETNS_BY_FD },   { offsetof(struct plan_options, notify_start), PLAN_NOTIFY_START },
-                { offsetof(struct plan_options, start_fifo), PLAN_START_FIFO },     { offsetof(struct plan_options, create_cwd), PLAN_CREATE_CWD },
+                { offsetof(struct plan_options, rootfs_by_fd), PLAN_ROOTFS_BY_FD },
+                { offsetof(struct plan_options, userns_by_fd), PLAN_USERNS_BY_FD },
+                { offsetof(struct plan_options, netns_by_fd), PLAN_NETNS_BY_FD },
+                { offsetof(struct plan_options, notify_start), PLAN_NOTIFY_START },
+                { offsetof(struct plan_options, start_fifo), PLAN_START_FIFO },
+                { offsetof(struct plan_options, create_cwd), PLAN_CREATE_CWD },
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
@@ -90,7 +95,8 @@ int plan_container(const json_t *config, const struct plan_options *options, int
         /* The order of the steps is that of the parts: the root, what is mounted in it, /dev, names and sysctls, and at last what
          * hides parts of all that. */
         static int (*const parts[])(struct planner *p, struct err *err) = {
-                plan_spaces, plan_root, plan_mounts, plan_devices, plan_kernel, plan_hidden_paths, plan_process_fields, plan_capabilities, plan_filter,
+                plan_spaces,       plan_root,           plan_mounts,       plan_devices, plan_kernel,
+                plan_hidden_paths, plan_process_fields, plan_capabilities, plan_filter,
         };
         __attribute__((cleanup(planner_done))) struct planner p = { .options = options, .config = config };
         int r;

@@ -19,8 +19,9 @@ static const struct {
         const char *type, *proc;
         uint32_t flag;
 } types[] = {
-        { "pid", "pid", CLONE_NEWPID },   { "network", "net", CLONE_NEWNET }, { "mount", "mnt", CLONE_NEWNS },        { "ipc", "ipc", CLONE_NEWIPC },
-        { "uts", "uts", CLONE_NEWUTS },   { "user", "user", CLONE_NEWUSER },  { "cgroup", "cgroup", CLONE_NEWCGROUP }, { "time", "time", CLONE_NEWTIME },
+        { "pid", "pid", CLONE_NEWPID },          { "network", "net", CLONE_NEWNET }, { "mount", "mnt", CLONE_NEWNS },
+        { "ipc", "ipc", CLONE_NEWIPC },          { "uts", "uts", CLONE_NEWUTS },     { "user", "user", CLONE_NEWUSER },
+        { "cgroup", "cgroup", CLONE_NEWCGROUP }, { "time", "time", CLONE_NEWTIME },
 };
 
 /* Is it the namespace that we live in ourselves? Then the container shares it with the host, whatever the configuration calls it. */
@@ -158,7 +159,8 @@ static int plan_userns(struct planner *p, struct err *err) {
                 if (r < 0)
                         return r;
                 if (n_uid == 0 || n_gid == 0)
-                        return err_set(err, ERR_INVALID, -EINVAL, "linux.%s: a new user namespace needs it", n_uid ? "gidMappings" : "uidMappings");
+                        return err_set(err, ERR_INVALID, -EINVAL, "linux.%s: a new user namespace needs it",
+                                       n_uid ? "gidMappings" : "uidMappings");
         } else if (!(p->spaces & CLONE_NEWUSER) && json_array_size(json_object_get(p->linux_, "uidMappings")) > 0) {
                 return err_set(err, ERR_INVALID, -EINVAL, "linux.uidMappings: the container has no user namespace");
         }
@@ -222,7 +224,8 @@ int plan_spaces(struct planner *p, struct err *err) {
                 else
                         make_or_join(p, &spaces[i]);
                 if (spaces[i].flag == CLONE_NEWNS && spaces[i].path)
-                        return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "linux.namespaces[%zu].path: a mount namespace cannot be joined", i);
+                        return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "linux.namespaces[%zu].path: a mount namespace cannot be joined",
+                                       i);
         }
         if (user)
                 make_or_join(p, user);
