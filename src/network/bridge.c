@@ -59,8 +59,8 @@ static int choose_subnet(struct network_host *h, struct rtnl *n, struct err *err
                         r = address_pool_init(&h->pool, &h->pools[i], h->pools[i].base + 1);
                         return r < 0 ? err_errno(err, r, "bridge %s: addresses", h->bridge) : 0;
                 }
-        return err_set(err, ERR_CONFLICT, -EADDRINUSE, "bridge %s: each of the %zu address pools collides with a route of this host: choose one with --address-pool",
-                h->bridge, h->n_pools);
+        return err_set(err, ERR_CONFLICT, -EADDRINUSE,
+                "bridge %s: each of the %zu address pools collides with a route of this host: choose one with --address-pool", h->bridge, h->n_pools);
 }
 
 static int adopt_subnet(struct network_host *h, uint32_t gateway, uint8_t prefix, struct err *err) {

@@ -52,7 +52,8 @@ int network_host_open(const struct network_options *o, struct network_host **ret
         int r;
 
         if (!bridge_name_is_valid(o->bridge))
-                return err_set(err, ERR_INVALID, -EINVAL, "bridge \"%.40s\": not a name of at most 15 letters, digits, - and _", o->bridge ? o->bridge : "");
+                return err_set(err, ERR_INVALID, -EINVAL, "bridge \"%.40s\": not a name of at most 15 letters, digits, - and _",
+                        o->bridge ? o->bridge : "");
         if (o->mtu != 0 && (o->mtu < MTU_MIN || o->mtu > MTU_MAX))
                 return err_set(err, ERR_INVALID, -EINVAL, "bridge %s: mtu %u is not between %d and %d", o->bridge, o->mtu, MTU_MIN, MTU_MAX);
         h = calloc(1, sizeof(*h));
@@ -93,7 +94,8 @@ int rtnl_error(const struct rtnl *n, int num, struct err *err, const char *forma
                 text = NULL;
         va_end(ap);
         if (num == -EOPNOTSUPP)
-                return err_set(err, ERR_UNSUPPORTED, num, "%s: this kernel has no such thing%s%s", text ? text : "network", n->said[0] ? ": " : "", n->said);
+                return err_set(err, ERR_UNSUPPORTED, num, "%s: this kernel has no such thing%s%s", text ? text : "network",
+                        n->said[0] ? ": " : "", n->said);
         if (n->said[0])
                 return err_errno(err, num, "%s: %s", text ? text : "network", n->said);
         return err_errno(err, num, "%s", text ? text : "network");

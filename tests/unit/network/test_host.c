@@ -330,7 +330,8 @@ static void a_daemon_that_starts_again_finds_all(void **state) {
 }
 
 static void pools_that_collide_are_passed_over(void **state) {
-        struct network_options o = { .bridge = BRIDGE, .pools = (const char *const[]) { "203.0.0.0/16", "10.8.0.0/16", "10.9.0.0/16" }, .n_pools = 3 };
+        static const char *const pools[] = { "203.0.0.0/16", "10.8.0.0/16", "10.9.0.0/16" };
+        struct network_options o = { .bridge = BRIDGE, .pools = pools, .n_pools = 3 };
         char subnet[20], gateway[16];
         struct network_host *h = NULL;
 
@@ -407,8 +408,8 @@ static void others_tables_and_links_stay(void **state) {
 }
 
 static void a_flushed_table_is_put_back(void **state) {
-        static const char *const ways[] = { "nft flush ruleset", "nft flush table inet kist-" BRIDGE, "nft flush chain inet kist-" BRIDGE " postrouting",
-                "nft delete table inet kist-" BRIDGE, NULL };
+        static const char *const ways[] = { "nft flush ruleset", "nft flush table inet kist-" BRIDGE,
+                "nft flush chain inet kist-" BRIDGE " postrouting", "nft delete table inet kist-" BRIDGE, NULL };
         struct network_host *h = open_host(NULL);
         char subnet[20], gateway[16], *whole = NULL, *handles;
 
@@ -552,7 +553,8 @@ static void one_after_the_other(void **state) {
                 close(jobs[i].netns);
         }
         qsort(jobs, MANY, sizeof(*jobs), by_ms);
-        print_message("# connect alone: median %.2f ms, worst (the first) %.2f ms; disconnect: %.2f ms\n", jobs[MANY / 2].ms, jobs[MANY - 1].ms, gone[MANY / 2]);
+        print_message("# connect alone: median %.2f ms, worst (the first) %.2f ms; disconnect: %.2f ms\n", jobs[MANY / 2].ms,
+                jobs[MANY - 1].ms, gone[MANY / 2]);
         assert_int_equal(network_host_destroy(h, &err), 0);
         free(jobs);
         network_host_free(h);
