@@ -20,6 +20,7 @@ static const struct command commands[] = {
         { "ps", "ID", "list the processes of a container", 1, 1, OF_PS, false, false, command_ps },
         { "pause", "ID", "freeze all processes of a container", 1, 1, OF_PAUSE, false, false, command_pause },
         { "resume", "ID", "let them go on", 1, 1, OF_PAUSE, false, false, command_resume },
+        { "update", "ID", "change the limits of a container", 1, 1, OF_UPDATE, false, false, command_update },
         { "spec", "", "write a config.json to begin with", 0, 0, OF_SPEC, false, false, command_spec },
         { "features", "", "print what this runtime can do as JSON", 0, 0, OF_FEATURES, false, false, command_features },
 };

@@ -27,7 +27,7 @@ struct options {
         const char *root, *log, *log_format, *cgroup_manager;
         bool debug, systemd_cgroup, help, version;
         /* after it */
-        const char *bundle, *console_socket, *pid_file, *preserve_fds, *format, *process, *cwd, *user, *additional_gids;
+        const char *bundle, *console_socket, *pid_file, *preserve_fds, *format, *process, *cwd, *user, *additional_gids, *resources;
         bool no_pivot, no_new_keyring, detach, keep, all, force, quiet, tty, no_new_privs, rootless;
         struct list env, caps;
 };
@@ -56,6 +56,7 @@ enum command_bit {
         OF_PS = 1 << 10,
         OF_PAUSE = 1 << 11,
         OF_FEATURES = 1 << 12,
+        OF_UPDATE = 1 << 13,
 };
 
 int command_create(const struct options *o, char **args, int n_args, struct err *err);
@@ -70,6 +71,7 @@ int command_list(const struct options *o, char **args, int n_args, struct err *e
 int command_ps(const struct options *o, char **args, int n_args, struct err *err);
 int command_pause(const struct options *o, char **args, int n_args, struct err *err);
 int command_resume(const struct options *o, char **args, int n_args, struct err *err);
+int command_update(const struct options *o, char **args, int n_args, struct err *err);
 int command_features(const struct options *o, char **args, int n_args, struct err *err);
 
 /* options.c: read options of `bits` from argv[*at…]. Arguments are collected in args (room for argc). With `only_options` it stops at the

@@ -45,6 +45,7 @@ static const struct row {
         { OF_EXEC, "additional-gids", 'g', TEXT, AT(additional_gids), "GID,…", "supplementary groups" },
         { OF_EXEC, "cap", 'c', LIST, AT(caps), "CAP_NAME", "add a capability (repeatable)" },
         { OF_EXEC, "no-new-privs", 0, FLAG, AT(no_new_privs), NULL, "no gain of privileges by execve(2)" },
+        { OF_UPDATE, "resources", 'r', TEXT, AT(resources), "FILE", "the spec's linux.resources object; -: standard input" },
         { OF_SPEC, "rootless", 0, FLAG, AT(rootless), NULL, "refused: not for processes without root" },
 #undef AT
 };

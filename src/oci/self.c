@@ -63,8 +63,11 @@ int self_protect(char **argv, struct err *err) {
         extern char **environ;
         auto_fd fd = -EBADF;
 
-        if (is_protected())
+        if (is_protected()) {
+                /* Older kernels call a program that was run by its fd by the number of that. */
+                prctl(PR_SET_NAME, PROGRAM);
                 return 0;
+        }
         fd = readonly_clone();
         if (fd < 0) {
                 int r = sealed_copy(&fd, err);

@@ -376,6 +376,24 @@ PY
 	[[ "$output" == *"fork"* ]]
 }
 
+@test "update changes the limits of a running container" {
+	[ -d /sys/fs/cgroup/pids ] || skip "the pids controller is not v1 here"
+	config '.linux.resources.pids = {"limit": 23}'
+	args /bin/sh -c "while :; do sleep 0.2; : kist-test-mark-$$; done"
+	create "$ID"
+	rt start "$ID"
+	[ "$(rt exec "$ID" /bin/cat /sys/fs/cgroup/pids/pids.max)" = 23 ]
+	echo '{"pids": {"limit": 31}, "cpu": {"shares": 77}}' | rt update -r - "$ID"
+	[ "$(rt exec "$ID" /bin/cat /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/cpu/cpu.shares | tr '\n' ' ')" = "31 77 " ]
+	# devices were not spoken of, and stay as they were
+	rt exec "$ID" /bin/sh -c 'cat /dev/null'
+	echo '{"cpu": {"quota": 1}}' >"$RT_DIR/resources"
+	refused "linux.resources.cpu.quota" rt update -r "$RT_DIR/resources" "$ID"
+	refused "needs --resources" rt update "$ID"
+	rt delete --force "$ID"
+	refused "does not exist" rt update -r "$RT_DIR/resources" "$ID"
+}
+
 @test "memory over the limit is killed" {
 	[ -d /sys/fs/cgroup/memory ] || [ -e /sys/fs/cgroup/memory.stat ] || grep -q memory /sys/fs/cgroup/cgroup.controllers || skip "no memory controller"
 	config '.linux.resources.memory = {"limit": 16777216, "swap": 16777216}'
@@ -417,6 +435,15 @@ PY
 	run run_it
 	[ "$status" -ne 0 ] || [[ "$output" == *usage* ]]
 	[ "$(sha256sum "$RUNTIME")" = "$before" ]
+}
+
+@test "without the new mount calls it runs from a sealed copy" {
+	command -v strace >/dev/null || skip "no strace"
+	args /bin/echo sealed
+	run strace -qq -o "$RT_DIR/trace" -e trace=execveat,open_tree -e inject=open_tree:error=ENOSYS:when=1 \
+		"$RUNTIME" --root "$RT_DIR/state" run -b "$RT_DIR/bundle" "$ID" </dev/null
+	[ "$(grep -c execveat "$RT_DIR/trace")" = 1 ] # once: it does not go round in circles
+	[ "$output" = sealed ]
 }
 
 @test "a maker that is killed at any moment leaves nothing that is in the way" {

@@ -26,6 +26,7 @@ bool cgroup_host_has(const struct cgroup_host *h, const char *controller);
  * Make the cgroup and set linux.resources (spec object, may be NULL). ERR_INVALID names the field the kernel refused.
  * All or nothing: on failure no directory of it is left. ERR_CONFLICT when it exists and has processes. */
 int cgroup_create(const struct cgroup_host *h, const char *path, const json_t *resources, struct err *err);
+/* Change settings of a living one: those that the object names. In order; what came before a refused one stays. */
 int cgroup_update(const struct cgroup_host *h, const char *path, const json_t *resources, struct err *err);
 
 /* Fill fds->cgroup_v2, cgroup_v1_procs and n_cgroup_v1 with fds of an existing cgroup (the caller closes them: cgroup_close).

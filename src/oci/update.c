@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/json.h"
+#include "oci/config.h"
+#include "oci/container.h"
+#include "oci/oci.h"
+#include "runtime/cgroup/cgroup.h"
+
+static int load(const char *path, json_t **ret, struct err *err) {
+        auto_free char *text = NULL;
+        bool from_input = strcmp(path, "-") == 0;
+        size_t size;
+        int r = from_input ? fd_read_file(STDIN_FILENO, CONFIG_MAX, &text, &size) : file_read_at(AT_FDCWD, path, CONFIG_MAX, &text, &size);
+
+        if (r < 0)
+                return err_errno(err, r, "resources %s", path);
+        return json_parse(text, size, CONFIG_MAX, "resources", ret, err);
+}
+
+int command_update(const struct options *o, char **args, int n_args, struct err *err) {
+        auto_container c = CONTAINER_NONE;
+        auto_json *resources = NULL;
+        const struct cgroup_host *h = NULL;
+        enum container_status status;
+        int r;
+
+        if (!o->resources)
+                return err_set(err, ERR_INVALID, -EINVAL, "update needs --resources");
+        r = container_open(o, args[0], true, &c, err);
+        if (r == 0)
+                r = container_status(&c, &status, err);
+        if (r == 0 && status == STATUS_STOPPED)
+                r = err_set(err, ERR_CONFLICT, -ESRCH, "container not running: %s", c.id);
+        if (r == 0)
+                r = load(o->resources, &resources, err);
+        if (r == 0)
+                r = container_cgroups(&c, &h, err);
+        return r < 0 ? r : cgroup_update(h, container_cgroup_path(&c), resources, err);
+}
