@@ -14,7 +14,10 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-enum { CA_SIZE_MAX = 32 << 10 };
+enum {
+        CA_SIZE_MAX = 32 << 10,
+        PATIENCE_MS = 180000, /* longer than the worker's own: only a worker that hangs gets there */
+};
 
 bool registry_is_loopback(const char *registry) {
         const char *colon = *registry == '[' ? strchr(registry, ']') : strchr(registry, ':');
@@ -125,13 +128,14 @@ static int read_body(struct fetcher *f, struct body *b, int pipe_fd, struct err 
         struct pollfd p[] = { { .fd = f->worker.control, .events = POLLIN }, { .fd = pipe_fd, .events = POLLIN } };
 
         while (!b->done || p[1].fd >= 0) {
-                int r = 0;
+                int r = poll(p, ARRAY_SIZE(p), PATIENCE_MS);
 
-                if (poll(p, ARRAY_SIZE(p), -1) < 0) {
-                        if (errno == EINTR)
-                                continue;
+                if (r < 0 && errno == EINTR)
+                        continue;
+                if (r < 0)
                         return err_errno(err, -errno, "poll");
-                }
+                if (r == 0)
+                        return err_set(err, ERR_UNAVAILABLE, -ETIMEDOUT, "no answer in %d seconds", PATIENCE_MS / 1000);
                 /* The pipe ends before the worker says how it went: events later. */
                 if (p[1].fd >= 0 && p[1].revents) {
                         r = on_data(pipe_fd, b, err);

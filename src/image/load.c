@@ -91,7 +91,9 @@ static int read_file(int dir_fd, const char *name, size_t max, char **ret, size_
         int r = fd;
 
         if (r >= 0)
-                r = fstat(fd, &st) < 0 ? -errno : S_ISREG(st.st_mode) ? 0 : -EINVAL;
+                r = fstat(fd, &st) < 0 ? -errno : 0;
+        if (r >= 0 && !S_ISREG(st.st_mode))
+                return err_set(err, ERR_INVALID, -EINVAL, "image archive: %s is not a plain file", name);
         if (r >= 0)
                 r = fd_read_file(fd, max, ret, ret_size);
         if (r == -ENOENT)
