@@ -3,6 +3,7 @@
 /* kistd: the daemon. It may be killed at any instant: containers live on and the next one finds them. */
 
 #include <limits.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,7 +21,7 @@
 #include "kistd/options.h"
 #include "kistd/process.h"
 
-enum { EXIT_USAGE = 2, STOP_SECONDS = 10 };
+enum { EXIT_USAGE = 2, STOP_SECONDS = 10, TRIM_SECONDS = 30 };
 
 struct daemon {
         struct options options;
@@ -162,8 +163,12 @@ static void wait_for_stop(struct daemon *d) {
         sigaddset(&set, SIGINT);
         sigaddset(&set, SIGHUP);
         for (;;) {
-                int number = sigwaitinfo(&set, &info);
+                const struct timespec pause = { .tv_sec = TRIM_SECONDS };
+                int number = sigtimedwait(&set, &info, &pause);
 
+                /* What a burst of requests left behind goes back to the kernel: free pages between used ones stay ours otherwise. */
+                if (number < 0)
+                        malloc_trim(0);
                 if (number == SIGHUP)
                         reload(d);
                 else if (number > 0)
