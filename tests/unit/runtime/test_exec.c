@@ -246,6 +246,51 @@ static void bind_mounts_are_idmapped_made_and_read_only(void **state) {
         container_done(&c);
 }
 
+static void devices_are_the_ones_meant(void **state) {
+        for (enum userns_mode mode = 0; mode < _USERNS_MODES; mode++) {
+                struct container c;
+
+                container_init(&c, mode, "stat -c '%F %t:%T' /dev/null /dev/kmsg");
+                container_set(&c, "linux", "devices", json_pack("[{s:s,s:s,s:i,s:i}]", "path", "/dev/kmsg", "type", "c", "major", 1, "minor", 11));
+                assert_int_equal(container_run(&c), 0);
+                assert_string_equal(c.output, "character special file 1:3\ncharacter special file 1:b\n");
+                container_done(&c);
+        }
+}
+
+/* In a user namespace the host's node is bound: only when it is that device. */
+static void another_device_of_that_name_is_refused(void **state) {
+        struct container c;
+
+        container_init(&c, USERNS_BY_FD, "true");
+        container_set(&c, "linux", "devices", json_pack("[{s:s,s:s,s:i,s:i}]", "path", "/dev/kmsg", "type", "c", "major", 1, "minor", 2));
+        assert_true(container_start(&c) < 0);
+        assert_int_equal(c.err.kind, ERR_UNSUPPORTED);
+        assert_non_null(strstr(c.err.msg, "linux.devices[0]"));
+        container_done(&c);
+}
+
+/* A masked file shows the null device, a directory is empty and read-only, and one that is not there is no error. */
+static void masks_hide_files_and_directories(void **state) {
+        struct container c;
+        char path[128];
+
+        container_init(&c, USERNS_BY_FD, "cat /etc/secret /etc/dir/x 2>&1; stat -c %F /etc/secret; ls /etc/dir | wc -l 2>/dev/null; touch /etc/dir/y 2>&1");
+        snprintf(path, sizeof(path), "%s/etc/dir", c.root);
+        assert_int_equal(mkdir(path, 0755), 0);
+        snprintf(path, sizeof(path), "%s/etc/dir/x", c.root);
+        close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
+        snprintf(path, sizeof(path), "%s/etc/secret", c.root);
+        close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
+        json_array_append_new(json_object_get(in_config(&c, "linux"), "maskedPaths"), json_string("/etc/secret"));
+        json_array_append_new(json_object_get(in_config(&c, "linux"), "maskedPaths"), json_string("/etc/dir"));
+        json_array_append_new(json_object_get(in_config(&c, "linux"), "maskedPaths"), json_string("/not/there"));
+        assert_int_equal(container_run(&c), 1);
+        assert_true(says(&c, "cat: can't open '/etc/dir/x': No such file or directory\ncharacter special file\n"));
+        assert_true(says(&c, "/etc/dir/y: Read-only file system"));
+        container_done(&c);
+}
+
 static void idmap_by_maps_of_the_mount(void **state) {
         struct container c;
 
@@ -605,6 +650,9 @@ int main(void) {
                 cmocka_unit_test(namespaces_are_joined_by_path),
                 cmocka_unit_test(time_has_its_own_offset),
                 cmocka_unit_test(bind_mounts_are_idmapped_made_and_read_only),
+                cmocka_unit_test(devices_are_the_ones_meant),
+                cmocka_unit_test(another_device_of_that_name_is_refused),
+                cmocka_unit_test(masks_hide_files_and_directories),
                 cmocka_unit_test(idmap_by_maps_of_the_mount),
                 cmocka_unit_test(file_system_without_idmap_is_said),
                 cmocka_unit_test(missing_source_is_named),
