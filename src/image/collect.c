@@ -76,7 +76,8 @@ void store_collect(struct image_store *s, const struct digest *blobs, size_t n_b
                 /* Owned while `change` is held, dropped after it: removing a tree takes its time, and whoever wants that very
                  * layer meanwhile waits for the owner. */
                 for (size_t i = n_diff_ids; drop_layer && i-- > 0;)
-                        if (!has(&needed_layers, &diff_ids[i]) && store_try_own_unpinned(s, &diff_ids[i]) == 0 && add(&mine, &diff_ids[i]) < 0)
+                        if (!has(&needed_layers, &diff_ids[i]) && store_try_own_unpinned(s, &diff_ids[i]) == 0 &&
+                            add(&mine, &diff_ids[i]) < 0)
                                 store_disown(s, &diff_ids[i]);
         } else {
                 log_warning("image store: unused blobs and layers are kept for now: images could not be read");

@@ -40,7 +40,8 @@ static int read_ca(const char *path, char **ret, struct err *err) {
         return r < 0 ? err_errno(err, r, "certificates of %s", path) : 0;
 }
 
-int fetcher_start(struct image_store *s, const struct image_pull *p, const struct image_reference *r, struct fetcher *ret, struct err *err) {
+int fetcher_start(struct image_store *s, const struct image_pull *p, const struct image_reference *r, struct fetcher *ret,
+                  struct err *err) {
         struct fetcher f = { .worker = WORKER_NONE };
         auto_free char *ca = NULL;
         json_t *open;
@@ -51,9 +52,9 @@ int fetcher_start(struct image_store *s, const struct image_pull *p, const struc
 
         if (e < 0)
                 return e;
-        open = json_pack("{s:s, s:s, s:s, s:b, s:s*, s:s*, s:s*, s:s*}", "op", "open", "registry", r->registry, "repository", r->repository, "insecure",
-                         p->insecure || registry_is_loopback(r->registry), "username", p->username, "password", p->password, "identity_token",
-                         p->identity_token, "ca_pem", ca);
+        open = json_pack("{s:s, s:s, s:s, s:b, s:s*, s:s*, s:s*, s:s*}", "op", "open", "registry", r->registry, "repository", r->repository,
+                         "insecure", p->insecure || registry_is_loopback(r->registry), "username", p->username, "password", p->password,
+                         "identity_token", p->identity_token, "ca_pem", ca);
         if (!open)
                 return err_set(err, ERR_INVALID, -EINVAL, "the credentials for %s are not UTF-8", r->registry);
         e = worker_start(s, "fetch", &f.worker, err);
@@ -191,8 +192,9 @@ int fetcher_get_manifest(struct fetcher *f, const char *reference, char **ret, s
         struct digest want;
         int r = fetch_whole(f,
                             json_pack("{s:s, s:s, s:[s,s,s,s], s:i}", "op", "manifest", "reference", reference, "accept",
-                                      media_type_name(MEDIA_OCI_INDEX), media_type_name(MEDIA_DOCKER_LIST), media_type_name(MEDIA_OCI_MANIFEST),
-                                      media_type_name(MEDIA_DOCKER_MANIFEST), "max", MANIFEST_SIZE_MAX),
+                                      media_type_name(MEDIA_OCI_INDEX), media_type_name(MEDIA_DOCKER_LIST),
+                                      media_type_name(MEDIA_OCI_MANIFEST), media_type_name(MEDIA_DOCKER_MANIFEST), "max",
+                                      MANIFEST_SIZE_MAX),
                             MANIFEST_SIZE_MAX, &b, err);
 
         if (r >= 0 && digest_parse(reference, &want))

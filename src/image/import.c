@@ -19,8 +19,8 @@ void import_done(struct import *i) {
 }
 
 /* The index's choice takes the place of the index. */
-static int follow_index(struct import *i, const struct import_source *source, const json_t *index, const struct platform *want, const char *what,
-                        json_t **ret, enum media_type *ret_type, struct err *err) {
+static int follow_index(struct import *i, const struct import_source *source, const json_t *index, const struct platform *want,
+                        const char *what, json_t **ret, enum media_type *ret_type, struct err *err) {
         auto_free char *text = NULL;
         char media_type[128];
         struct descriptor d;
@@ -37,12 +37,14 @@ static int follow_index(struct import *i, const struct import_source *source, co
         if (r < 0)
                 return r;
         if (size != d.size)
-                return err_set(err, ERR_INVALID, -EBADMSG, "%s: its manifest has %zu bytes, the index says %llu", what, size, (unsigned long long) d.size);
+                return err_set(err, ERR_INVALID, -EBADMSG, "%s: its manifest has %zu bytes, the index says %llu", what, size,
+                               (unsigned long long) d.size);
         r = manifest_check_type(media_type, text, size, what, &type, ret, err);
         if (r < 0)
                 return r;
         if (type != said)
-                return err_set(err, ERR_INVALID, -EINVAL, "%s: the index says \"%s\", but it is \"%s\"", what, media_type_name(said), media_type_name(type));
+                return err_set(err, ERR_INVALID, -EINVAL, "%s: the index says \"%s\", but it is \"%s\"", what, media_type_name(said),
+                               media_type_name(type));
         free(i->manifest_text);
         i->manifest_text = take_ptr(&text);
         i->manifest_size = size;
@@ -50,7 +52,8 @@ static int follow_index(struct import *i, const struct import_source *source, co
         return 0;
 }
 
-static int check_platform(const struct platform *have, const struct platform *want, bool explicit_platform, const char *what, struct err *err) {
+static int check_platform(const struct platform *have, const struct platform *want, bool explicit_platform, const char *what,
+                          struct err *err) {
         char wanted[100], actual[100];
 
         platform_format(have, actual, sizeof(actual));
@@ -58,13 +61,13 @@ static int check_platform(const struct platform *have, const struct platform *wa
         if (strcmp(have->os, "linux") != 0)
                 return err_set(err, ERR_NOT_FOUND, -ENOENT, "%s is an image for %s, no matching manifest for %s", what, actual, wanted);
         if (explicit_platform && platform_score(want, have) == 0)
-                return err_set(err, ERR_NOT_FOUND, -ENOENT, "%s was found but does not match the specified platform: wanted %s, actual: %s", what, wanted,
-                               actual);
+                return err_set(err, ERR_NOT_FOUND, -ENOENT, "%s was found but does not match the specified platform: wanted %s, actual: %s",
+                               what, wanted, actual);
         return 0;
 }
 
-int import_read(struct import *i, const struct import_source *source, char *text, size_t size, const char *media_type, const struct platform *want,
-                bool explicit_platform, const char *what, struct err *err) {
+int import_read(struct import *i, const struct import_source *source, char *text, size_t size, const char *media_type,
+                const struct platform *want, bool explicit_platform, const char *what, struct err *err) {
         auto_json *object = NULL;
         enum media_type type;
         int r;
@@ -135,8 +138,8 @@ static int put(struct change *c, struct entry *e, bool keep_digest, struct err *
         return e ? change_put(c, e, keep_digest, err) : err_errno(err, -ENOMEM, "image");
 }
 
-static int put_names(struct image_store *s, struct change *c, const struct import *i, const struct transfer *t, const char *const *names, size_t n_names,
-                     bool keep_digest, bool *ret_new, struct err *err) {
+static int put_names(struct image_store *s, struct change *c, const struct import *i, const struct transfer *t, const char *const *names,
+                     size_t n_names, bool keep_digest, bool *ret_new, struct err *err) {
         int r = 0;
 
         for (size_t j = 0; j < n_names && r >= 0; j++) {

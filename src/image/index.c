@@ -153,7 +153,8 @@ static int fill_from_blobs(struct image_store *s, struct entry *e, struct err *e
         if (r < 0)
                 return r;
         if (config.n_diff_ids != manifest.n_layers)
-                return err_set(err, ERR_INVALID, -EINVAL, "its config has %zu diff ids for %zu layers", config.n_diff_ids, manifest.n_layers);
+                return err_set(err, ERR_INVALID, -EINVAL, "its config has %zu diff ids for %zu layers", config.n_diff_ids,
+                               manifest.n_layers);
         e->id = manifest.config.digest;
         e->created_unix_ns = config.created_unix_ns;
         free(e->layer_sizes);
@@ -168,7 +169,8 @@ static int fill_from_blobs(struct image_store *s, struct entry *e, struct err *e
 
 static int entry_from_json(struct image_store *s, const json_t *object, struct entry **ret, struct err *err) {
         const json_t *annotations = json_get_object(object, "annotations");
-        const char *name = json_get_str(annotations, ANNOTATION_NAME, NULL), *sizes = json_get_str(annotations, ANNOTATION_LAYER_SIZES, NULL);
+        const char *name = json_get_str(annotations, ANNOTATION_NAME, NULL),
+                   *sizes = json_get_str(annotations, ANNOTATION_LAYER_SIZES, NULL);
         const char *created = json_get_str(annotations, ANNOTATION_CREATED, NULL);
         auto_entry *e = calloc(1, sizeof(*e));
         struct image_reference reference;
@@ -186,7 +188,8 @@ static int entry_from_json(struct image_store *s, const json_t *object, struct e
         e->manifest_size = d.size;
         e->type = media_type_parse(json_get_str(object, "mediaType", ""));
         if (!media_type_is_manifest(e->type))
-                return err_set(err, ERR_INVALID, -EINVAL, "media type \"%s\" is not that of a manifest", json_get_str(object, "mediaType", ""));
+                return err_set(err, ERR_INVALID, -EINVAL, "media type \"%s\" is not that of a manifest",
+                               json_get_str(object, "mediaType", ""));
         if (name) {
                 r = image_reference_parse(name, &reference, err);
                 if (r < 0)

@@ -73,7 +73,7 @@ static int extract(struct load *l, int archive_fd, struct err *err) {
         r = worker_send(&w,
                         json_pack("{s:s, s:{s:I, s:I, s:I}}", "op", "load", "limits", "bytes", (json_int_t) WORKER_LIMIT_BYTES, "entries",
                                   (json_int_t) WORKER_LIMIT_ENTRIES, "ratio", (json_int_t) WORKER_LIMIT_RATIO),
-                        (const int[]) { archive_fd, clone }, 2, err);
+                        (const int[]){ archive_fd, clone }, 2, err);
         if (r >= 0)
                 r = await_worker(l, &w, err);
         if (r < 0)
@@ -211,7 +211,8 @@ static int load_images(struct load *l, struct err *err) {
         manifests = json_get_array(index, "manifests");
         n = json_array_size(manifests);
         if (n == 0 || n > INDEX_ENTRIES_MAX)
-                return err_set(err, ERR_INVALID, -EINVAL, "image archive: index.json has %zu images, 1 to %d are allowed", n, INDEX_ENTRIES_MAX);
+                return err_set(err, ERR_INVALID, -EINVAL, "image archive: index.json has %zu images, 1 to %d are allowed", n,
+                               INDEX_ENTRIES_MAX);
         if (l->name && n > 1)
                 return err_set(err, ERR_INVALID, -EINVAL, "image archive: it has %zu images, and there is one name for them", n);
         l->blobs_fd = path_open_in_nosymlink(l->dir_fd, "blobs/sha256", O_RDONLY | O_DIRECTORY, 0);

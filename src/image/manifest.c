@@ -78,7 +78,8 @@ int manifest_check_type(const char *media_type, const void *body, size_t size, c
 
         if (type == MEDIA_DOCKER_SCHEMA1 || type == MEDIA_DOCKER_SCHEMA1_SIGNED)
                 return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP,
-                               "%s is of Docker's schema 1, which has no verifiable layers: push the image again with a newer client", what);
+                               "%s is of Docker's schema 1, which has no verifiable layers: push the image again with a newer client",
+                               what);
         if (type == MEDIA_UNKNOWN)
                 return err_set(err, ERR_INVALID, -EINVAL, "%s has the media type \"%s\", which is not that of an image", what,
                                media_type ? media_type : "");
@@ -132,10 +133,11 @@ static int parse_layer(const json_t *object, const char *what, struct descriptor
         if (r < 0)
                 return r;
         if (strstr(type, "foreign") || strstr(type, "nondistributable"))
-                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "%s: layer %s must be fetched from elsewhere (%s), which is not done", what,
-                               json_get_str(object, "digest", ""), type);
+                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "%s: layer %s must be fetched from elsewhere (%s), which is not done",
+                               what, json_get_str(object, "digest", ""), type);
         if (!is_one_of(type, layer_types, ARRAY_SIZE(layer_types)))
-                return err_set(err, ERR_INVALID, -EINVAL, "%s is not that of a container image: a layer has the media type \"%s\"", what, type);
+                return err_set(err, ERR_INVALID, -EINVAL, "%s is not that of a container image: a layer has the media type \"%s\"", what,
+                               type);
         if (ret->size == 0)
                 return err_set(err, ERR_INVALID, -EINVAL, "%s: layer %s is empty", what, json_get_str(object, "digest", ""));
         return 0;
@@ -177,7 +179,8 @@ int manifest_parse(const json_t *object, enum media_type type, const char *what,
 static bool is_attestation(const json_t *entry, const struct platform *p) {
         const json_t *annotations = json_get_object(entry, "annotations");
 
-        return json_object_get(annotations, "vnd.docker.reference.type") || (strcmp(p->os, "unknown") == 0 && strcmp(p->arch, "unknown") == 0);
+        return json_object_get(annotations, "vnd.docker.reference.type") ||
+               (strcmp(p->os, "unknown") == 0 && strcmp(p->arch, "unknown") == 0);
 }
 
 int index_choose(const json_t *object, const struct platform *want, const char *what, struct descriptor *ret, enum media_type *ret_type,

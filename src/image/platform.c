@@ -14,9 +14,9 @@
 static const struct {
         const char *name, *arch, *variant;
 } spellings[] = {
-        { "x86_64", "amd64", "" },     { "x86-64", "amd64", "" },  { "aarch64", "arm64", "" }, { "armhf", "arm", "v7" },
-        { "armv7l", "arm", "v7" },     { "armel", "arm", "v6" },   { "armv6l", "arm", "v6" },  { "i386", "386", "" },
-        { "i686", "386", "" },         { "ppc64el", "ppc64le", "" }, { "loongarch64", "loong64", "" },
+        { "x86_64", "amd64", "" }, { "x86-64", "amd64", "" },    { "aarch64", "arm64", "" },       { "armhf", "arm", "v7" },
+        { "armv7l", "arm", "v7" }, { "armel", "arm", "v6" },     { "armv6l", "arm", "v6" },        { "i386", "386", "" },
+        { "i686", "386", "" },     { "ppc64el", "ppc64le", "" }, { "loongarch64", "loong64", "" },
 };
 
 static void normalize(struct platform *p) {

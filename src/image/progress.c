@@ -37,8 +37,8 @@ int progress_bytes(const struct progress *p, const char *id, const char *status,
         char bar[120];
 
         progress_bar(current, total, bar, sizeof(bar));
-        return emit(p, json_pack("{s:s, s:{s:I, s:I}, s:s, s:s}", "status", status, "progressDetail", "current", (json_int_t) current, "total",
-                                 (json_int_t) total, "progress", bar, "id", id));
+        return emit(p, json_pack("{s:s, s:{s:I, s:I}, s:s, s:s}", "status", status, "progressDetail", "current", (json_int_t) current,
+                                 "total", (json_int_t) total, "progress", bar, "id", id));
 }
 
 int progress_stream(const struct progress *p, const char *format, ...) {

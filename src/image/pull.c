@@ -60,7 +60,8 @@ static int read_image(struct pull *p, struct import *i, struct err *err) {
         int r = fetcher_get_manifest(&p->fetcher, name, &text, &size, media_type, err);
 
         if (r < 0 && err && err->kind == ERR_NOT_FOUND)
-                return err_prefix(err, str_starts_with(err->msg, "not found") ? "manifest for %s" : "manifest for %s not found", p->familiar);
+                return err_prefix(err, str_starts_with(err->msg, "not found") ? "manifest for %s" : "manifest for %s not found",
+                                  p->familiar);
         if (r < 0)
                 return err_prefix(err, "%s", p->familiar);
         r = import_read(i, &source, text, size, media_type, &p->platform, p->explicit_platform, p->familiar, err);
@@ -83,7 +84,8 @@ static int tell_result(struct pull *p, const struct import *i, bool is_new, stru
         digest_format(i->has_index ? &i->index_digest : &i->manifest_digest, digest);
         /* It is done: whether anybody still listens does not matter. */
         if (progress_status(&p->progress, NULL, "Digest: %s", digest) >= 0)
-                progress_status(&p->progress, NULL, is_new ? "Status: Downloaded newer image for %s" : "Status: Image is up to date for %s", p->familiar);
+                progress_status(&p->progress, NULL, is_new ? "Status: Downloaded newer image for %s" : "Status: Image is up to date for %s",
+                                p->familiar);
         return 0;
 }
 
@@ -109,7 +111,7 @@ static int move_image(struct pull *p, const struct import *i, struct err *err) {
         if (r >= 0)
                 r = transfer_run(&t, err);
         if (r >= 0)
-                r = import_commit(p->store, i, &t, (const char *[]) { name }, 1, true, &is_new, err);
+                r = import_commit(p->store, i, &t, (const char *[]){ name }, 1, true, &is_new, err);
         transfer_done(&t, r >= 0);
         if (r < 0)
                 return err && !strstr(err->msg, p->familiar) ? err_prefix(err, "%s", p->familiar) : r;
@@ -120,7 +122,8 @@ static int run(struct pull *p, const struct image_pull *asked, struct err *err) 
         auto_import i = { 0 };
         int r;
 
-        if (progress_status(&p->progress, *p->reference.digest ? p->reference.digest : p->reference.tag, "Pulling from %s", p->reference.repository) < 0)
+        if (progress_status(&p->progress, *p->reference.digest ? p->reference.digest : p->reference.tag, "Pulling from %s",
+                            p->reference.repository) < 0)
                 return canceled(err);
         r = fetcher_start(p->store, asked, &p->reference, &p->fetcher, err);
         if (r < 0)
@@ -140,8 +143,8 @@ int image_pull(struct image_store *s, const struct image_pull *asked, image_prog
                 return r;
         image_reference_familiar(&p.reference, p.familiar, sizeof(p.familiar));
         if (strcmp(p.reference.registry, LOCAL_REGISTRY) == 0)
-                return err_set(err, ERR_NOT_FOUND, -ENOENT, "No such image: %s: names under " LOCAL_REGISTRY "/ are of this host only, and never pulled",
-                               p.familiar);
+                return err_set(err, ERR_NOT_FOUND, -ENOENT,
+                               "No such image: %s: names under " LOCAL_REGISTRY "/ are of this host only, and never pulled", p.familiar);
         p.explicit_platform = asked->platform && *asked->platform;
         r = platform_parse(asked->platform, &p.platform, err);
         if (r < 0)

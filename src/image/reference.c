@@ -18,7 +18,7 @@
 #include "image/digest.h"
 #include "image/image.h"
 
-#define DEFAULT_REGISTRY "docker.io"
+#define DEFAULT_REGISTRY  "docker.io"
 #define DEFAULT_NAMESPACE "library/"
 
 enum { NAME_LENGTH_MAX = 255, TAG_LENGTH_MAX = 128 };
@@ -186,8 +186,8 @@ int image_reference_parse(const char *text, struct image_reference *ret, struct 
 }
 
 static void format(const char *registry, const char *repository, const struct image_reference *r, char *ret, size_t size) {
-        snprintf(ret, size, "%s%s%s%s%s%s%s", registry, *registry ? "/" : "", repository, *r->tag ? ":" : "", r->tag,
-                 *r->digest ? "@" : "", r->digest);
+        snprintf(ret, size, "%s%s%s%s%s%s%s", registry, *registry ? "/" : "", repository, *r->tag ? ":" : "", r->tag, *r->digest ? "@" : "",
+                 r->digest);
 }
 
 void image_reference_familiar(const struct image_reference *r, char *ret, size_t size) {

@@ -173,7 +173,8 @@ static int remove_name(struct removal *m, const struct entry *found, struct err 
         last = is_last_name(m, name);
         if (last && m->in_use && !m->force)
                 return err_set(err, ERR_CONFLICT, -EBUSY,
-                               "conflict: unable to remove repository reference \"%s\" (must force) - a container is using its referenced image %s",
+                               "conflict: unable to remove repository reference \"%s\" (must force) - a container is using its referenced "
+                               "image %s",
                                m->asked, m->short_id);
         if (last && m->in_use) {
                 nameless = entry_copy(found, NULL);
@@ -204,16 +205,17 @@ static int remove_id(struct removal *m, struct err *err) {
 
         if (name && !is_last_name(m, name) && !m->force)
                 return err_set(err, ERR_CONFLICT, -EBUSY,
-                               "conflict: unable to delete %s (must be forced) - image is referenced in multiple repositories", m->short_id);
+                               "conflict: unable to delete %s (must be forced) - image is referenced in multiple repositories",
+                               m->short_id);
         if (m->in_use)
-                return err_set(err, ERR_CONFLICT, -EBUSY, "conflict: unable to delete %s (%s) - image is being used by a container", m->short_id,
-                               m->force ? "cannot be forced" : "must be forced");
+                return err_set(err, ERR_CONFLICT, -EBUSY, "conflict: unable to delete %s (%s) - image is being used by a container",
+                               m->short_id, m->force ? "cannot be forced" : "must be forced");
         return untag_all(m, NULL, err);
 }
 
 /* What the entries of the image need, before they go. */
-static int gather(struct image_store *s, const struct removal *m, struct digest **ret_blobs, size_t *ret_n_blobs, struct digest **ret_layers,
-                  size_t *ret_n_layers, struct err *err) {
+static int gather(struct image_store *s, const struct removal *m, struct digest **ret_blobs, size_t *ret_n_blobs,
+                  struct digest **ret_layers, size_t *ret_n_layers, struct err *err) {
         auto_free struct digest *blobs = NULL, *layers = NULL;
         size_t n_blobs = 0, n_layers = 0;
 

@@ -49,11 +49,12 @@ static void release_running(struct transfer *t, struct transfer_layer *l) {
         l->owned = false;
 }
 
-int transfer_init(struct transfer *t, struct image_store *s, const struct manifest *m, const struct image_config *c, const struct progress *progress,
-                  struct err *err) {
+int transfer_init(struct transfer *t, struct image_store *s, const struct manifest *m, const struct image_config *c,
+                  const struct progress *progress, struct err *err) {
         *t = (struct transfer) { .store = s, .progress = progress, .source_fd = -EBADF };
         if (m->n_layers != c->n_diff_ids)
-                return err_set(err, ERR_INVALID, -EINVAL, "the manifest has %zu layers, its config has %zu diff ids", m->n_layers, c->n_diff_ids);
+                return err_set(err, ERR_INVALID, -EINVAL, "the manifest has %zu layers, its config has %zu diff ids", m->n_layers,
+                               c->n_diff_ids);
         t->layers = calloc(m->n_layers + 1, sizeof(*t->layers));
         if (!t->layers)
                 return err_errno(err, -ENOMEM, "layers");
@@ -62,8 +63,12 @@ int transfer_init(struct transfer *t, struct image_store *s, const struct manife
                 char text[DIGEST_TEXT_SIZE];
                 int r;
 
-                *l = (struct transfer_layer) { .blob = m->layers[i], .diff_id = c->diff_ids[i], .worker = WORKER_NONE, .dir_fd = -EBADF,
-                                               .blob_fd = -EBADF, .pipe_fd = -EBADF };
+                *l = (struct transfer_layer) { .blob = m->layers[i],
+                                              .diff_id = c->diff_ids[i],
+                                              .worker = WORKER_NONE,
+                                              .dir_fd = -EBADF,
+                                              .blob_fd = -EBADF,
+                                              .pipe_fd = -EBADF };
                 digest_format(&l->blob.digest, text);
                 digest_short(text, l->short_id);
                 r = store_pin(s, &l->blob.digest, err);
@@ -173,9 +178,9 @@ static int start_unpack(struct transfer *t, struct transfer_layer *l, int input_
         digest_format(&l->blob.digest, digest);
         digest_format(&l->diff_id, diff_id);
         return worker_send(&l->worker,
-                           json_pack("{s:s, s:s, s:I, s:s, s:{s:I, s:I, s:I}}", "op", "unpack", "digest", digest, "size", (json_int_t) l->blob.size,
-                                     "diff_id", diff_id, "limits", "bytes", (json_int_t) WORKER_LIMIT_BYTES, "entries",
-                                     (json_int_t) WORKER_LIMIT_ENTRIES, "ratio", (json_int_t) WORKER_LIMIT_RATIO),
+                           json_pack("{s:s, s:s, s:I, s:s, s:{s:I, s:I, s:I}}", "op", "unpack", "digest", digest, "size",
+                                     (json_int_t) l->blob.size, "diff_id", diff_id, "limits", "bytes", (json_int_t) WORKER_LIMIT_BYTES,
+                                     "entries", (json_int_t) WORKER_LIMIT_ENTRIES, "ratio", (json_int_t) WORKER_LIMIT_RATIO),
                            fds, l->blob_fd >= 0 ? 3 : 2, err);
 }
 
@@ -254,7 +259,10 @@ static int tell(struct transfer *t, struct transfer_layer *l, bool now, struct e
         if (!now && ms - l->told_ms < TELL_EVERY_MS)
                 return 0;
         l->told_ms = ms;
-        if (progress_bytes(t->progress, l->short_id, l->fetching ? "Downloading" : t->fetcher ? "Extracting" : "Loading layer",
+        if (progress_bytes(t->progress, l->short_id,
+                           l->fetching  ? "Downloading"
+                           : t->fetcher ? "Extracting"
+                                        : "Loading layer",
                            l->fetching ? l->fetched : l->unpacked, l->blob.size) < 0)
                 return canceled(err);
         return 0;

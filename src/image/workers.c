@@ -64,7 +64,7 @@ int worker_start(struct image_store *s, const char *mode, struct worker *ret, st
         theirs = pair[1];
         /* A worker that was taken over may stop reading: that must not hold the daemon's thread for ever. */
         setsockopt(ours, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-        r = spawn(s, mode, (int[]) { theirs, s->sink.userns_fd }, &w, err);
+        r = spawn(s, mode, (int[]){ theirs, s->sink.userns_fd }, &w, err);
         if (r < 0)
                 return r;
         w.control = move_fd(ours);
@@ -80,7 +80,8 @@ int worker_send(struct worker *w, json_t *request, const int *fds, size_t n_fds,
         if (!text)
                 return err_errno(err, -ENOMEM, "request to a worker");
         if (strlen(text) > WORKER_MESSAGE_MAX)
-                return err_set(err, ERR_TOO_LARGE, -EMSGSIZE, "a request to a worker is too long: credentials or certificates of that size are not taken");
+                return err_set(err, ERR_TOO_LARGE, -EMSGSIZE,
+                               "a request to a worker is too long: credentials or certificates of that size are not taken");
         r = fd_send(w->control, text, strlen(text), fds, n_fds);
         return r < 0 ? err_errno(err, r, "a worker does not take its job") : 0;
 }
