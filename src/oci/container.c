@@ -81,6 +81,15 @@ static int open_root(const struct options *o, bool make, int *ret_fd, struct err
         return 0;
 }
 
+char *container_filter_cache(const struct options *o) {
+        static const char name[] = "~~filters"; /* no id, and not what container_forget() makes of one */
+        auto_fd root = -EBADF;
+
+        if (open_root(o, true, &root, NULL) < 0 || (mkdirat(root, name, 0700) < 0 && errno != EEXIST))
+                return NULL;
+        return str_format("%s/%s", o->root ?: DEFAULT_ROOT, name);
+}
+
 /* The directory that `name` means now is the one that `fd` holds: nobody deleted and made it again while we waited for the lock. */
 static bool is_still_there(int root_fd, const char *name, int fd) {
         struct stat a, b;

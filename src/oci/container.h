@@ -62,6 +62,10 @@ int container_destroy(struct container *c, struct err *err);
 /* Remove its directory: the name is free at once, the files go after it. */
 int container_forget(struct container *c, struct err *err);
 
+/* Where compiled filters are kept from one run of this program to the next: a directory beside the containers, made when it is missing.
+ * NULL when it cannot be made: then there is no such memory. The caller frees. */
+char *container_filter_cache(const struct options *o);
+
 /* Start time of a process in clock ticks since boot; -ESRCH when there is no such process or it is dead (a zombie). */
 int process_start_time(pid_t pid, uint64_t *ret);
 

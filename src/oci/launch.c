@@ -90,7 +90,7 @@ struct making {
         const struct options *options;
         bool gate, terminal;
         struct bundle bundle;
-        char *cgroup_path;
+        char *cgroup_path, *cache_dir;
         struct exec_fds fds;
         bool has_cgroup;
 };
@@ -98,6 +98,7 @@ struct making {
 static void making_done(struct making *m) {
         bundle_done(&m->bundle);
         free(m->cgroup_path);
+        free(m->cache_dir);
         m->fds.plan = fd_close(m->fds.plan);
         m->fds.start_fifo = fd_close(m->fds.start_fifo);
         cgroup_close(&m->fds);
@@ -120,6 +121,8 @@ static int prepare(struct making *m, const char *id, struct err *err) {
         if (m->terminal && !m->options->console_socket)
                 foreground_set_size(process);
         plan.bundle = m->bundle.path;
+        if (json_object_get(json_object_get(m->bundle.config, "linux"), "seccomp"))
+                plan.cache_dir = m->cache_dir = container_filter_cache(m->options);
         r = launch_check_terminal(m->options, m->terminal, m->gate || m->options->detach, err);
         if (r == 0)
                 r = config_cgroup_path(m->bundle.config, id, &m->cgroup_path, err);
