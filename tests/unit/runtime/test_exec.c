@@ -674,5 +674,5 @@ int main(void) {
                 print_message("1..0 # SKIP needs root and busybox-static\n");
                 return 0;
         }
-        return cmocka_run_group_tests(tests, NULL, NULL);
+        return cmocka_run_group_tests(tests, NULL, remove_what_is_left);
 }
