@@ -57,19 +57,27 @@ listing() {
 	done
 }
 
-@test "fetch: manifest and blob from a real registry" {
-	local pid port=$((20000 + RANDOM % 20000)) d=$BATS_TEST_TMPDIR
-	mkdir "$d/layer"; cp /bin/true "$d/layer/"; tar -C "$d/layer" -cf "$d/layer.tar" .
-	"$BATS_TEST_DIRNAME/../lib/oci-image" "$d/layout" "$d/layer.tar"
-	cat >"$d/config.yml" <<-END
+# A registry with its files in DIR; REGISTRY_PID is the caller's to kill. With a key and a certificate: TLS.
+registry_at() { # PORT DIR [KEY CERTIFICATE]
+	local tls=
+	[ -z "${3:-}" ] || tls=", tls: {key: $3, certificate: $4}"
+	cat >"$2/config.yml" <<-END
 		version: 0.1
 		log: {level: error}
-		storage: {filesystem: {rootdirectory: $d/registry}}
-		http: {addr: "127.0.0.1:$port"}
+		storage: {filesystem: {rootdirectory: $2/registry}}
+		http: {addr: "127.0.0.1:$1"$tls}
 	END
-	docker-registry serve "$d/config.yml" >"$d/log" 2>&1 3>&- &
-	pid=$!
-	for _ in $(seq 100); do curl -sf "http://127.0.0.1:$port/v2/" >/dev/null && break; sleep 0.1; done
+	docker-registry serve "$2/config.yml" >"$2/log" 2>&1 3>&- &
+	REGISTRY_PID=$!
+	for _ in $(seq 100); do curl -skf "http${3:+s}://127.0.0.1:$1/v2/" >/dev/null && break; sleep 0.1; done
+}
+
+@test "fetch: manifest and blob from a real registry" {
+	local pid port=$(free_port) d=$BATS_TEST_TMPDIR
+	mkdir "$d/layer"; cp /bin/true "$d/layer/"; tar -C "$d/layer" -cf "$d/layer.tar" .
+	"$BATS_TEST_DIRNAME/../lib/oci-image" "$d/layout" "$d/layer.tar"
+	registry_at "$port" "$d"
+	pid=$REGISTRY_PID
 	skopeo copy -q --dest-tls-verify=false "oci:$d/layout" "docker://127.0.0.1:$port/a/b:t"
 	local at="{\"op\":\"open\",\"registry\":\"127.0.0.1:$port\",\"repository\":\"a/b\",\"insecure\":true}" manifest digest size
 	manifest=$("$DRIVE" fetch "$at" '{"op":"manifest","id":1,"reference":"t","accept":["application/vnd.oci.image.manifest.v1+json"]}' 2>/dev/null)
@@ -77,5 +85,21 @@ listing() {
 	[ "$("$DRIVE" fetch "$at" "{\"op\":\"blob\",\"id\":2,\"digest\":\"$digest\",\"size\":$size}" 2>/dev/null | sum)" = "$digest" ]
 	run -1 "$DRIVE" fetch "$at" '{"op":"manifest","id":1,"reference":"nope"}'
 	[[ "$output" == *'"kind":"not found"'*"127.0.0.1:$port/a/b:nope: not found: manifest unknown"* ]]
+	kill "$pid"
+}
+
+@test "fetch: TLS wants a known authority, a given one, or leave to do without" {
+	local port=$(free_port) d=$BATS_TEST_TMPDIR at pid ask='{"op":"manifest","id":1,"reference":"nope"}'
+	openssl req -x509 -newkey rsa:2048 -nodes -keyout "$d/key" -out "$d/cert" -days 2 -subj /CN=kist-test \
+		-addext subjectAltName=IP:127.0.0.1 2>/dev/null
+	registry_at "$port" "$d" "$d/key" "$d/cert"
+	pid=$REGISTRY_PID
+	at="\"op\":\"open\",\"registry\":\"127.0.0.1:$port\",\"repository\":\"a/b\""
+	run -1 "$DRIVE" fetch "{$at}" "$ask"
+	[[ "$output" == *'"kind":"unavailable"'*"registry 127.0.0.1:$port cannot be reached: SSL certificate problem"* ]]
+	run -1 "$DRIVE" fetch "{$at,\"ca_pem\":$(jq -Rs . <"$d/cert")}" "$ask"
+	[[ "$output" == *'"kind":"not found"'* ]]
+	run -1 "$DRIVE" fetch "{$at,\"insecure\":true}" "$ask"
+	[[ "$output" == *'"kind":"not found"'* ]]
 	kill "$pid"
 }
