@@ -19,6 +19,7 @@ enum {
 struct monitor {
         bool finished;            /* the container's MONITOR_EXITED was sent: no more requests */
         bool failed;              /* the start did not succeed */
+        unsigned n_starts;        /* of init and execs */
         char id[MONITOR_ID_MAX];
         int state_dir, run_dir;
         int exit_file;            /* made ahead: see exit-file.c */

@@ -9,6 +9,13 @@
  * connection the monitor first says MONITOR_HELLO, and later MONITOR_EXITED once, when the container's init is gone, its output is
  * in the log and "exit" is written. It then takes no more requests and ends when its clients' streams are flushed.
  *
+ * MONITOR_ATTACH may be sent before MONITOR_START: such a client misses no byte. Output of an exec waits for its first MONITOR_ATTACH, for 30
+ * seconds at most. A client that is too slow holds the process up and loses nothing; only after the container's death it does not hold
+ * up the log, "exit" and MONITOR_EXITED: these come first, and the rest of the output reaches the client after them. An exec's MONITOR_EXITED comes
+ * after its stream's end; those of execs that die with the container come before the container's.
+ * A connection on which the daemon lets messages pile up is closed; it may connect again. The container's id and those of execs are letters
+ * and digits.
+ *
  * The file "exit" (struct monitor_exit_file, written atomically into the state directory) is the truth about how it ended.
  * A stream fd handed over (attach, exec) is the client's own connection: kistd is not in the data path, and its death does
  * not disturb it. */
@@ -81,7 +88,9 @@ enum monitor_attach_flags {
         MONITOR_ATTACH_FRAMED = 1 << 3, /* Docker's 8-byte stream header before each piece; without a terminal only */
 };
 
-/* Detach keys: when the client types them, its stream is closed and the process goes on. At most 8 bytes. */
+/* The stream must be a SOCK_STREAM socket. Its flags are left alone, and at the end of output its sending half is shut down, which the client
+ * sees even while the daemon still holds a copy. Detach keys: when the client types them on a terminal (elsewhere they are data), its
+ * stream is closed and the process goes on. At most 8 bytes. */
 struct monitor_attach {
         struct monitor_header header;
         char exec_id[MONITOR_ID_MAX]; /* empty: the container itself */

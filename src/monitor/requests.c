@@ -54,7 +54,7 @@ static int sort_fds(const struct monitor_start *m, const struct fd_list *list, i
 }
 
 static void no_fds(struct exec_fds *fds) {
-        *fds = (struct exec_fds) { -1, -1, -1, -1, -1, .stdio = { -1, -1, -1 }, .target_pidfd = -1, .listen = -1 };
+        *fds = (struct exec_fds) { -1, -1, -1, -1, -1, .stdio = { -1, -1, -1 }, .target_pidfd = -1, .listen = -1, .start_fifo = -1 };
 }
 
 /* Everything that must be there before the container is: after it nothing may fail. */
@@ -110,6 +110,7 @@ static int handle_start(const union monitor_message *message, struct fd_list *li
         if (r < 0)
                 return r;
         monitor.failed = false;
+        monitor.n_starts++;
         ret->pid = monitor.init.pid;
         ret->started_unix_ns = monitor.init.started_ns;
         return 0;
@@ -186,6 +187,7 @@ static int handle_exec(const union monitor_message *message, struct fd_list *lis
                 request_free_exec((size_t) slot);
                 return r;
         }
+        monitor.n_starts++;
         ret->pid = p->pid;
         ret->started_unix_ns = p->started_ns;
         return 0;
