@@ -75,14 +75,10 @@ static int add_tree(int parent_fd, const char *name, struct pids *p, int depth) 
         return r;
 }
 
-int cgroup_pids(const struct cgroup_host *h, const char *path, pid_t **ret, size_t *ret_n, struct err *err) {
-        const struct hierarchy *tracker = host_tracker(h);
+static int list_pids(const struct hierarchy *in, const char *path, pid_t **ret, size_t *ret_n, struct err *err) {
         struct pids p = { 0 };
-        int r = cgroup_path_check(path, err);
+        int r = in ? add_tree(in->dir_fd, path, &p, 0) : -ENOENT;
 
-        if (r < 0)
-                return r;
-        r = tracker ? add_tree(tracker->dir_fd, path, &p, 0) : -ENOENT;
         if (r < 0) {
                 free(p.at);
                 return err_errno(err, r, "processes of cgroup %s", path);
@@ -90,6 +86,12 @@ int cgroup_pids(const struct cgroup_host *h, const char *path, pid_t **ret, size
         *ret = p.at;
         *ret_n = p.n;
         return 0;
+}
+
+int cgroup_pids(const struct cgroup_host *h, const char *path, pid_t **ret, size_t *ret_n, struct err *err) {
+        int r = cgroup_path_check(path, err);
+
+        return r < 0 ? r : list_pids(host_tracker(h), path, ret, ret_n, err);
 }
 
 /* --- freezing --- */
@@ -189,10 +191,10 @@ int cgroup_is_frozen(const struct cgroup_host *h, const char *path, bool *ret, s
 
 /* --- signals --- */
 
-static int signal_each(const struct cgroup_host *h, const char *path, int sig, size_t *ret_n, struct err *err) {
+static int signal_each(const struct hierarchy *in, const char *path, int sig, size_t *ret_n, struct err *err) {
         auto_free pid_t *pids = NULL;
         size_t n = 0;
-        int r = cgroup_pids(h, path, &pids, &n, err);
+        int r = list_pids(in, path, &pids, &n, err);
 
         if (r < 0)
                 return r;
@@ -204,34 +206,39 @@ static int signal_each(const struct cgroup_host *h, const char *path, int sig, s
 }
 
 /* No cgroup.kill in v1. A frozen cgroup cannot fork away from us; the signals arrive when it is thawed. */
-static int kill_v1(const struct cgroup_host *h, const char *path, struct err *err) {
-        const struct hierarchy *freezer = host_find_v1(h, CONTROLLER_FREEZER);
+static int kill_v1(const struct hierarchy *in, const char *path, struct err *err) {
+        bool freezer = in && (in->controllers & BIT(CONTROLLER_FREEZER));
         int64_t deadline = monotonic_ms() + KILL_MS;
         size_t n = 0;
 
         for (;;) {
-                bool frozen = freezer && freeze_v1(freezer->dir_fd, path, true) == 0;
-                int r = signal_each(h, path, SIGKILL, &n, err);
+                bool frozen = freezer && freeze_v1(in->dir_fd, path, true) == 0;
+                int r = signal_each(in, path, SIGKILL, &n, err);
 
                 if (frozen)
-                        freeze_v1(freezer->dir_fd, path, false);
+                        freeze_v1(in->dir_fd, path, false);
+                /* Its directory may be gone already, which is what was wanted. */
                 if (r < 0 || n == 0)
-                        return r;
+                        return r == -ENOENT ? 0 : r;
                 if (monotonic_ms() >= deadline)
                         return err_set(err, ERR_INTERNAL, -ETIMEDOUT, "%zu processes of cgroup %s do not die", n, path);
                 nap();
         }
 }
 
-static int kill_v2(const struct cgroup_host *h, const char *path, struct err *err) {
-        int r = cgroup_file_write(h->v2.dir_fd, path, "cgroup.kill", "1");
+static int kill_v2(const struct hierarchy *in, const char *path, struct err *err) {
+        int r = cgroup_file_write(in->dir_fd, path, "cgroup.kill", "1");
 
         if (r == 0)
-                r = await_event(h->v2.dir_fd, path, "populated", 0, monotonic_ms() + KILL_MS);
+                r = await_event(in->dir_fd, path, "populated", 0, monotonic_ms() + KILL_MS);
         /* Its directory going away while we wait is what was wanted. */
         if (r == -ENOENT || r == -ENODEV)
                 return 0;
         return r < 0 ? err_errno(err, r, "cgroup %s cannot be killed", path) : 0;
+}
+
+int kill_in(const struct cgroup_host *h, const struct hierarchy *in, const char *path, struct err *err) {
+        return in == &h->v2 ? kill_v2(in, path, err) : kill_v1(in, path, err);
 }
 
 int cgroup_kill(const struct cgroup_host *h, const char *path, int sig, struct err *err) {
@@ -241,6 +248,6 @@ int cgroup_kill(const struct cgroup_host *h, const char *path, int sig, struct e
         if (r < 0)
                 return r;
         if (sig != SIGKILL)
-                return signal_each(h, path, sig, &n, err);
-        return host_has_v2(h) ? kill_v2(h, path, err) : kill_v1(h, path, err);
+                return signal_each(host_tracker(h), path, sig, &n, err);
+        return kill_in(h, host_tracker(h), path, err);
 }

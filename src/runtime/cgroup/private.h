@@ -125,6 +125,10 @@ struct bpf_insn;
 /* The instructions that decide like the rules do, last match first; returns their count, or 0 when there are too many. */
 size_t device_program(const struct resources *r, struct bpf_insn *ret, size_t room);
 
+/* --- kill.c: all that are in `path` of one hierarchy --- */
+
+int kill_in(const struct cgroup_host *h, const struct hierarchy *in, const char *path, struct err *err);
+
 /* --- tree.c --- */
 
 /* rmdir(2) of `path` and everything below, retried while the kernel is still letting go of dead processes, until `deadline_ms`

@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -272,6 +271,16 @@ int tree_remove(int dir_fd, const char *path, int64_t deadline_ms) {
         return r < 0 ? r : remove_one(dir_fd, path, deadline_ms);
 }
 
+/* First where processes are tracked and can be thawed; then by this hierarchy's own list, for a privileged process that has left the
+ * one where we track it. */
+static int kill_and_remove(const struct cgroup_host *h, const struct hierarchy *in, const char *path, int64_t deadline_ms, struct err *err) {
+        int r = kill_in(h, host_tracker(h), path, err);
+
+        if (r == 0 && in != host_tracker(h))
+                r = kill_in(h, in, path, err);
+        return r < 0 ? r : tree_remove(in->dir_fd, path, deadline_ms);
+}
+
 int cgroup_destroy(const struct cgroup_host *h, const char *path, struct err *err) {
         enum { PATIENCE_MS = 10000 };
         int64_t deadline = monotonic_ms() + PATIENCE_MS;
@@ -283,11 +292,8 @@ int cgroup_destroy(const struct cgroup_host *h, const char *path, struct err *er
         /* An exited container leaves an empty cgroup: then rmdir(2) is all there is to do. */
         for (size_t i = 0; i < count(h); i++) {
                 r = tree_remove(nth(h, i)->dir_fd, path, 0);
-                if (r == -EBUSY) {
-                        r = cgroup_kill(h, path, SIGKILL, first ? &ignored : err);
-                        if (r == 0)
-                                r = tree_remove(nth(h, i)->dir_fd, path, deadline);
-                }
+                if (r == -EBUSY)
+                        r = kill_and_remove(h, nth(h, i), path, deadline, first ? &ignored : err);
                 if (r < 0 && !first)
                         first = err_errno(err, r, "cgroup %s cannot be removed", path);
         }

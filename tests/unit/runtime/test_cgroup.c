@@ -348,6 +348,31 @@ static void test_destroy_nested(void **state) {
         assert_int_equal(places(f, f->path), 0);
 }
 
+/* It has left the hierarchy where it is tracked, and is still in the others: found there. */
+static void test_destroy_finds_who_has_left(void **state) {
+        struct fixture *f = *state;
+        struct err err = { 0 };
+        char number[16];
+        pid_t pid;
+
+        if (!host_has_v2(f->h) || f->h->n_v1 == 0) {
+                print_message("this is not a hybrid host\n");
+                skip();
+        }
+        if (!may_make_cgroups(f))
+                skip();
+        assert_int_equal(cgroup_create(f->h, f->path, NULL, &err), 0);
+        signal(SIGCHLD, SIG_IGN);
+        pid = start_in(f, sleep_on);
+        snprintf(number, sizeof(number), "%d", (int) pid);
+        assert_int_equal(cgroup_file_write(f->h->v2.dir_fd, ".", "cgroup.procs", number), 0);
+        if (cgroup_destroy(f->h, f->path, &err) < 0)
+                fail_msg("%s", err.msg);
+        signal(SIGCHLD, SIG_DFL);
+        assert_int_equal(kill(pid, 0), -1);
+        assert_int_equal(places(f, f->path), 0);
+}
+
 static void test_limits_are_set_and_updated(void **state) {
         struct fixture *f = *state;
         struct err err = { 0 };
@@ -597,6 +622,8 @@ static void test_kill_v1(void **state) {
         /* A zombie leaves its cgroup, but is still ours to reap: let the kernel do it. */
         signal(SIGCHLD, SIG_IGN);
         pid = start_in(&v1, sleep_on);
+        if (host_find_v1(&only_v1, CONTROLLER_FREEZER))
+                assert_int_equal(cgroup_freeze(&only_v1, f->path, true, &err), 0);
         if (cgroup_destroy(&only_v1, f->path, &err) < 0)
                 fail_msg("%s", err.msg);
         signal(SIGCHLD, SIG_DFL);
@@ -613,6 +640,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_create_and_destroy, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_kill_and_conflict, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_destroy_nested, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_destroy_finds_who_has_left, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_limits_are_set_and_updated, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_refused_value_leaves_nothing, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_freeze, set_up, tear_down),
