@@ -139,10 +139,10 @@ static int open_stream(struct client *c, const char *id, bool with_stdin, bool w
 /* Attach, start, pump, wait: the foreground of `run` and of `start -a`. */
 static int foreground(struct client *c, const char *id, const json_t *config, bool remove, const char *keys, bool sig_proxy) {
         bool tty = json_get_bool(config, "Tty", false), with_stdin = json_get_bool(config, "AttachStdin", false);
-        struct session s = { .client = c, .id = id, .tty = tty, .with_stdin = with_stdin, .sig_proxy = sig_proxy && !tty };
+        struct session s = { .client = c, .id = id, .tty = tty, .with_stdin = with_stdin, .detach_keys = keys, .sig_proxy = sig_proxy && !tty };
         auto_http stream = { .fd = -EBADF }, waiting = { .fd = -EBADF };
         struct err err = { 0 };
-        int status;
+        int status, r;
 
         session_prepare();
         if (open_stream(c, id, with_stdin, json_get_bool(config, "AttachStdout", true), json_get_bool(config, "AttachStderr", true), false,
@@ -157,30 +157,12 @@ static int foreground(struct client *c, const char *id, const json_t *config, bo
                 if (with_stdin)
                         session_raw_terminal();
         }
-        if (session_pump(&s, &stream, &err) < 0) {
-                session_restore();
-                return fail(&err);
-        }
+        r = session_pump(&s, &stream, &err);
         session_restore();
-        /* The stream has ended: the container has, or the detach keys were typed. */
-        if (tty && with_stdin) {
-                auto_json *state = NULL;
-                auto_path path = { 0 };
-
-                path_init(&path, "/containers/%s/json", id);
-                if (client_call(c, "GET", &path, NULL, &state, NULL) == 0 &&
-                    json_get_bool(json_get_object(state, "State"), "Running", false) && !json_get_bool(json_get_object(state, "State"), "Dead", false)) {
-                        /* It may just be ending: a moment tells a detached one from that. */
-                        usleep(50000);
-                        auto_json *again = NULL;
-
-                        if (client_call(c, "GET", &path, NULL, &again, NULL) == 0 &&
-                            json_get_bool(json_get_object(again, "State"), "Running", false)) {
-                                fprintf(stderr, "read escape sequence\n");
-                                return 0;
-                        }
-                }
-        }
+        if (r < 0)
+                return fail(&err);
+        if (r > 0)
+                return 0;
         if (wait_finish(&waiting, &status, &err) < 0)
                 return fail(&err);
         return status;
@@ -272,10 +254,10 @@ static int run_start(struct client *c, const struct args *a) {
 
 static int run_attach(struct client *c, const struct args *a) {
         auto_http stream = { .fd = -EBADF }, waiting = { .fd = -EBADF };
-        auto_json *found = NULL, *after = NULL;
-        struct session s = { .client = c };
+        auto_json *found = NULL;
+        struct session s = { .client = c, .detach_keys = args_text(a, "detach-keys") };
         struct err err = { 0 };
-        int status;
+        int status, r;
 
         if (inspect(c, args_at(a, 0), &found, &err) < 0)
                 return client_complain(&err, 1);
@@ -296,13 +278,10 @@ static int run_attach(struct client *c, const struct args *a) {
                 if (s.with_stdin)
                         session_raw_terminal();
         }
-        if (session_pump(&s, &stream, &err) < 0)
-                return client_complain(&err, 1);
+        r = session_pump(&s, &stream, &err);
         session_restore();
-        if (inspect(c, s.id, &after, &err) == 0 && json_get_bool(json_get_object(after, "State"), "Running", false)) {
-                fprintf(stderr, "read escape sequence\n");
-                return 0;
-        }
+        if (r != 0)
+                return r < 0 ? client_complain(&err, 1) : 0;
         return wait_finish(&waiting, &status, &err) < 0 ? client_complain(&err, 1) : status;
 }
 
@@ -355,7 +334,7 @@ static int exec_status(struct client *c, const char *id, struct err *err) {
                 json_decref(take_ptr(&answer));
                 usleep(5000);
         }
-        return 0; /* detached by its keys: it goes on */
+        return err_set(err, ERR_UNAVAILABLE, -ETIMEDOUT, "the process has closed its streams and goes on");
 }
 
 static int run_exec(struct client *c, const struct args *a) {
@@ -363,9 +342,15 @@ static int run_exec(struct client *c, const struct args *a) {
         auto_free char *name = path_escape(args_at(a, 0));
         auto_path create_path = { 0 }, start_path = { 0 };
         auto_http stream = { .fd = -EBADF };
-        struct session s = { .client = c, .is_exec = true, .tty = args_flag(a, "tty"), .with_stdin = args_flag(a, "interactive") };
+        struct session s = {
+                .client = c,
+                .is_exec = true,
+                .tty = args_flag(a, "tty"),
+                .with_stdin = args_flag(a, "interactive"),
+                .detach_keys = args_text(a, "detach-keys"),
+        };
         struct err err = { 0 };
-        int status;
+        int status, r;
 
         if (s.tty && s.with_stdin && !args_flag(a, "detach") && !isatty(STDIN_FILENO)) {
                 complain("the input device is not a terminal: leave out -t");
@@ -387,9 +372,10 @@ static int run_exec(struct client *c, const struct args *a) {
                 if (s.with_stdin)
                         session_raw_terminal();
         }
-        if (session_pump(&s, &stream, &err) < 0)
-                return fail(&err);
+        r = session_pump(&s, &stream, &err);
         session_restore();
+        if (r != 0)
+                return r < 0 ? fail(&err) : 0;
         status = exec_status(c, s.id, &err);
         return status < 0 ? fail(&err) : status;
 }

@@ -78,18 +78,78 @@ static void send_signal(const struct session *s, int signal_number) {
         client_call(s->client, "POST", &path, NULL, NULL, NULL);
 }
 
-/* Our standard input → the stream. Returns false when there is no more. */
-static bool pass_input(int stream) {
-        char data[16384];
+int session_parse_keys(const char *text, unsigned char ret[SESSION_KEYS_MAX], size_t *ret_n) {
+        size_t n = 0;
+
+        while (*text) {
+                size_t length = strcspn(text, ",");
+                unsigned char key = (unsigned char) *text;
+
+                if (n == SESSION_KEYS_MAX)
+                        return -EINVAL;
+                if (length == strlen("ctrl-a") && strncmp(text, "ctrl-", 5) == 0) {
+                        key = (unsigned char) text[5];
+                        /* @ A…Z [ \ ] ^ _ are the characters that the control key makes codes below the blank of. */
+                        if (!(key >= 'a' && key <= 'z') && !(key >= '@' && key <= '_'))
+                                return -EINVAL;
+                        key &= 0x1f;
+                } else if (length != 1) {
+                        return -EINVAL;
+                }
+                ret[n++] = key;
+                text += length;
+                if (*text == ',' && !*++text)
+                        return -EINVAL;
+        }
+        *ret_n = n;
+        return 0;
+}
+
+struct input {
+        unsigned char keys[SESSION_KEYS_MAX];
+        size_t n_keys;
+        size_t matched; /* how many of them were typed in a row: held back until it is clear what they are */
+};
+
+/* Send what was typed, without the detach keys. 1 when all of them came, 0, or negative errno. */
+static int send_typed(struct input *in, int stream, const unsigned char *data, size_t size) {
+        size_t from = 0;
+        int r = 0;
+
+        for (size_t i = 0; i < size && in->n_keys > 0 && r == 0; i++) {
+                if (data[i] == in->keys[in->matched]) {
+                        if (in->matched == 0 && i > from)
+                                r = fd_write_all(stream, data + from, i - from);
+                        from = i + 1;
+                        if (++in->matched == in->n_keys)
+                                return 1;
+                } else if (in->matched > 0) {
+                        r = fd_write_all(stream, in->keys, in->matched);
+                        in->matched = 0;
+                        from = i;
+                        /* It may be the first of them again. */
+                        if (data[i] == in->keys[0])
+                                i--;
+                }
+        }
+        return r < 0 ? r : fd_write_all(stream, data + from, size - from);
+}
+
+/* Our standard input → the stream. 0: there will be more, 1: detached, −ENODATA: no more. */
+static int pass_input(struct input *in, int stream) {
+        unsigned char data[16384];
         ssize_t n = read(STDIN_FILENO, data, sizeof(data));
+        int r = 0;
 
         if (n < 0 && (errno == EINTR || errno == EAGAIN))
-                return true;
-        if (n > 0 && fd_write_all(stream, data, (size_t) n) == 0)
-                return true;
+                return 0;
+        if (n > 0)
+                r = send_typed(in, stream, data, (size_t) n);
+        if (n > 0 && r >= 0)
+                return r;
         /* The other side sees the end of input, and goes on sending output. */
         shutdown(stream, SHUT_WR);
-        return false;
+        return -ENODATA;
 }
 
 static void take_signal(const struct session *s, int signal_fd) {
@@ -119,6 +179,7 @@ int session_pump(const struct session *s, struct http *stream, struct err *err) 
         enum { STREAM, SIGNALS, INPUT };
         struct pollfd polls[3];
         struct frames frames = { .raw = s->tty };
+        struct input input = { 0 };
         auto_fd signal_fd = -EBADF;
         const char *early;
         sigset_t set;
@@ -132,6 +193,11 @@ int session_pump(const struct session *s, struct http *stream, struct err *err) 
         signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
         if (signal_fd < 0)
                 return err_errno(err, -errno, "signalfd");
+        if (s->tty) {
+                r = session_parse_keys(s->detach_keys ? s->detach_keys : "ctrl-p,ctrl-q", input.keys, &input.n_keys);
+                if (r < 0)
+                        return err_set(err, ERR_INVALID, r, "--detach-keys %s: letters, or ctrl- and a letter, between commas", s->detach_keys);
+        }
         n_early = http_hijack(stream, &early);
         r = frames_write(&frames, early, n_early);
         if (r < 0)
@@ -159,7 +225,15 @@ int session_pump(const struct session *s, struct http *stream, struct err *err) 
                         if (r < 0)
                                 return err_errno(err, r, "standard output");
                 }
-                if (polls[INPUT].revents && !pass_input(stream->fd))
-                        polls[INPUT].fd = -1;
+                if (polls[INPUT].revents) {
+                        r = pass_input(&input, stream->fd);
+                        if (r < 0)
+                                polls[INPUT].fd = -1;
+                        if (r > 0) {
+                                session_restore();
+                                fprintf(stderr, "\nread escape sequence\n");
+                                return 1;
+                        }
+                }
         }
 }

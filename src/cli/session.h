@@ -13,6 +13,7 @@ struct session {
         bool is_exec;
         bool tty;                /* the stream is raw; else it has Docker's 8-byte headers */
         bool with_stdin;
+        const char *detach_keys; /* "ctrl-p,ctrl-q" form; NULL: that one. Looked for with a terminal only */
         bool sig_proxy;          /* signals that we get are sent to the container (not for a terminal, where the keys do it) */
 };
 
@@ -26,5 +27,9 @@ void session_restore(void);
 /* Tell the container the size of our terminal; a failure does not matter (the process may be gone). */
 void session_resize(const struct session *s);
 
-/* Pump until the stream ends. 0, or negative errno. */
+/* "ctrl-p,ctrl-q" → bytes; at most SESSION_KEYS_MAX. −EINVAL when it is not of that form. */
+enum { SESSION_KEYS_MAX = 8 };
+int session_parse_keys(const char *text, unsigned char ret[SESSION_KEYS_MAX], size_t *ret_n);
+
+/* Pump until the stream ends (0) or the detach keys are typed (1, with a line on standard error); or negative errno. */
 int session_pump(const struct session *s, struct http *stream, struct err *err);

@@ -3,7 +3,7 @@ load ../lib/kist
 
 setup_file() { kist_start; }
 teardown_file() { kist_end; }
-teardown() { nothing_left; }
+teardown() { left_nothing; }
 
 api() { curl -s --unix-socket "$KT_DIR/kist.sock" "$@"; }
 status() { api -o /dev/null -w '%{http_code}' "$@"; }
@@ -54,7 +54,7 @@ message() { api "$@" | jq -r .message; }
 @test "attack: newlines in names, hosts and variables do not forge lines (CVE-2022-4318)" {
 	run ! "$KIST" run --rm --add-host $'evil:1.2.3.4\n6.6.6.6 bank' $BUSYBOX cat /etc/hosts
 	run ! "$KIST" run --rm -h $'a\nb' $BUSYBOX cat /etc/hostname
-	[ "$("$KIST" run --rm -e $'A=one\ntwo' $BUSYBOX printenv A)" = $'one\ntwo' ]
+	[ "$("$KIST" run --rm -e $'A=one\ntwo' $BUSYBOX sh -c 'echo "$A"')" = $'one\ntwo' ]
 }
 
 @test "attack: --user that is no user (CVE-2024-40635, CVE-2026-30892)" {

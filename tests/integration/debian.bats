@@ -10,7 +10,7 @@ setup_file() {
 	"$KIST" pull -q "$IMAGE"
 }
 teardown_file() { kist_end; }
-teardown() { nothing_left; }
+teardown() { left_nothing; }
 
 @test "python3 -c with an exit code" {
 	for C in $(clients); do

@@ -3,7 +3,7 @@ load ../lib/kist
 
 setup_file() { kist_start; }
 teardown_file() { kist_end; }
-teardown() { nothing_left; }
+teardown() { left_nothing; }
 
 @test "version, info, images answer through every client" {
 	for C in $(clients); do
@@ -100,13 +100,18 @@ teardown() { nothing_left; }
 }
 
 @test "attach while it runs: output from then on, input, several at once" {
-	"$KIST" run -d -i --name at $BUSYBOX sh -c 'while read -r line; do echo "got $line"; done'
+	"$KIST" run -d -i --name at $BUSYBOX sh -c 'while read -r line; do echo "got $line"; [ "$line" != two ] || exit 8; done'
 	"$KIST" attach --no-stdin at >"$BATS_TEST_TMPDIR/watch" 3>&- &
 	watcher=$!
 	sleep 0.3
-	(echo one; sleep 0.3; echo two; sleep 0.5) | "$KIST" attach at >"$BATS_TEST_TMPDIR/type"
-	wait "$watcher"
-	[ "$(cat "$BATS_TEST_TMPDIR/type")" = $'got one\ngot two' ] || [[ "$(cat "$BATS_TEST_TMPDIR/watch")" == *"got two"* ]]
+	status=0
+	(echo one; sleep 0.3; echo two) | timeout 20 "$KIST" attach at >"$BATS_TEST_TMPDIR/type" || status=$?
+	[ "$status" -eq 8 ]
+	status=0; wait "$watcher" || status=$?
+	[ "$status" -eq 8 ]
+	for file in watch type; do
+		[ "$(cat "$BATS_TEST_TMPDIR/$file")" = $'got one\ngot two' ]
+	done
 	[[ "$("$KIST" logs at)" == *"got one"*"got two"* ]]
 	"$KIST" rm -f at
 }

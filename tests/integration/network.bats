@@ -6,7 +6,7 @@ teardown_file() {
 	ip netns del "kt-out-$$" 2>/dev/null || true
 	kist_end
 }
-teardown() { nothing_left; }
+teardown() { left_nothing; }
 
 @test "none: loopback only, and it is up" {
 	run -0 "$KIST" run --rm --network none $BUSYBOX ip -o link

@@ -111,6 +111,16 @@ eventually() {
 state_of() { "$KIST" inspect -f '{{.State.Status}}' "$1"; }
 is_state() { [ "$(state_of "$1")" = "$2" ]; }
 
+# For teardown(): what a test left is a failure of that test, and not of all that follow it.
+left_nothing() {
+	local status=0 ids
+	nothing_left || status=1
+	ids=$("$KIST" ps -aq)
+	# shellcheck disable=SC2086  # a list of words on purpose
+	[ -z "$ids" ] || "$KIST" rm -f $ids >/dev/null
+	return $status
+}
+
 # No container, monitor, mount, veth or directory of a container is left of this daemon.
 nothing_left() {
 	[ -z "$("$KIST" ps -aq)" ] || { echo "containers are left: $("$KIST" ps -a)" >&2; return 1; }
