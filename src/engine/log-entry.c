@@ -154,7 +154,7 @@ int log_entry_decode(char *line, size_t size, struct log_entry *ret) {
                 r = decode_by_hand(line, size, ret);
                 if (r == 0)
                         return 0;
-                if (copy)
+                if (copy && size)
                         memcpy(line, copy, size);
         }
         return decode_by_library(line, size, ret);

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "test.h"
+
+#include "engine/spec.h"
+
+static const struct {
+        const char *body;
+        enum err_kind kind; /* ERR_NONE: it is taken */
+        const char *says;
+} rows[] = {
+        { "{'Image':'a','Cmd':['x']}", ERR_NONE, "" },
+        { "[]", ERR_INVALID, "config cannot be empty" },
+        { "{'HostConfig':3}", ERR_INVALID, "HostConfig" },
+        { "{'Nobody':{'Knows':'this'}}", ERR_NONE, "" },
+        { "{'Cmd':'echo'}", ERR_NONE, "" },
+        { "{'Cmd':[1]}", ERR_INVALID, "Cmd: an array of strings" },
+        { "{'Tty':'yes'}", ERR_INVALID, "Tty: true or false" },
+        { "{'Hostname':'a b'}", ERR_INVALID, "hostname" },
+        { "{'Hostname':'a\\n1.2.3.4 b'}", ERR_INVALID, "hostname" },
+        { "{'WorkingDir':'tmp'}", ERR_INVALID, "absolute" },
+        { "{'Env':['=x']}", ERR_INVALID, "environment" },
+        { "{'Env':['A\\u0000B=1']}", ERR_INVALID, "Env" },
+        { "{'Labels':{'a':1}}", ERR_INVALID, "Labels" },
+        { "{'Healthcheck':{'Test':['NONE']}}", ERR_NONE, "" },
+        { "{'Healthcheck':{'Test':['CMD','true']}}", ERR_UNSUPPORTED, "health" },
+        { "{'HostConfig':{'Memory':5000000}}", ERR_INVALID, "Minimum memory limit allowed is 6MB" },
+        { "{'HostConfig':{'Memory':6291456}}", ERR_NONE, "" },
+        { "{'HostConfig':{'Memory':-1}}", ERR_INVALID, "Memory" },
+        { "{'HostConfig':{'Memory':1.5}}", ERR_INVALID, "a whole number" },
+        { "{'HostConfig':{'MemorySwap':10000000}}", ERR_INVALID, "Memoryswap" },
+        { "{'HostConfig':{'Memory':20000000,'MemorySwap':10000000}}", ERR_INVALID, "memoryswap" },
+        { "{'HostConfig':{'NanoCpus':500000000,'CpuQuota':5000}}", ERR_INVALID, "Nano CPUs" },
+        { "{'HostConfig':{'CpuPeriod':999}}", ERR_INVALID, "period" },
+        { "{'HostConfig':{'MemorySwappiness':-1}}", ERR_NONE, "" },
+        { "{'HostConfig':{'MemorySwappiness':10}}", ERR_UNSUPPORTED, "HostConfig.MemorySwappiness" },
+        { "{'HostConfig':{'Devices':[]}}", ERR_NONE, "" },
+        { "{'HostConfig':{'Devices':[{'PathOnHost':'/dev/kvm'}]}}", ERR_UNSUPPORTED, "HostConfig.Devices" },
+        { "{'HostConfig':{'Init':true}}", ERR_UNSUPPORTED, "init" },
+        { "{'HostConfig':{'Init':false}}", ERR_NONE, "" },
+        { "{'HostConfig':{'PortBindings':{'80/tcp':[]}}}", ERR_UNSUPPORTED, "publishing ports" },
+        { "{'HostConfig':{'PublishAllPorts':true}}", ERR_UNSUPPORTED, "publishing ports" },
+        { "{'HostConfig':{'NetworkMode':'mine'}}", ERR_NOT_FOUND, "network mine not found" },
+        { "{'HostConfig':{'NetworkMode':'container:a'}}", ERR_UNSUPPORTED, "NetworkMode" },
+        { "{'HostConfig':{'PidMode':'odd'}}", ERR_INVALID, "PidMode" },
+        { "{'HostConfig':{'UsernsMode':'private','NetworkMode':'host'}}", ERR_INVALID, "UsernsMode" },
+        { "{'HostConfig':{'UTSMode':'host'},'Hostname':'a'}", ERR_INVALID, "UTS" },
+        { "{'HostConfig':{'SecurityOpt':['apparmor=mine']}}", ERR_UNSUPPORTED, "AppArmor" },
+        { "{'HostConfig':{'SecurityOpt':['apparmor=unconfined','label=disable','no-new-privileges']}}", ERR_NONE, "" },
+        { "{'HostConfig':{'SecurityOpt':['seccomp={nonsense']}}", ERR_INVALID, "seccomp" },
+        { "{'HostConfig':{'SecurityOpt':['what=ever']}}", ERR_INVALID, "what=ever" },
+        { "{'HostConfig':{'RestartPolicy':{'Name':'sometimes'}}}", ERR_INVALID, "sometimes" },
+        { "{'HostConfig':{'RestartPolicy':{'Name':'always','MaximumRetryCount':3}}}", ERR_INVALID, "on-failure" },
+        { "{'HostConfig':{'RestartPolicy':{'Name':'always'},'AutoRemove':true}}", ERR_INVALID, "AutoRemove" },
+        { "{'HostConfig':{'LogConfig':{'Type':'syslog'}}}", ERR_UNSUPPORTED, "syslog" },
+        { "{'HostConfig':{'LogConfig':{'Type':'','Config':{'max-size':'10m','max-file':'3'}}}}", ERR_NONE, "" },
+        { "{'HostConfig':{'LogConfig':{'Type':'json-file','Config':{'max-size':'huge'}}}}", ERR_INVALID, "max-size" },
+        { "{'HostConfig':{'LogConfig':{'Type':'json-file','Config':{'colour':'red'}}}}", ERR_INVALID, "colour" },
+        { "{'HostConfig':{'Dns':['1.2.3.4\\nx']}}", ERR_INVALID, "Dns" },
+        { "{'HostConfig':{'DnsSearch':['a b']}}", ERR_INVALID, "DnsSearch" },
+        { "{'HostConfig':{'ExtraHosts':['a:1.2.3.4','b:::1','c:host-gateway']}}", ERR_NONE, "" },
+        { "{'HostConfig':{'ExtraHosts':['a\\nb:1.2.3.4']}}", ERR_INVALID, "add-host" },
+        { "{'HostConfig':{'ExtraHosts':['a:nowhere']}}", ERR_INVALID, "add-host" },
+        { "{'HostConfig':{'Ulimits':[{'Name':'nofile','Soft':5,'Hard':4}]}}", ERR_INVALID, "nofile" },
+        { "{'HostConfig':{'Sysctls':{'net.core.somaxconn':'1'},'NetworkMode':'host'}}", ERR_INVALID, "host network" },
+        { "{'HostConfig':{'Binds':['/a:/b:ro','/c:/d']}}", ERR_NONE, "" },
+        { "{'HostConfig':{'Binds':['/a:/b','/c:/b/']}}", ERR_INVALID, "Duplicate" },
+        { "{'HostConfig':{'Binds':['/a:/../b']}}", ERR_INVALID, "invalid mount path" },
+        { "{'HostConfig':{'Binds':['/a:/']}}", ERR_INVALID, "invalid mount path" },
+        { "{'HostConfig':{'Binds':['/a:b']}}", ERR_INVALID, "invalid mount path" },
+        { "{'HostConfig':{'Binds':['/a:/b:rox']}}", ERR_INVALID, "rox" },
+        { "{'HostConfig':{'Binds':['name:/b']}}", ERR_UNSUPPORTED, "named volumes" },
+        { "{'HostConfig':{'Binds':['/b']}}", ERR_UNSUPPORTED, "anonymous volumes" },
+        { "{'HostConfig':{'Mounts':[{'Type':'volume','Target':'/x'}]}}", ERR_UNSUPPORTED, "volume" },
+        { "{'HostConfig':{'Mounts':[{'Type':'bind','Source':'rel','Target':'/x'}]}}", ERR_INVALID, "absolute" },
+        { "{'HostConfig':{'Tmpfs':{'/t':'size=1m'}}}", ERR_NONE, "" },
+        { "{'NetworkingConfig':{'EndpointsConfig':{'default':{}}}}", ERR_NONE, "" },
+        { "{'NetworkingConfig':{'EndpointsConfig':{'mine':{}}}}", ERR_UNSUPPORTED, "mine" },
+        { "{'NetworkingConfig':{'EndpointsConfig':{'bridge':{'Aliases':['x']}}}}", ERR_UNSUPPORTED, "Aliases" },
+};
+
+static void every_row_is_taken_or_refused_with_its_words(void **state) {
+        (void) state;
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+                auto_json *body = js(rows[i].body);
+                struct err err = {};
+                auto_spec s = {};
+                int r = spec_parse(body, &s, &err);
+
+                if ((r == 0) != (rows[i].kind == ERR_NONE) || err.kind != rows[i].kind || !strstr(err.msg, rows[i].says))
+                        fail_msg("%s: %s: %s", rows[i].body, err_kind_name(err.kind), err.msg);
+        }
+}
+
+static void host_modes_share_the_hosts_ids(void **state) {
+        static const char *const bodies[] = {
+                "{'HostConfig':{'Privileged':true}}", "{'HostConfig':{'NetworkMode':'host'}}", "{'HostConfig':{'PidMode':'host'}}",
+                "{'HostConfig':{'IpcMode':'host'}}",  "{'HostConfig':{'UsernsMode':'host'}}",
+        };
+
+        (void) state;
+        for (size_t i = 0; i < ARRAY_SIZE(bodies); i++) {
+                auto_json *body = js(bodies[i]);
+                auto_spec s = {};
+
+                assert_int_equal(spec_parse(body, &s, NULL), 0);
+                assert_true(s.host_userns);
+        }
+        auto_json *plain = js("{'HostConfig':{'UTSMode':'host'}}");
+        auto_spec s = {};
+
+        assert_int_equal(spec_parse(plain, &s, NULL), 0);
+        assert_false(s.host_userns);
+}
+
+static void mounts_come_outermost_first(void **state) {
+        auto_json *body = js("{'HostConfig':{'Binds':['/x:/a/b/c:ro','/y:/a'],'Tmpfs':{'/a/b/':''}}}");
+        auto_spec s = {};
+
+        (void) state;
+        assert_int_equal(spec_parse(body, &s, NULL), 0);
+        assert_int_equal(s.n_mounts, 3);
+        assert_string_equal(s.mounts[0].target, "/a");
+        assert_string_equal(s.mounts[1].target, "/a/b");
+        assert_string_equal(s.mounts[2].target, "/a/b/c");
+        assert_true(s.mounts[2].read_only);
+}
+
+static void bytes_are_read_with_their_unit(void **state) {
+        uint64_t n = 0;
+
+        (void) state;
+        assert_int_equal(spec_parse_bytes("10", &n), 0);
+        assert_int_equal(n, 10);
+        assert_int_equal(spec_parse_bytes("10m", &n), 0);
+        assert_int_equal(n, 10 << 20);
+        assert_int_equal(spec_parse_bytes("1GiB", &n), 0);
+        assert_int_equal(n, 1 << 30);
+        assert_int_not_equal(spec_parse_bytes("99999999999t", &n), 0);
+        assert_int_not_equal(spec_parse_bytes("-1", &n), 0);
+        assert_int_not_equal(spec_parse_bytes("1x", &n), 0);
+        assert_int_not_equal(spec_parse_bytes("", &n), 0);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(every_row_is_taken_or_refused_with_its_words),
+                cmocka_unit_test(host_modes_share_the_hosts_ids),
+                cmocka_unit_test(mounts_come_outermost_first),
+                cmocka_unit_test(bytes_are_read_with_their_unit),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
