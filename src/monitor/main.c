@@ -22,6 +22,8 @@ int main(int argc, char **argv) {
         /* proc_spawn() has closed all others already; whoever starts us otherwise may not have. */
         close_range(START_SOCKET + 1, ~0U, 0);
         prctl(PR_SET_NAME, serve_namespaces ? "kist-namespaces" : "kist-monitor");
+        if (chdir("/") < 0) /* it may outlive whatever file system that was */
+                return 1;
         if (serve_namespaces)
                 return namespace_serve(START_SOCKET);
         return monitor_run(START_SOCKET);

@@ -157,7 +157,7 @@ int monitor_run(int start_socket) {
         outlive_signals();
         /* A process of the container that sees us (--pid host) gets at none of our fds. */
         prctl(PR_SET_DUMPABLE, 0);
-        if (chdir("/") < 0 || loop_init() < 0 || control_add(start_socket) < 0)
+        if (loop_init() < 0 || control_add(start_socket) < 0)
                 return 1;
         for (;;) {
                 advance();
