@@ -17,27 +17,31 @@
  *   →  {"op":"manifest","id":1,"reference":"latest"|"sha256:…","accept":["…"],"max":4194304}  + fd: write end of a pipe for the body
  *   →  {"op":"blob","id":2,"digest":"sha256:…","size":123}                                     + fd: write end of a pipe for the body
  *   ←  {"event":"progress","id":2,"bytes":65536}                    at most ten a second for each id
- *   ←  {"event":"done","id":1,"media_type":"…","size":…}            after the last byte was written and the pipe closed
+ *   ←  {"event":"done","id":1,"media_type":"…","size":…}            after the last byte was written and the pipe closed; of a manifest
+ *                                                                   also its "digest": the sum of what was written
  *   ←  {"event":"error","id":1,"kind":"not found","message":"…"}    kind: err_kind_name(); the pipe is closed
  *      A blob that breaks off is resumed by range, 5 times with back-off. Credentials (basic, bearer token from the realm of the
  *      challenge) go to the registry's own origin and, for tokens, to its realm over TLS only (or loopback); never along a redirect to another host.
- *      Plain HTTP only when insecure. The worker ends when the control socket is closed.
+ *      Insecure: TLS without asking for a known certificate, else plain HTTP. "docker.io" is known to mean
+ *      registry-1.docker.io. The worker ends when the control socket is closed.
  *
  * unpack  one layer: read → verify digest → decompress → verify diff id → tree in overlay form, one stream
  *   →  {"op":"unpack","digest":"sha256:…","size":123 (of the compressed blob; 0: unknown),"diff_id":"sha256:…","limits":{"bytes":…,"entries":…,"ratio":…}}
  *        + fds: input (pipe or file), the blob to write (file; left out: do not keep it), directory
  *      fds in order: input, directory, [blob file]. Compression is told from the magic bytes: gzip, zstd, none.
  *   ←  {"event":"progress","bytes":…}   compressed bytes consumed, at most ten a second
- *   ←  {"event":"opaque","path":"a/b"}  the daemon sets trusted.overlay.opaque on it
+ *   ←  {"event":"opaque","path":"a/b"}  the daemon sets trusted.overlay.opaque on it; "": the root
  *   ←  {"event":"device","path":"dev/x","mode":8612,"uid":0,"gid":0,"major":1,"minor":3}   the daemon makes it, or leaves it out, by its policy
- *   ←  {"event":"done","size":… (bytes of the files),"entries":…,"blob_size":…} | {"event":"error","kind":…,"message":…}
+ *   ←  {"event":"done","size":… (bytes of the files),"entries":…,"blob_size":…,"digest":…} | {"event":"error","kind":…,"message":…}
  *      Entries that leave the root ("..", hard links or parents through symlinks) fail the job, as do a wrong digest, size or diff id.
+ *      Also refused: ids above 65535, names of more than 255 parts, extended attributes of overlayfs, a 0:0 character device. A directory of a layer
+ *      that also has a whiteout of the same name is reported as opaque.
  *
  * load    an archive of an OCI layout → its files
  *   →  {"op":"load","limits":{…}}  + fds: input (tar, plain, gzip or zstd), directory
  *   ←  {"event":"done","blobs":3,"bytes":…} | {"event":"error",…}
- *      Makes only oci-layout, index.json, manifest.json and blobs/sha256/<64 hex> (each verified against its name); any other member is skipped
- *      when it is a directory, refused otherwise.
+ *      "progress" as in unpack. Makes only oci-layout, index.json, manifest.json and blobs/sha256/<64 hex> (each verified against its name);
+ *      any other member is skipped when it is a directory (or "repositories", which "docker save" still writes), refused otherwise.
  */
 
 enum {
