@@ -263,6 +263,21 @@ int engine_exec_create(struct engine *e, const char *name, const json_t *body, j
         return 0;
 }
 
+/* A client asks for the exit status as soon as its stream has ended: what the monitor said before that end must be heard before the answer. */
+static void hear_monitor(struct engine *e, struct exec *x) {
+        struct monitor_header ping = { .type = MONITOR_PING };
+        auto_link *link = NULL;
+        bool running;
+
+        pthread_mutex_lock(&e->execs->lock);
+        running = x->state == EXEC_RUNNING;
+        pthread_mutex_unlock(&e->execs->lock);
+        if (running)
+                link = container_get_link(x->container);
+        if (link)
+                monitor_link_call(link, &ping, sizeof(ping), NULL, 0, NULL, NULL);
+}
+
 int engine_exec_inspect(struct engine *e, const char *exec_id, json_t **ret, struct err *err) {
         struct exec *x;
         const json_t *cmd;
@@ -271,6 +286,7 @@ int engine_exec_inspect(struct engine *e, const char *exec_id, json_t **ret, str
 
         if (r < 0)
                 return r;
+        hear_monitor(e, x);
         cmd = json_get_array(x->body, "Cmd");
         rest = json_array();
         for (size_t i = 1; i < json_array_size(cmd); i++)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/log-entry.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -144,6 +145,7 @@ int log_entry_decode(char *line, size_t size, struct log_entry *ret) {
         auto_free char *copy = NULL;
         int r;
 
+        assert(line);
         if (size > 8 && memcmp(line, "{\"log\":\"", 8) == 0) {
                 if (memmem(line, size, "\\ud", 3) || memmem(line, size, "\\uD", 3)) {
                         copy = malloc(size);
@@ -154,7 +156,7 @@ int log_entry_decode(char *line, size_t size, struct log_entry *ret) {
                 r = decode_by_hand(line, size, ret);
                 if (r == 0)
                         return 0;
-                if (copy && size)
+                if (copy)
                         memcpy(line, copy, size);
         }
         return decode_by_library(line, size, ret);
