@@ -64,10 +64,14 @@ static void advance_execs(int64_t now) {
                 if (!p)
                         continue;
                 process_advance(p, now);
+                if (p->state == PROCESS_CLOSED) {
+                        /* First the daemon, then the client: who sees the stream's end asks the daemon for the exit status next. */
+                        if (!p->reported)
+                                request_report(p);
+                        process_end_clients(p);
+                }
                 if (!process_is_flushed(p))
                         continue;
-                if (!p->reported)
-                        request_report(p);
                 /* What only background children hold open stays until they close it; but it does not outlive the container. */
                 if ((p->outputs[0].source.fd < 0 && p->outputs[1].source.fd < 0) || monitor.finished)
                         request_free_exec(i);

@@ -208,7 +208,8 @@ void process_advance(struct process *p, int64_t now) {
         }
         if (p->state == PROCESS_EXITED && !open)
                 p->state = PROCESS_CLOSED;
-        if (p->state == PROCESS_CLOSED)
+        /* The streams of an exec end only when its end was told: see advance_execs(). */
+        if (p->state == PROCESS_CLOSED && !is_exec)
                 process_end_clients(p);
 }
 

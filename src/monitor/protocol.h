@@ -12,7 +12,7 @@
  * MONITOR_ATTACH may be sent before MONITOR_START: such a client misses no byte. Output of an exec waits for its first MONITOR_ATTACH, for 30
  * seconds at most. A client that is too slow holds the process up and loses nothing; only after the container's death it does not hold
  * up the log, "exit" and MONITOR_EXITED: these come first, and the rest of the output reaches the client after them. An exec's MONITOR_EXITED comes
- * after its stream's end; those of execs that die with the container come before the container's.
+ * when all its output is read and before its streams end; those of execs that die with the container come before the container's.
  * A connection on which the daemon lets messages pile up is closed; it may connect again. The container's id and those of execs are letters
  * and digits.
  *
@@ -38,6 +38,7 @@ enum monitor_message_type {
         MONITOR_RESIZE,    /* struct monitor_resize */
         MONITOR_SIGNAL,    /* struct monitor_signal: to init, or to one exec */
         MONITOR_CLOSE_LOG, /* (no body) reopen the log file: somebody moved it */
+        MONITOR_PING,      /* (no body) whoever has the answer has heard of everything that happened before */
         /* monitor → kistd; each request is answered by exactly one of OK, STARTED, FAILED, with the request's `tag` */
         MONITOR_HELLO = 64, /* struct monitor_hello */
         MONITOR_OK,

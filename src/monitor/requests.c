@@ -236,6 +236,11 @@ static int handle_close_log(const union monitor_message *m, struct fd_list *list
         return r < 0 ? err_set_raw(err, ERR_INTERNAL, r, "container's log", monitor.log.name) : 0;
 }
 
+/* The answer comes behind everything that was said before: whoever has it has heard all that happened until now. */
+static int handle_ping(const union monitor_message *m, struct fd_list *list, struct monitor_started *ret, struct err *err) {
+        return 0;
+}
+
 int request_handle(const union monitor_message *m, size_t size, struct fd_list *fds, struct monitor_started *ret, struct err *err) {
         static const struct {
                 uint32_t type;
@@ -248,6 +253,7 @@ int request_handle(const union monitor_message *m, size_t size, struct fd_list *
                 { MONITOR_RESIZE, sizeof(m->resize), handle_resize },
                 { MONITOR_SIGNAL, sizeof(m->signal), handle_signal },
                 { MONITOR_CLOSE_LOG, sizeof(m->header), handle_close_log },
+                { MONITOR_PING, sizeof(m->header), handle_ping },
         };
 
         *err = (struct err) { 0 };
