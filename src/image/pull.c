@@ -122,13 +122,14 @@ static int run(struct pull *p, const struct image_pull *asked, struct err *err) 
         auto_import i = { 0 };
         int r;
 
-        if (progress_status(&p->progress, *p->reference.digest ? p->reference.digest : p->reference.tag, "Pulling from %s",
-                            p->reference.repository) < 0)
-                return canceled(err);
         r = fetcher_start(p->store, asked, &p->reference, &p->fetcher, err);
         if (r < 0)
                 return r;
         r = read_image(p, &i, err);
+        /* Not before: as long as nothing was told, a front door can still answer with the status that fits the error. */
+        if (r >= 0 && progress_status(&p->progress, *p->reference.digest ? p->reference.digest : p->reference.tag, "Pulling from %s",
+                                      p->reference.repository) < 0)
+                r = canceled(err);
         if (r >= 0)
                 r = move_image(p, &i, err);
         worker_kill(&p->fetcher.worker);

@@ -45,7 +45,8 @@ teardown_file() { kist_end; }
 	kistd_kill9
 	sleep 1.5
 	kistd_up
-	eventually test "$("$KIST" ps -aq --filter name=brief)" = ""
+	no_brief() { [ -z "$("$KIST" ps -aq --filter name=brief)" ]; }
+	eventually no_brief
 	[ "$("$KIST" start -a waiting)" = "at last" ]
 	"$KIST" rm waiting
 	nothing_left

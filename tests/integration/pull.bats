@@ -115,11 +115,13 @@ pulled_nothing() { # COMMAND...
 	[[ "$output" == *"no/such"* && "${#lines[@]}" -eq 1 ]]
 	pulled_nothing "$KIST" pull localhost:1/no/such:1
 	[[ "$output" == *"localhost:1"* ]]
-	pulled_nothing "$KIST" pull "UPPER/case"
+	pulled_nothing "$KIST" pull "case/UPPER"
 	[[ "$output" == *"invalid reference format"* ]]
+	[ "$(curl -s -o /dev/null -w '%{http_code}' --unix-socket "$KT_DIR/kist.sock" -X POST "http://kist/images/create?fromImage=$REGISTRY/no/such&tag=1")" = 404 ]
+	[ "$(curl -s -o /dev/null -w '%{http_code}' --unix-socket "$KT_DIR/kist.sock" -X POST "http://kist/images/create?fromImage=localhost:1/no/such&tag=1")" = 503 ]
 	pulled_nothing "$KIST" pull kist.local/nothing
 	[[ "$output" == *"kist.local/nothing"* ]]
-	[ "$(curl -s -o /dev/null -w '%{http_code}' --unix-socket "$KT_DIR/kist.sock" -X POST "http://kist/images/create?fromImage=UPPER")" = 400 ]
+	[ "$(curl -s -o /dev/null -w '%{http_code}' --unix-socket "$KT_DIR/kist.sock" -X POST "http://kist/images/create?fromImage=case/UPPER")" = 400 ]
 }
 
 @test "bad: a Windows-only image" {
