@@ -9,16 +9,18 @@
 
 enum { LAYER_HEX_SIZE = 64, SCRATCH_NAME_SIZE = 64 };
 
-/* How this kernel takes the layers of an overlay; found out by the first mount. */
+/* How this kernel makes an overlay of detached clones; found out by the first mount. */
 enum overlay_tier {
         OVERLAY_UNKNOWN = 0,
-        OVERLAY_BY_FD,   /* Linux 6.15; 6.13 for fds that are not O_PATH */
-        OVERLAY_BY_PATH, /* Linux 6.7: one by one, as /proc/self/fd/N    */
+        OVERLAY_DETACHED, /* Linux 6.15 */
+        OVERLAY_ATTACHED, /* Linux 5.19: in a mount namespace of storage's own */
 };
 
 struct storage {
         int tmp_fd, layers_fd, empty_fd, containers_fd;
         _Atomic int overlay_tier;
+        _Atomic int mount_ns; /* with OVERLAY_ATTACHED, from the first mount on: the namespace */
+        _Atomic unsigned n_mounts;
 };
 
 /* A name for something half-made in "tmp". */

@@ -77,7 +77,7 @@ int storage_open(int root_fd, struct storage **ret, struct err *err) {
 
         if (!s)
                 return err_errno(err, -ENOMEM, "data directory");
-        s->tmp_fd = s->layers_fd = s->empty_fd = s->containers_fd = -EBADF;
+        s->tmp_fd = s->layers_fd = s->empty_fd = s->containers_fd = s->mount_ns = -EBADF;
         r = open_dirs(s, root_fd, err);
         if (r < 0) {
                 storage_free(s);
@@ -94,6 +94,7 @@ void storage_free(struct storage *s) {
         fd_close(s->layers_fd);
         fd_close(s->empty_fd);
         fd_close(s->containers_fd);
+        fd_close(s->mount_ns);
         free(s);
 }
 

@@ -8,6 +8,7 @@
 #include <sys/statfs.h>
 
 #include "base/mem.h"
+#include "storage/internal.h"
 
 #define ID "c0ffee"
 
@@ -396,23 +397,31 @@ static void a_full_disk_is_no_space(void **state) {
         close(f.dir);
 }
 
+/* As if the kernel were older. */
+static int attached_setup(void **state) {
+        fixture_setup(state);
+        ((struct fixture *) *state)->s->overlay_tier = OVERLAY_ATTACHED;
+        return 0;
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+#define BOTH_WAYS(name) T(name), { #name "_in_a_namespace", name, attached_setup, fixture_teardown, NULL }
 
 int main(void) {
         static const struct CMUnitTest tests[] = {
-                T(idmapped),
-                T(not_idmapped),
-                T(changes_last_and_are_seen_read_only),
-                T(empty_and_single_roots),
-                T(the_root_has_the_attributes_of_the_topmost),
-                T(ephemeral_can_be_mounted_again),
-                T(many_layers),
-                T(a_second_mount_does_not_wait_for_the_first),
+                BOTH_WAYS(idmapped),
+                BOTH_WAYS(not_idmapped),
+                BOTH_WAYS(changes_last_and_are_seen_read_only),
+                BOTH_WAYS(empty_and_single_roots),
+                BOTH_WAYS(the_root_has_the_attributes_of_the_topmost),
+                BOTH_WAYS(ephemeral_can_be_mounted_again),
+                BOTH_WAYS(many_layers),
+                BOTH_WAYS(a_second_mount_does_not_wait_for_the_first),
                 cmocka_unit_test(a_data_directory_on_tmpfs),
-                T(errors_name_what_is_missing),
+                BOTH_WAYS(errors_name_what_is_missing),
                 T(a_file_system_without_idmaps_is_named),
                 T(a_clone_shows_the_ids_of_the_namespace),
-                T(threads_keep_their_credentials),
+                BOTH_WAYS(threads_keep_their_credentials),
                 cmocka_unit_test(a_full_disk_is_no_space),
         };
 
