@@ -22,12 +22,18 @@ struct child child_new(struct launch *l) {
                 .header = l->plan.header,
                 .sock = l->sockets[1],
                 .root_fd = -EBADF,
+                .place_fd = -EBADF,
                 .proc_mount = -EBADF,
                 .pts_mount = -EBADF,
                 .tty = -EBADF,
                 .empty_fd = -EBADF,
                 .fifo = -EBADF,
         };
+}
+
+void child_reset_signals(void) {
+        for (int i = 1; i < NSIG; i++)
+                signal(i, SIG_DFL);
 }
 
 int child_send(const struct child *c, enum launch_message_type type, const struct err *err, int fd) {

@@ -168,17 +168,11 @@ int stage_gate(struct child *c, struct err *err) {
         return 0;
 }
 
-/* Ignored signals would be inherited; handlers go by themselves. */
-static void reset_signals(void) {
-        for (int i = 1; i < NSIG; i++)
-                signal(i, SIG_DFL);
-}
-
 /* What must still be done by system calls that the filter could forbid. */
 int stage_last_calls(struct child *c, struct err *err) {
         sigset_t none;
 
-        reset_signals();
+        child_reset_signals();
         if (c->fifo < 0) {
                 if (child_send(c, LAUNCH_EXECING, NULL, -1) < 0)
                         return raw_fail(err, ECANCELED, "the caller is gone", NULL);

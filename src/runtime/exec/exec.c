@@ -24,13 +24,29 @@ static void reap(pid_t pid) {
                 ;
 }
 
-/* What the child says until it is where the caller wants it: LAUNCH_READY with a gate, the end of the file after LAUNCH_EXECING without. */
-static int await_child(int sock, bool until_ready, int *pty, struct err *err) {
+static int send_type(int sock, enum launch_message_type type) {
+        struct launch_message m = { .type = type };
+
+        return fd_send(sock, &m, sizeof(m), NULL, 0);
+}
+
+static int run_hooks(struct launch *l, struct err *err) {
+        int r = l->fds->runtime_hooks(l->pid, l->fds->hooks_data, err);
+
+        if (r < 0)
+                return r;
+        r = send_type(l->sockets[0], LAUNCH_GO);
+        return r < 0 ? raw_fail(err, r, "the container's process is gone", NULL) : 0;
+}
+
+/* What the child says until it is where the caller wants it: LAUNCH_READY with a gate, the end of the file after LAUNCH_EXECING without.
+ * `l` is NULL after the gate, where there is nothing left that the child could ask for. */
+static int await_child(struct launch *l, int sock, bool until_ready, int *pty, struct err *err) {
         bool executing = false;
 
         for (;;) {
                 struct launch_message m = { 0 };
-                int fds[1];
+                int fds[1], r;
                 size_t n_fds = 1;
                 ssize_t n = fd_recv(sock, &m, sizeof(m), fds, &n_fds);
 
@@ -53,6 +69,11 @@ static int await_child(int sock, bool until_ready, int *pty, struct err *err) {
                 case LAUNCH_EXECING:
                         executing = true;
                         break;
+                case LAUNCH_HOOKS:
+                        r = l ? run_hooks(l, err) : err_set_raw(err, ERR_INTERNAL, EBADMSG, "the container's process said something odd", NULL);
+                        if (r < 0)
+                                return r;
+                        break;
                 case LAUNCH_READY:
                         if (until_ready)
                                 return 0;
@@ -66,12 +87,6 @@ static int await_child(int sock, bool until_ready, int *pty, struct err *err) {
                         return err_set_raw(err, ERR_INTERNAL, EBADMSG, "the container's process said something odd", NULL);
                 }
         }
-}
-
-static int send_type(int sock, enum launch_message_type type) {
-        struct launch_message m = { .type = type };
-
-        return fd_send(sock, &m, sizeof(m), NULL, 0);
 }
 
 /* With id maps of its own the child waits for them; they can only be written from outside. */
@@ -102,7 +117,7 @@ static int start(struct launch *l, void (*child)(struct launch *l) __attribute__
         l->sockets[1] = fd_close(l->sockets[1]);
         r = complete_userns(l, err);
         if (r == 0)
-                r = await_child(l->sockets[0], flags & PLAN_NOTIFY_START, &pty, err);
+                r = await_child(l, l->sockets[0], flags & PLAN_NOTIFY_START, &pty, err);
         if (r < 0) {
                 kill(l->pid, SIGKILL);
                 reap(l->pid);
@@ -127,6 +142,10 @@ static int run(const struct exec_fds *fds, enum plan_kind kind, void (*child)(st
         r = plan_map(fds->plan, kind, &l.plan, err);
         if (r < 0)
                 return r;
+        if ((l.plan.header->flags & PLAN_RUNTIME_HOOKS) && !fds->runtime_hooks) {
+                host_done(&l);
+                return err_set_raw(err, ERR_UNSUPPORTED, EOPNOTSUPP, "hooks", "nobody is there to run them");
+        }
         /* What is about to join a container must not be traceable from inside of it (CVE-2016-9962, CVE-2019-5736).
          * The children inherit it. */
         prctl(PR_SET_DUMPABLE, 0);
@@ -158,7 +177,7 @@ int exec_release(struct exec_process *p, struct err *err) {
         if (r < 0)
                 raw_fail(err, r, "the container's process is gone", NULL);
         else
-                r = await_child(sock, false, &pty, err);
+                r = await_child(NULL, sock, false, &pty, err);
         if (r < 0) {
                 kill(p->pid, SIGKILL);
                 reap(p->pid);

@@ -26,6 +26,10 @@ struct exec_fds {
         int target_pidfd;                      /* exec: the container's init */
         int listen;                            /* -1: sockets to hand on (LISTEN_FDS) are not supported by this version, and refused */
         int start_fifo;                        /* looked at when the plan says start_fifo only: a fifo of mode 0622, opened O_PATH */
+        /* Called by exec_container() when the config has prestart or createRuntime hooks: the namespaces are there and everything is mounted, the
+         * root is still the host's, and the process (`pid` as the caller sees it) waits. Negative: the container is not made, *err says why. */
+        int (*runtime_hooks)(pid_t pid, void *data, struct err *err);
+        void *hooks_data;
 };
 
 struct exec_process {
@@ -52,3 +56,8 @@ int exec_process(const struct exec_fds *fds, struct exec_process *ret, struct er
 /* Open the gate of notify_start and wait for execve(2): 0, or the child's error. Consumes p->release. On failure the process is
  * dead and reaped, and p->pidfd and p->pty are closed. */
 int exec_release(struct exec_process *p, struct err *err);
+
+/* For who runs hooks itself: wait for one, a child of the caller that leads its own session, at most `timeout` seconds (0: for ever), then
+ * kill its process group. It is reaped. `err_fd`, its end O_NONBLOCK, is what it writes to its standard error; the beginning of that is put
+ * into the message. 0 when it has exited with status 0. `what` is "hooks.poststart[0]". */
+int exec_hook_wait(pid_t pid, int pidfd, int err_fd, uint32_t timeout, const char *what, const char *path, struct err *err);

@@ -124,28 +124,33 @@ static int open_null(struct launch *l, struct err *err) {
         return r < 0 ? raw_fail(err, r, "the host's null device", "/dev/null") : 0;
 }
 
+static int open_null_stdio(struct launch *l, struct err *err) {
+        struct stat st;
+
+        if (l->null_stdio >= 0)
+                return 0;
+        l->null_stdio = open("/dev/null", O_RDWR | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW);
+        if (l->null_stdio < 0 || fstat(l->null_stdio, &st) < 0)
+                return raw_fail(err, errno, "the host's null device", "/dev/null");
+        if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
+                return err_set_raw(err, ERR_UNSUPPORTED, ENODEV, "the host's /dev/null is not the null device", NULL);
+        return 0;
+}
+
 /* Programs open their own output again by its name (/dev/stdout → /proc/self/fd/1). A pipe that the host's root has made is nobody's
  * in the container; it can be reached through /proc/PID/fd only by those who may trace its holder, so its mode protects nothing. */
 static int open_stdio(struct launch *l, struct err *err) {
-        if (l->plan.header->flags & PLAN_TERMINAL)
-                return 0;
-        for (int i = 0; i < 3; i++) {
-                struct stat st;
+        int r = l->plan.header->hooks.count > 0 ? open_null_stdio(l, err) : 0;
 
-                if (l->fds->stdio[i] >= 0) {
-                        if (raw_is_fs(l->fds->stdio[i], PIPEFS_MAGIC))
-                                fchmod(l->fds->stdio[i], 0666);
-                        continue;
-                }
-                if (l->null_stdio >= 0)
-                        continue;
-                l->null_stdio = open("/dev/null", O_RDWR | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW);
-                if (l->null_stdio < 0 || fstat(l->null_stdio, &st) < 0)
-                        return raw_fail(err, errno, "the host's null device", "/dev/null");
-                if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
-                        return err_set_raw(err, ERR_UNSUPPORTED, ENODEV, "the host's /dev/null is not the null device", NULL);
+        if (l->plan.header->flags & PLAN_TERMINAL)
+                return r;
+        for (int i = 0; r == 0 && i < 3; i++) {
+                if (l->fds->stdio[i] < 0)
+                        r = open_null_stdio(l, err);
+                else if (raw_is_fs(l->fds->stdio[i], PIPEFS_MAGIC))
+                        fchmod(l->fds->stdio[i], 0666);
         }
-        return 0;
+        return r;
 }
 
 static int open_sockets(struct launch *l, struct err *err) {

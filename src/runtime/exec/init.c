@@ -88,10 +88,12 @@ static const struct child_stage stages[] = {
         { "id maps",          await_id_maps         }, /* before all that needs a capability in the user namespace        */
         { "cgroup namespace", enter_cgroupns        }, /* once in the cgroup: its root is where this process is now       */
         { "time namespace",   enter_timens          }, /* as the host's root still, who owns /proc/self                   */
+        { "root's place",     stage_find_place      }, /* as the host's root still, who may look into its directories     */
         { "root user",        stage_become_root     }, /* before files are made: they belong to the container's root      */
         { "session",          stage_session         }, /* before the terminal, which becomes that of the session          */
         { "attach root",      stage_attach_root     }, /* before the steps: they mount inside of it                       */
         { "steps",            stage_steps           }, /* before pivot: new proc and sysfs need a visible old one         */
+        { "create hooks",     stage_create_hooks    }, /* see all mounts, and find their programs on the host             */
         { "make cwd",         make_cwd              }, /* before the root may become read-only                            */
         { "pivot",            stage_pivot           }, /* from here on there is no way back to the host's files           */
         { "stdio",            stage_stdio           },
@@ -102,6 +104,7 @@ static const struct child_stage stages[] = {
         { "filter",           stage_filter_early    }, /* without no_new_privs it takes CAP_SYS_ADMIN                     */
         { "capabilities",     stage_capabilities    },
         { "gate",             stage_gate            },
+        { "start hooks",      stage_start_hooks     }, /* are part of `start`, and as the command's own user              */
         { "last calls",       stage_last_calls      }, /* those that the filter may forbid                                */
         { "late filter",      stage_filter_late     }, /* last: after it only execve(2) is sure to work                   */
         { "execute",          stage_execute         },

@@ -26,6 +26,8 @@ static const struct {
         TABLE(groups, uint32_t, PLAN_GROUPS_MAX),
         TABLE(rlimits, struct plan_rlimit, 64),
         TABLE(filter, struct sock_filter, BPF_MAXINSNS),
+        TABLE(hooks, struct plan_hook, 1024),
+        TABLE(hook_texts, uint32_t, 1 << 20),
 };
 
 static bool table_fits(const struct plan *p, struct plan_table t, size_t record, uint32_t max) {
@@ -51,10 +53,14 @@ static bool records_fit(const struct plan *p) {
         const struct plan_header *h = p->header;
         const struct plan_step *steps = plan_records(p, h->steps);
         const struct plan_source *sources = plan_records(p, h->sources);
+        const struct plan_hook *hooks = plan_records(p, h->hooks);
 
         for (uint32_t i = 0; i < h->steps.count; i++)
                 if (steps[i].op == 0 || steps[i].op >= _PLAN_OP_MAX || !part_fits(steps[i].params, h->params, sizeof(struct plan_param)) ||
                     (steps[i].op == PLAN_MOUNT_TREE && steps[i].source >= h->sources.count))
+                        return false;
+        for (uint32_t i = 0; i < h->hooks.count; i++)
+                if (!part_fits(hooks[i].argv, h->hook_texts, sizeof(uint32_t)) || !part_fits(hooks[i].env, h->hook_texts, sizeof(uint32_t)))
                         return false;
         for (uint32_t i = 0; i < h->sources.count; i++)
                 if (!own_map_fits(p, sources[i].uid_map) || !own_map_fits(p, sources[i].gid_map))
@@ -76,7 +82,7 @@ static bool is_sound(const struct plan *p, enum plan_kind kind) {
         }
         if (h->strings.count == 0 || p->base[h->strings.offset] != '\0' || p->base[h->strings.offset + h->strings.count - 1] != '\0')
                 return false;
-        if (kind == PLAN_CONTAINER && !(h->flags & PLAN_ROOTFS_BY_FD) && h->sources.count == 0)
+        if (kind == PLAN_CONTAINER && (!(h->flags & PLAN_ROOTFS_BY_FD) || (h->flags & PLAN_ROOT_IN_PLACE)) && h->sources.count == 0)
                 return false;
         return h->argv.count > 0 && records_fit(p);
 }

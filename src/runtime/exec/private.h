@@ -60,9 +60,10 @@ struct launch {
 
 /* Messages on the pair of sockets. */
 enum launch_message_type {
-        LAUNCH_GO = 1,  /* caller → child: id maps are written, idmaps are set */
+        LAUNCH_GO = 1,  /* caller → child: id maps are written, idmaps are set; or: its hooks have run */
         LAUNCH_FAILED,  /* child → caller: err */
         LAUNCH_PTY,     /* child → caller: the master beside it */
+        LAUNCH_HOOKS,   /* child → caller: everything is mounted, run the hooks of the runtime */
         LAUNCH_READY,   /* child → caller: only the gate and execve(2) are left */
         LAUNCH_START,   /* caller → child: the gate is open */
         LAUNCH_EXECING, /* child → caller: the next thing is execve(2); what comes next is the end of file, or LAUNCH_FAILED */
@@ -90,6 +91,7 @@ struct child {
         const struct plan_header *header;
         int sock;
         int root_fd;
+        int place_fd;              /* where the root is attached; -1: over "/" */
         int proc_mount, pts_mount; /* of the container, -1 before they are made */
         int tty;                   /* the slave */
         bool null_attached;        /* launch->null_fd is part of this mount namespace now */
@@ -106,6 +108,8 @@ struct child_stage {
 
 struct child child_new(struct launch *l);
 int child_run(struct child *c, const struct child_stage *stages, size_t n, struct err *err);
+/* Ignored signals would be inherited; handlers go by themselves. */
+void child_reset_signals(void);
 int child_send(const struct child *c, enum launch_message_type type, const struct err *err, int fd);
 /* Wait for one message; anything else, or the end of the file, is an error: the caller is gone. */
 int child_expect(const struct child *c, enum launch_message_type type);
@@ -129,7 +133,12 @@ int stage_filter_late(struct child *c, struct err *err);
 int stage_last_calls(struct child *c, struct err *err);
 int stage_execute(struct child *c, struct err *err);
 
+/* hooks.c: those inside of the container's namespaces. */
+int stage_create_hooks(struct child *c, struct err *err);
+int stage_start_hooks(struct child *c, struct err *err);
+
 /* root.c */
+int stage_find_place(struct child *c, struct err *err);
 int stage_attach_root(struct child *c, struct err *err);
 int stage_pivot(struct child *c, struct err *err);
 

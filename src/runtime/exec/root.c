@@ -12,6 +12,17 @@
 #include "base/fd.h"
 #include "runtime/exec/private.h"
 
+/* A hook that looks for the root file system finds it where the configuration says, as it would with a runtime that mounts there. */
+int stage_find_place(struct child *c, struct err *err) {
+        const struct plan_source *root = plan_records(c->plan, c->header->sources);
+        const char *path = plan_text(c->plan, root->path);
+
+        if (!(c->header->flags & PLAN_ROOT_IN_PLACE))
+                return 0;
+        c->place_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        return c->place_fd < 0 ? raw_fail(err, errno, plan_text(c->plan, root->what), path) : 0;
+}
+
 int stage_attach_root(struct child *c, struct err *err) {
         struct mount_attr slave = { .propagation = MS_SLAVE }, private = { .propagation = MS_PRIVATE };
         int fd = c->header->flags & PLAN_ROOTFS_BY_FD ? c->launch->fds->rootfs : c->launch->source_fds[0];
@@ -22,7 +33,8 @@ int stage_attach_root(struct child *c, struct err *err) {
         /* pivot_root(2) refuses a shared one. */
         if (mount_setattr(fd, "", AT_EMPTY_PATH, &private, sizeof(private)) < 0)
                 return raw_fail(err, errno, "root", "not a mount of its own");
-        if (move_mount(fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+        if (c->place_fd >= 0 ? move_mount(fd, "", c->place_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0
+                             : move_mount(fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
                 return raw_fail(err, errno, "attach the root file system", NULL);
         c->root_fd = fd;
         return 0;

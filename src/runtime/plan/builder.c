@@ -31,6 +31,8 @@ static const struct {
         [BUILD_GROUPS] = { HEADER(groups), sizeof(uint32_t) },
         [BUILD_RLIMITS] = { HEADER(rlimits), sizeof(struct plan_rlimit) },
         [BUILD_FILTER] = { HEADER(filter), sizeof(struct sock_filter) },
+        [BUILD_HOOKS] = { HEADER(hooks), sizeof(struct plan_hook) },
+        [BUILD_HOOK_TEXTS] = { HEADER(hook_texts), sizeof(uint32_t) },
         [BUILD_OWN_MAPS] = { 0, sizeof(struct plan_id_map) },
 };
 _Static_assert(ARRAY_SIZE(tables) == _BUILD_MAX, "a table without a row");
@@ -85,9 +87,16 @@ static size_t aligned(size_t n) {
 static void place_parts(struct builder *b, const size_t *offsets) {
         struct plan_step *steps = (struct plan_step *) b->tables[BUILD_STEPS].data;
         struct plan_source *sources = (struct plan_source *) b->tables[BUILD_SOURCES].data;
+        struct plan_hook *hooks = (struct plan_hook *) b->tables[BUILD_HOOKS].data;
 
         for (uint32_t i = 0; i < builder_count(b, BUILD_STEPS); i++)
                 steps[i].params.offset = (uint32_t) (offsets[BUILD_PARAMS] + steps[i].params.offset * sizeof(struct plan_param));
+        for (uint32_t i = 0; i < builder_count(b, BUILD_HOOKS); i++) {
+                struct plan_table *texts[] = { &hooks[i].argv, &hooks[i].env };
+
+                for (size_t t = 0; t < ARRAY_SIZE(texts); t++)
+                        texts[t]->offset = (uint32_t) (offsets[BUILD_HOOK_TEXTS] + texts[t]->offset * sizeof(uint32_t));
+        }
         for (uint32_t i = 0; i < builder_count(b, BUILD_SOURCES); i++) {
                 struct plan_table *maps[] = { &sources[i].uid_map, &sources[i].gid_map };
 

@@ -23,6 +23,8 @@ enum builder_table {
         BUILD_GROUPS,
         BUILD_RLIMITS,
         BUILD_FILTER,
+        BUILD_HOOKS,
+        BUILD_HOOK_TEXTS,
         BUILD_OWN_MAPS, /* struct plan_id_map of single sources */
         _BUILD_MAX,
 };
@@ -44,5 +46,5 @@ uint32_t builder_add(struct builder *b, enum builder_table table, const void *re
 /* How many records a table has. */
 uint32_t builder_count(const struct builder *b, enum builder_table table);
 
-/* The parts of steps and sources name records by index until the plan is sealed: { .offset = first index, .count }. */
+/* The parts of steps, sources and hooks name records by index until the plan is sealed: { .offset = first index, .count }. */
 int builder_seal(struct builder *b, int *ret_fd, struct err *err);

@@ -43,6 +43,8 @@ enum plan_flags {
         PLAN_NO_NEW_PRIVS = 1 << 10,
         PLAN_OOM_SCORE = 1 << 11,
         PLAN_CREATE_CWD = 1 << 12,
+        PLAN_RUNTIME_HOOKS = 1 << 13,  /* let the caller run its hooks once everything is mounted */
+        PLAN_ROOT_IN_PLACE = 1 << 14,  /* hooks look for the root at its path: attach it there, not over "/" */
 };
 
 /* A namespace to join by path. */
@@ -121,6 +123,18 @@ struct plan_param {
         uint32_t key, value;
 };
 
+/* A hook that runs inside of the container's namespaces. */
+enum plan_hook_stage {
+        PLAN_HOOK_CREATE_CONTAINER = 1, /* before pivot_root(2): its path is one of the host */
+        PLAN_HOOK_START_CONTAINER,      /* after the gate */
+};
+
+struct plan_hook {
+        uint32_t stage, path, what;
+        uint32_t timeout;            /* seconds; 0: it may take as long as it likes */
+        struct plan_table argv, env; /* uint32_t texts */
+};
+
 struct plan_time_offset {
         uint32_t clock; /* CLOCK_MONOTONIC, CLOCK_BOOTTIME */
         uint32_t nanoseconds;
@@ -152,11 +166,12 @@ struct plan_header {
         struct plan_table groups;    /* uint32_t ids */
         struct plan_table rlimits;
         struct plan_table filter;    /* struct sock_filter */
+        struct plan_table hooks, hook_texts;
+        uint32_t state_head;         /* the container's state as JSON, up to and with the quote before its status */
         uint32_t filter_flags;       /* SECCOMP_FILTER_FLAG_* */
         uint32_t uid, gid, umask;
         uint32_t cwd;
         int32_t oom_score;
         uint16_t rows, columns;      /* of the terminal; 0: the kernel's */
-        uint32_t _reserved;
         uint64_t capabilities[_PLAN_CAP_MAX];
 };

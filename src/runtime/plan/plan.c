@@ -18,9 +18,7 @@ static int refuse_unsupported(const struct planner *p, struct err *err) {
                 { "process", "scheduler" },       { "process", "ioPriority" },   { "process", "execCPUAffinity" },
                 { "process", "apparmorProfile" }, { "process", "selinuxLabel" }, { "linux", "intelRdt" },
                 { "linux", "memoryPolicy" },      { "linux", "netDevices" },     { "linux", "personality" },
-                { "linux", "mountLabel" },        { "hooks", "prestart" },       { "hooks", "createRuntime" },
-                { "hooks", "createContainer" },   { "hooks", "startContainer" }, { "hooks", "poststart" },
-                { "hooks", "poststop" },
+                { "linux", "mountLabel" },
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
@@ -96,7 +94,7 @@ int plan_container(const json_t *config, const struct plan_options *options, int
          * hides parts of all that. */
         static int (*const parts[])(struct planner *p, struct err *err) = {
                 plan_spaces,       plan_root,           plan_mounts,       plan_devices, plan_kernel,
-                plan_hidden_paths, plan_process_fields, plan_capabilities, plan_filter,
+                plan_hidden_paths, plan_process_fields, plan_capabilities, plan_filter,         plan_hooks,
         };
         __attribute__((cleanup(planner_done))) struct planner p = { .options = options, .config = config };
         int r;

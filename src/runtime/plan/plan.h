@@ -21,6 +21,7 @@ struct plan_options {
         const char *cache_dir; /* compiled seccomp filters are kept here, for callers that live short; NULL: in this process' memory only.
                                 * Ignored unless it belongs to the caller and nobody else may write to it */
         const char *bundle;  /* base of relative paths; NULL: refuse them */
+        const char *id;      /* of the container, for the state that hooks and seccomp agents are told; needed when the config has any */
 };
 
 /* config: a whole config.json. *ret_fd is a sealed memfd, O_CLOEXEC, the caller's. ERR_INVALID names the field
@@ -29,6 +30,20 @@ int plan_container(const json_t *config, const struct plan_options *options, int
 
 /* A process that joins a running container (exec): `process` is the spec's process object, `config` the container's own. */
 int plan_process(const json_t *process, const json_t *config, const struct plan_options *options, int *ret_fd, struct err *err);
+
+/* --- Hooks in the runtime's own namespaces --- */
+
+/* createContainer and startContainer hooks are in the plan. The others are their caller's to run: prestart and createRuntime in
+ * exec_fds.runtime_hooks, poststart and poststop when their time comes. plan_container() has checked all six lists. */
+
+/* Runs the hooks of one list ("prestart", "createRuntime", "poststart", "poststop") in order, each with `state` on its standard input and
+ * `bundle` (NULL: "/") as its working directory, and waits for each, at most its timeout. Stops at the first that fails: *err names it and
+ * holds what it wrote to its standard error. With `warn` a failure is told to it instead, and the others still run (poststop): 0. */
+int plan_run_hooks(const json_t *config, const char *list, const json_t *state, const char *bundle,
+                   void (*warn)(const struct err *err, void *data), void *data, struct err *err);
+
+/* The state of the runtime-spec, for them: a new reference, or NULL when memory is out. pid 0: left out (stopped). */
+json_t *plan_state(const json_t *config, const char *id, const char *bundle, int pid, const char *status);
 
 /* --- What engine and runtime both need to make a config --- */
 

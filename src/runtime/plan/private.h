@@ -48,6 +48,19 @@ int plan_hidden_paths(struct planner *p, struct err *err);
 /* kernel.c: hostname, domainname, sysctls */
 int plan_kernel(struct planner *p, struct err *err);
 
+/* hooks.c. One entry of a list; `ret` borrows. */
+struct hook {
+        const char *path;
+        char at[48]; /* "hooks.poststart[0]" */
+        const json_t *args, *env;
+        uint32_t timeout;
+};
+int plan_hooks(struct planner *p, struct err *err);
+/* The text that the executor completes to the state of the container; once, for all that want it. */
+int plan_state_head(struct planner *p, const char *what, struct err *err);
+int hook_list(const json_t *config, const char *list, const json_t **ret, struct err *err);
+int hook_parse(const json_t *array, const char *list, size_t i, struct hook *ret, struct err *err);
+
 /* process.c, capabilities.c, filter.c */
 int plan_process_fields(struct planner *p, struct err *err);
 int plan_capabilities(struct planner *p, struct err *err);

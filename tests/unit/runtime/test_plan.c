@@ -161,6 +161,13 @@ static void refuses_invalid(void **state) {
                 { "linux.sysctl", "{\"net.core.somaxconn\": 1}", ERR_INVALID, "must be a string" },
                 { "linux.seccomp", "{\"defaultAction\": \"ALLOW\"}", ERR_INVALID, "linux.seccomp.defaultAction" },
                 { "linux.seccomp", "{\"defaultAction\": \"SCMP_ACT_ALLOW\", \"architectures\": [\"SCMP_ARCH_PDP11\"]}", ERR_INVALID, "linux.seccomp.architectures[0]" },
+                { "hooks", "{\"poststop\": [{\"path\": \"true\"}]}", ERR_INVALID, "hooks.poststop[0].path" },
+                { "hooks", "{\"prestart\": [{}]}", ERR_INVALID, "hooks.prestart[0].path" },
+                { "hooks", "{\"createRuntime\": [7]}", ERR_INVALID, "hooks.createRuntime[0]" },
+                { "hooks", "{\"createContainer\": {}}", ERR_INVALID, "hooks.createContainer" },
+                { "hooks", "{\"poststart\": [{\"path\": \"/x\", \"timeout\": 0}]}", ERR_INVALID, "hooks.poststart[0].timeout" },
+                { "hooks", "{\"startContainer\": [{\"path\": \"/x\", \"env\": [\"A\"]}]}", ERR_INVALID, "hooks.startContainer[0].env[0]" },
+                { "hooks", "{\"startContainer\": [{\"path\": \"/x\", \"args\": [1]}]}", ERR_INVALID, "hooks.startContainer[0].args[0]" },
                 { "hostname", "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"", ERR_INVALID, "hostname" },
         };
 
@@ -178,7 +185,6 @@ static void refuses_unsupported(void **state) {
                 { "linux.personality", "{\"domain\": \"LINUX32\"}", ERR_UNSUPPORTED, "linux.personality" },
                 { "linux.seccomp", "{\"defaultAction\": \"SCMP_ACT_NOTIFY\"}", ERR_UNSUPPORTED, "SCMP_ACT_NOTIFY" },
                 { "linux.seccomp", "{\"defaultAction\": \"SCMP_ACT_ALLOW\", \"listenerPath\": \"/x\"}", ERR_UNSUPPORTED, "linux.seccomp.listenerPath" },
-                { "hooks", "{\"poststop\": [{\"path\": \"/bin/true\"}]}", ERR_UNSUPPORTED, "hooks.poststop" },
                 { "mounts", "[{\"destination\": \"/a\", \"type\": \"tmpfs\", \"options\": [\"tmpcopyup\"]}]", ERR_UNSUPPORTED, "tmpcopyup" },
                 { "linux.namespaces", "[{\"type\": \"mount\", \"path\": \"/proc/1/ns/nonesuch\"}, {\"type\": \"uts\"}]", ERR_UNSUPPORTED, "linux.namespaces[0].path" },
         };
