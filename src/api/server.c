@@ -16,6 +16,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/str.h"
 
 struct api_server {
         struct engine *engine;
@@ -251,6 +252,9 @@ static void on_log(void *arg, const char *format, va_list ap) {
         char line[512];
 
         vsnprintf(line, sizeof(line), format, ap);
+        /* A stream that is cut because its client went away, or on purpose, is everyday life. */
+        if (str_starts_with(line, "Closing connection") && strstr(line, "application"))
+                return;
         line[strcspn(line, "\n")] = '\0';
         log_debug("http: %s", line);
 }

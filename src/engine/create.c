@@ -95,7 +95,7 @@ static int birth_begin(const json_t *body, const struct image *image, struct bir
         int r;
 
         r = complete_body(body, image, &complete, err);
-        if (r < 0 || (r = spec_parse(complete, &s, err)) < 0)
+        if (r < 0 || (r = spec_parse(complete, &s, err)) < 0 || (r = spec_check_host(&s, err)) < 0)
                 return r;
         if (*s.stop_signal && (r = engine_signal_parse(s.stop_signal, &(int) { 0 }, err)) < 0)
                 return r;
@@ -170,7 +170,7 @@ static int create_from_image(struct engine *e, const char *name, const json_t *b
 }
 
 int engine_create(struct engine *e, const char *name, const json_t *body, json_t **ret, struct err *err) {
-        const char *image_name = json_get_str(body, "Image", "");
+        const char *image_name = json_get_str(body, "Image", ""), *platform = json_get_str(body, "Platform", "");
         auto_container *c = NULL;
         struct image *image = NULL;
         int r;
@@ -184,6 +184,8 @@ int engine_create(struct engine *e, const char *name, const json_t *body, json_t
         /* From here until the row is there no image may go. */
         pthread_rwlock_rdlock(&e->images_lock);
         r = image_get(e->images, image_name, &image, err);
+        if (r == 0 && *platform)
+                r = image_check_platform(image, image_name, platform, err);
         if (r == 0)
                 r = create_from_image(e, name, body, image, &c, err);
         if (image)

@@ -13,6 +13,8 @@ struct spec;
 char *describe_status(const struct container_row *row, int64_t now_ns);
 /* "About a minute", "5 minutes", "3 weeks": Docker's words for a length of time. */
 void describe_duration(int64_t ns, char *ret, size_t size);
+/* The id of one of the networks that are always there ("bridge", "host", "none"); "" for another name. */
+const char *network_id(const char *name);
 /* NetworkSettings.Networks: {"bridge": {…}}. */
 json_t *describe_networks(const struct container_row *row, const struct spec *s);
 /* [{Type, Source, Destination, Mode, RW, Propagation}] */

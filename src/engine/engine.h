@@ -109,6 +109,10 @@ int engine_image_history(struct engine *e, const char *name, json_t **ret, struc
 int engine_image_remove(struct engine *e, const char *name, bool force, json_t **ret, struct err *err);
 int engine_image_tag(struct engine *e, const char *name, const char *target, struct err *err);
 
+/* --- networks: those that are always there. --- */
+int engine_network_list(struct engine *e, const json_t *filters, json_t **ret, struct err *err);      /* GET /networks */
+int engine_network_inspect(struct engine *e, const char *name, json_t **ret, struct err *err);        /* GET /networks/NAME: name, id or prefix */
+
 /* --- events: {"Type","Action","Actor":{…},"scope","time","timeNano", …}; those since `since_ns` that are still kept (the last 1,024), then live. --- */
 int engine_events(struct engine *e, int64_t since_ns, int64_t until_ns, const json_t *filters, int cancel_fd,
                   int (*event)(const json_t *event, void *data), void *data, struct err *err);

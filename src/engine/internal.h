@@ -81,6 +81,8 @@ void container_exited(struct engine *e, struct container *c, int status, int64_t
 void container_schedule_restart(struct engine *e, struct container *c, int64_t delay_ms);
 /* images.c */
 void engine_fill_sink(struct engine *e, struct image_sink *sink);
+/* After a death: layers that no image and no container holds. Before anything is pulled. */
+void engine_sweep_layers(struct engine *e);
 int engine_import_bundled(struct engine *e, const char *path, struct err *err);
 /* recover.c */
 int engine_recover(struct engine *e, struct err *err);

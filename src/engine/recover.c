@@ -180,6 +180,7 @@ int engine_recover(struct engine *e, struct err *err) {
         if (containers_dir >= 0)
                 sweep(e, containers_dir, true);
         sweep(e, e->run_fd, false);
+        engine_sweep_layers(e);
         r = table_snapshot(&e->table, &containers, &n);
         if (r < 0)
                 return err_errno(err, r, "reading the containers");

@@ -67,6 +67,10 @@ int spec_read_limits(struct spec *s, struct err *err);
 int spec_read_restart(struct spec *s, struct err *err);
 int spec_read_log(struct spec *s, struct err *err);
 int spec_read_networks(struct spec *s, struct err *err);
+/* host-limits.c: against the processors and memory nodes that this host has. ERR_INVALID. */
+int spec_check_host(const struct spec *s, struct err *err);
+/* Is the list of numbers `wanted` ("0-2,4") within `available`? `what` and `objects` are for the message. */
+int spec_check_list(const char *wanted, const char *available, const char *what, const char *objects, struct err *err);
 /* spec-mounts.c: Binds, Mounts, Tmpfs → mounts. */
 int spec_read_mounts(struct spec *s, struct err *err);
 const struct spec_mount *spec_mount_at(const struct spec *s, const char *target);

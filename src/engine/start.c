@@ -88,6 +88,7 @@ static int mount_rootfs(struct starting *s, struct err *err) {
                 .container_id = s->row.id,
                 .userns_fd = s->userns,
                 .first_id = s->first_id,
+                .ephemeral = s->row.auto_remove,
                 /* With --read-only too it is writable until all mount points are made: root.readonly of the plan closes it then. */
         };
 

@@ -64,6 +64,8 @@ struct image {
         uint64_t size;            /* unpacked size, or that of the blobs when it is not known */
 };
 void image_free(struct image *image);
+/* Does it serve "os/architecture[/variant]"? `name` is what the person called it. ERR_INVALID: no such grammar; ERR_NOT_FOUND: it does not. */
+int image_check_platform(const struct image *image, const char *name, const char *platform, struct err *err);
 
 /* By reference, by full id ("sha256:…") or by a unique prefix of its hex digits. ERR_NOT_FOUND: "No such image: NAME". */
 int image_get(struct image_store *s, const char *name, struct image **ret, struct err *err);

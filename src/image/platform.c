@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "image/image.h"
 
 /* What uname(2), Debian and people call an architecture → Go's name, and the variant that it implies. */
 static const struct {
@@ -100,4 +101,20 @@ unsigned platform_score(const struct platform *want, const struct platform *have
                 return (unsigned) (have->variant[1] - '0');
         /* No variant named: the base one serves any; a particular one might not run here. */
         return !*have->variant ? 1 : 0;
+}
+
+int image_check_platform(const struct image *image, const char *name, const char *platform, struct err *err) {
+        char wanted[100], actual[100];
+        struct platform want, have;
+        int r = platform_parse(platform, &want, err);
+
+        if (r < 0)
+                return r;
+        platform_from_json(image->config, &have);
+        if (platform_score(&want, &have) > 0)
+                return 0;
+        platform_format(&want, wanted, sizeof(wanted));
+        platform_format(&have, actual, sizeof(actual));
+        return err_set(err, ERR_NOT_FOUND, -ENOENT, "image with reference %s was found but its platform (%s) does not match the specified platform (%s)", name, actual,
+                       wanted);
 }

@@ -141,11 +141,37 @@ static void bytes_are_read_with_their_unit(void **state) {
         assert_int_not_equal(spec_parse_bytes("", &n), 0);
 }
 
+static void processors_are_what_the_host_has(void **state) {
+        static const struct {
+                const char *wanted, *available, *says; /* NULL: taken */
+        } lists[] = {
+                { "0", "0-1\n", NULL },        { "0-1", "0-1\n", NULL },       { "1,0", "0-1\n", NULL },          { "0-2", "0-1\n", "not available - requested 0-2, available: 0-1" },
+                { "7", "0-3,8\n", "not available" }, { "8,0-1", "0-3,8\n", NULL }, { "a", "0\n", "Invalid value a for cpuset cpus" },
+                { "1-0", "0-1\n", "Invalid value" }, { "0,", "0-1\n", "Invalid value" },  { "0-99999999", "0-1\n", "Invalid value" }, { "-1", "0\n", "Invalid value" },
+        };
+        auto_json *body = js("{'HostConfig':{'NanoCpus':9000000000000}}");
+        struct err err = {};
+        auto_spec s = {};
+
+        for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+                int r = spec_check_list(lists[i].wanted, lists[i].available, "cpus", "CPUs", &err);
+
+                assert_int_equal(r, lists[i].says ? -EINVAL : 0);
+                if (lists[i].says)
+                        assert_non_null(strstr(err.msg, lists[i].says));
+        }
+        assert_int_equal(spec_parse(body, &s, &err), 0);
+        assert_int_equal(spec_check_host(&s, &err), -EINVAL);
+        assert_non_null(strstr(err.msg, "range of CPUs is from 0.01 to"));
+        assert_non_null(strstr(err.msg, "CPUs available"));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(every_row_is_taken_or_refused_with_its_words),
                 cmocka_unit_test(host_modes_share_the_hosts_ids),
                 cmocka_unit_test(mounts_come_outermost_first),
+                cmocka_unit_test(processors_are_what_the_host_has),
                 cmocka_unit_test(bytes_are_read_with_their_unit),
         };
 
