@@ -83,6 +83,12 @@ int stage_die_with_caller(struct child *c, struct err *err) {
         return 0;
 }
 
+int stage_await_caller(struct child *c, struct err *err) {
+        if (!child_awaits_caller(c->header))
+                return 0;
+        return child_expect(c, LAUNCH_GO) < 0 ? raw_fail(err, ECANCELED, "the caller is gone", NULL) : 0;
+}
+
 /* Root of the user namespace. In it the process has all capabilities already, but files that it makes would belong to an
  * id that the container does not have. */
 int stage_become_root(struct child *c, struct err *err) {

@@ -89,13 +89,16 @@ static int await_child(struct launch *l, int sock, bool until_ready, int *pty, s
         }
 }
 
-/* With id maps of its own the child waits for them; they can only be written from outside. */
-static int complete_userns(struct launch *l, struct err *err) {
-        int r;
+/* What can only be done to the child from outside, by the host's privileges; it waits for that (stage_await_caller). */
+static int complete_child(struct launch *l, struct err *err) {
+        int r = 0;
 
-        if (l->plan.header->uid_map.count == 0)
+        if (!child_awaits_caller(l->plan.header))
                 return 0;
-        r = host_complete_userns(l, err);
+        if (l->plan.header->uid_map.count > 0)
+                r = host_complete_userns(l, err);
+        if (r == 0)
+                r = host_tune(l, err);
         if (r < 0)
                 return r;
         r = send_type(l->sockets[0], LAUNCH_GO);
@@ -115,7 +118,7 @@ static int start(struct launch *l, void (*child)(struct launch *l) __attribute__
                 return r;
         pidfd = l->pidfd;
         l->sockets[1] = fd_close(l->sockets[1]);
-        r = complete_userns(l, err);
+        r = complete_child(l, err);
         if (r == 0)
                 r = await_child(l, l->sockets[0], flags & PLAN_NOTIFY_START, &pty, err);
         if (r < 0) {

@@ -11,12 +11,6 @@
 #include "runtime/exec/clone-args.h"
 #include "runtime/exec/private.h"
 
-static int await_id_maps(struct child *c, struct err *err) {
-        if (c->header->uid_map.count == 0)
-                return 0;
-        return child_expect(c, LAUNCH_GO) < 0 ? raw_fail(err, ECANCELED, "the caller is gone", NULL) : 0;
-}
-
 /* A namespace given by its path that only this process can enter (see JOINED_BY_CHILD). */
 static int join_own(struct child *c, uint32_t flag, struct err *err) {
         const struct plan_join *joins = plan_records(c->plan, c->header->joins);
@@ -85,7 +79,7 @@ static int make_cwd(struct child *c, struct err *err) {
 /* Container init, in order. The order is a security property: keep the reasons. */
 static const struct child_stage stages[] = {
         { "caller",           stage_die_with_caller }, /* first: nothing may be left when the caller dies                */
-        { "id maps",          await_id_maps         }, /* before all that needs a capability in the user namespace        */
+        { "await the caller", stage_await_caller    }, /* id maps come before all that needs a capability in the namespace */
         { "cgroup namespace", enter_cgroupns        }, /* once in the cgroup: its root is where this process is now       */
         { "time namespace",   enter_timens          }, /* as the host's root still, who owns /proc/self                   */
         { "root's place",     stage_find_place      }, /* as the host's root still, who may look into its directories     */
@@ -100,6 +94,7 @@ static const struct child_stage stages[] = {
         { "identity",         stage_identity        }, /* after all that needs root; capabilities stay until below        */
         { "cwd",              stage_cwd             }, /* as the user, and verified to be inside of the root              */
         { "find command",     stage_find_command    }, /* before the gate: `create` tells that the command is missing     */
+        { "tuning",           stage_tune            }, /* before the filter, which may forbid it                          */
         { "limits",           stage_rlimits         }, /* late: they would bind the set-up, too                           */
         { "filter",           stage_filter_early    }, /* without no_new_privs it takes CAP_SYS_ADMIN                     */
         { "capabilities",     stage_capabilities    },

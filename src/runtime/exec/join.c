@@ -30,6 +30,7 @@ static int open_terminal(struct child *c, struct err *err) {
 
 static const struct child_stage stages[] = {
         { "caller",       stage_die_with_caller },
+        { "await",        stage_await_caller    },
         { "namespaces",   enter_rest            },
         { "root user",    stage_become_root     },
         { "session",      stage_session         },
@@ -39,6 +40,7 @@ static const struct child_stage stages[] = {
         { "identity",     stage_identity        },
         { "cwd",          stage_cwd             },
         { "find command", stage_find_command    },
+        { "tuning",       stage_tune            },
         { "limits",       stage_rlimits         },
         { "filter",       stage_filter_early    },
         { "capabilities", stage_capabilities    },

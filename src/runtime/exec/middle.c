@@ -115,7 +115,7 @@ static int middle_main(void *data) {
         long pid;
 
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (join_cgroups(l) < 0 || set_oom_score(l) < 0 || raise_hard_limits(l) < 0 || join_namespaces(l) < 0)
+        if (middle_set_cpus(l) < 0 || join_cgroups(l) < 0 || set_oom_score(l) < 0 || raise_hard_limits(l) < 0 || join_namespaces(l) < 0)
                 return 1;
         pid = clone_child(l);
         if (pid == 0)

@@ -75,11 +75,25 @@ struct launch_message {
         struct err err;
 };
 
+struct child;
+
 /* host.c: the caller's part before the clone. */
 int host_prepare(struct launch *l, struct err *err);
 void host_done(struct launch *l);
 /* After it, when the user namespace was born with the child: its id maps, and the sources that are mapped by it. */
 int host_complete_userns(struct launch *l, struct err *err);
+
+/* tuning.c: scheduler, priorities and CPUs, set by the caller. */
+int host_tune(struct launch *l, struct err *err);
+/* The CPUs of the middle child itself, which the child inherits. */
+int middle_set_cpus(struct launch *l);
+/* Personality and NUMA policy, which a process sets for itself. */
+int stage_tune(struct child *c, struct err *err);
+
+/* Does the caller do something to the child after the clone? */
+static inline bool child_awaits_caller(const struct plan_header *h) {
+        return h->uid_map.count > 0 || (h->flags & (PLAN_SCHEDULER | PLAN_IO_PRIORITY | PLAN_CPUS_FINAL));
+}
 
 /* middle.c: clone the child by way of a middle child. Fills l->pid and l->pidfd. `child` is run in the child and does not return. */
 int middle_clone(struct launch *l, void (*child)(struct launch *l) __attribute__((noreturn)), struct err *err);
@@ -119,6 +133,7 @@ void exec_join_main(struct launch *l) __attribute__((noreturn));
 
 /* Stages of init (init.c) and of a process that joins (join.c) alike. */
 int stage_die_with_caller(struct child *c, struct err *err);
+int stage_await_caller(struct child *c, struct err *err);
 int stage_become_root(struct child *c, struct err *err);
 int stage_stdio(struct child *c, struct err *err);
 int stage_session(struct child *c, struct err *err);

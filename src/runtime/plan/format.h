@@ -45,6 +45,12 @@ enum plan_flags {
         PLAN_CREATE_CWD = 1 << 12,
         PLAN_RUNTIME_HOOKS = 1 << 13,  /* let the caller run its hooks once everything is mounted */
         PLAN_ROOT_IN_PLACE = 1 << 14,  /* hooks look for the root at its path: attach it there, not over "/" */
+        PLAN_SCHEDULER = 1 << 15,
+        PLAN_IO_PRIORITY = 1 << 16,
+        PLAN_CPUS_INITIAL = 1 << 17,   /* of a process that joins, before it enters the cgroup */
+        PLAN_CPUS_FINAL = 1 << 18,     /* and after */
+        PLAN_PERSONALITY = 1 << 19,
+        PLAN_MEMORY_POLICY = 1 << 20,
 };
 
 /* A namespace to join by path. */
@@ -146,6 +152,20 @@ struct plan_rlimit {
         uint64_t soft, hard;
 };
 
+/* sched_setattr(2) */
+struct plan_scheduler {
+        uint32_t policy;
+        int32_t nice;
+        uint32_t priority, _reserved;
+        uint64_t flags, runtime, deadline, period;
+};
+
+/* CPUs, or NUMA nodes, by number. */
+enum { PLAN_BITS = 1024 };
+struct plan_bits {
+        uint64_t words[PLAN_BITS / 64];
+};
+
 enum plan_capability_set {
         PLAN_CAP_BOUNDING,
         PLAN_CAP_EFFECTIVE,
@@ -174,4 +194,8 @@ struct plan_header {
         int32_t oom_score;
         uint16_t rows, columns;      /* of the terminal; 0: the kernel's */
         uint64_t capabilities[_PLAN_CAP_MAX];
+        struct plan_scheduler scheduler;
+        uint32_t io_priority, personality;
+        uint32_t memory_mode, _reserved;
+        struct plan_bits memory_nodes, cpus_initial, cpus_final;
 };

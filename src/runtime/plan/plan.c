@@ -15,9 +15,8 @@ static int refuse_unsupported(const struct planner *p, struct err *err) {
         static const struct {
                 const char *object, *key;
         } fields[] = {
-                { "process", "scheduler" },       { "process", "ioPriority" },   { "process", "execCPUAffinity" },
                 { "process", "apparmorProfile" }, { "process", "selinuxLabel" }, { "linux", "intelRdt" },
-                { "linux", "memoryPolicy" },      { "linux", "netDevices" },     { "linux", "personality" },
+                { "linux", "netDevices" },
                 { "linux", "mountLabel" },
         };
 
@@ -94,7 +93,7 @@ int plan_container(const json_t *config, const struct plan_options *options, int
          * hides parts of all that. */
         static int (*const parts[])(struct planner *p, struct err *err) = {
                 plan_spaces,       plan_root,           plan_mounts,       plan_devices, plan_kernel,
-                plan_hidden_paths, plan_process_fields, plan_capabilities, plan_filter,         plan_hooks,
+                plan_hidden_paths, plan_process_fields, plan_capabilities, plan_filter,         plan_tuning,  plan_hooks,
         };
         __attribute__((cleanup(planner_done))) struct planner p = { .options = options, .config = config };
         int r;
@@ -113,7 +112,7 @@ int plan_container(const json_t *config, const struct plan_options *options, int
 
 int plan_process(const json_t *process, const json_t *config, const struct plan_options *options, int *ret_fd, struct err *err) {
         static int (*const parts[])(struct planner *p, struct err *err) = {
-                plan_spaces_to_join, plan_process_fields, plan_capabilities, plan_filter,
+                plan_spaces_to_join, plan_process_fields, plan_capabilities, plan_filter, plan_tuning,
         };
         __attribute__((cleanup(planner_done))) struct planner p = { .options = options, .config = config };
         int r;
