@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -73,6 +74,9 @@ static int attach(struct child *c, int mount_fd, const struct plan_step *s, bool
                 return step_fail(c, s, target, err);
         if (!directory && (fstat(target, &st) < 0 || S_ISDIR(st.st_mode)))
                 return step_fail(c, s, EISDIR, err);
+        /* The planner lets few things into /proc; a symlink of the image must not lead others there (CVE-2023-27561). */
+        if (!(s->flags & PLAN_STEP_NO_SYMLINKS) && raw_is_fs(target, PROC_SUPER_MAGIC))
+                return err_set_raw(err, ERR_DENIED, EPERM, plan_text(c->plan, s->target), "the way there leads into /proc");
         if (move_mount(mount_fd, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
                 return step_fail(c, s, errno, err);
         return 0;

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Which program a process runs: one of the container's (this one, and those named on the command line), or one of the engine's. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+static struct {
+        dev_t dev;
+        ino_t ino;
+} programs[16];
+static size_t n_programs_known;
+
+static inline void program_add(const char *path) {
+        struct stat st;
+
+        if (n_programs_known < sizeof(programs) / sizeof(programs[0]) && stat(path, &st) == 0) {
+                programs[n_programs_known].dev = st.st_dev;
+                programs[n_programs_known++].ino = st.st_ino;
+        }
+}
+
+static inline bool program_is_known(const struct stat *st) {
+        for (size_t i = 0; i < n_programs_known; i++)
+                if (programs[i].dev == st->st_dev && programs[i].ino == st->st_ino)
+                        return true;
+        return false;
+}
