@@ -35,12 +35,17 @@ struct monitor_link {
         uint32_t last_tag;
         bool closed; /* nothing will be answered any more */
         bool exited; /* what follows from the end is already in the queue */
+
+        struct monitor_link *next, **at; /* monitors.lock: the list of those that epoll knows */
+        unsigned sources;                /* monitors.lock: how many of its fds epoll knows; each holds a reference */
 };
 
 struct monitors {
         struct engine *engine;
         int epoll, wake;
         pthread_t thread;
+        pthread_mutex_t lock;
+        struct monitor_link *watched;
 };
 
 /* What epoll gives back: the link, and whether it is about the socket or the process. The lowest bit of a pointer is free. */
@@ -281,7 +286,7 @@ static void ending_drop(void *data) {
 
 static void ending_run(void *data) {
         struct ending *n = data;
-        struct container *c = n->link->container;
+        auto_container *c = container_ref(n->link->container); /* outlives the lock in it: the link may hold the last one */
         auto_op *op = container_op_lock(c);
         auto_link *link = container_get_link(c);
 
@@ -334,14 +339,26 @@ static void dispatch(struct monitors *m, struct monitor_link *l, const union mon
         pthread_mutex_unlock(&l->lock);
 }
 
+/* Gives back epoll's reference. */
+static void unwatch(struct monitors *m, int fd, struct monitor_link *l) {
+        epoll_ctl(m->epoll, EPOLL_CTL_DEL, fd, NULL);
+        pthread_mutex_lock(&m->lock);
+        if (--l->sources == 0) {
+                *l->at = l->next;
+                if (l->next)
+                        l->next->at = l->at;
+        }
+        pthread_mutex_unlock(&m->lock);
+        monitor_link_unref(l);
+}
+
 static void socket_closed(struct monitors *m, struct monitor_link *l) {
-        epoll_ctl(m->epoll, EPOLL_CTL_DEL, l->sock, NULL);
         pthread_mutex_lock(&l->lock);
         l->closed = true;
         pthread_cond_broadcast(&l->answered);
         pthread_mutex_unlock(&l->lock);
         link_ended(m, l, -1, 0);
-        monitor_link_unref(l); /* epoll's */
+        unwatch(m, l->sock, l);
 }
 
 /* At most a few messages in a row, so that one container cannot keep the others waiting. */
@@ -371,9 +388,8 @@ static void socket_readable(struct monitors *m, struct monitor_link *l) {
 static void process_ended(struct monitors *m, struct monitor_link *l) {
         siginfo_t si;
 
-        epoll_ctl(m->epoll, EPOLL_CTL_DEL, l->pidfd, NULL);
         waitid(P_PIDFD, (id_t) l->pidfd, &si, WEXITED | WNOHANG);
-        monitor_link_unref(l);
+        unwatch(m, l->pidfd, l);
 }
 
 static void *thread_main(void *arg) {
@@ -399,11 +415,24 @@ static void *thread_main(void *arg) {
 static int watch(struct monitors *m, int fd, struct monitor_link *l, int source) {
         struct epoll_event ev = { .events = EPOLLIN, .data.ptr = (void *) ((uintptr_t) l | (unsigned) source) };
 
+        int r;
+
+        /* Before epoll knows it: the thread may hear of its end at once. */
+        pthread_mutex_lock(&m->lock);
+        if (l->sources++ == 0) {
+                l->next = m->watched;
+                l->at = &m->watched;
+                if (l->next)
+                        l->next->at = &l->next;
+                m->watched = l;
+        }
+        pthread_mutex_unlock(&m->lock);
         monitor_link_ref(l);
         if (epoll_ctl(m->epoll, EPOLL_CTL_ADD, fd, &ev) == 0)
                 return 0;
-        monitor_link_unref(l);
-        return -errno;
+        r = -errno;
+        unwatch(m, fd, l);
+        return r;
 }
 
 int monitor_link_listen(struct monitors *m, struct monitor_link *l, struct err *err) {
@@ -425,6 +454,7 @@ int monitors_new(struct engine *e, struct monitors **ret, struct err *err) {
         if (!m)
                 return err_errno(err, -ENOMEM, "monitors");
         m->engine = e;
+        pthread_mutex_init(&m->lock, NULL);
         m->epoll = epoll_create1(EPOLL_CLOEXEC);
         m->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         if (m->epoll < 0 || m->wake < 0 || epoll_ctl(m->epoll, EPOLL_CTL_ADD, m->wake, &ev) < 0) {
@@ -442,6 +472,7 @@ int monitors_new(struct engine *e, struct monitors **ret, struct err *err) {
 fail:
         fd_close(m->epoll);
         fd_close(m->wake);
+        pthread_mutex_destroy(&m->lock);
         free(m);
         return err_errno(err, r, "watching monitors");
 }
@@ -451,7 +482,14 @@ void monitors_free(struct monitors *m) {
                 return;
         eventfd_write(m->wake, 1);
         pthread_join(m->thread, NULL);
+        /* Nobody listens any more: what epoll holds of them is given back. The containers live on. */
+        while (m->watched) {
+                struct monitor_link *l = m->watched;
+
+                unwatch(m, l->sources == 2 || l->pidfd < 0 ? l->sock : l->pidfd, l);
+        }
         fd_close(m->epoll);
         fd_close(m->wake);
+        pthread_mutex_destroy(&m->lock);
         free(m);
 }
