@@ -17,15 +17,6 @@ void bundle_done(struct bundle *b) {
         *b = (struct bundle) { 0 };
 }
 
-static int check_hooks(const json_t *config, struct err *err) {
-        static const char *const kinds[] = { "prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop" };
-
-        for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-                if (json_array_size(json_object_get(json_object_get(config, "hooks"), kinds[i])) > 0)
-                        return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "hooks.%s: hooks are not supported", kinds[i]);
-        return 0;
-}
-
 static int check_version(const json_t *config, struct err *err) {
         const char *version = json_get_str(config, "ociVersion", NULL);
 
@@ -55,8 +46,6 @@ int bundle_load(const char *path, struct bundle *ret, struct err *err) {
                 r = err_set(err, ERR_INVALID, -EINVAL, "it is not an object");
         if (r == 0)
                 r = check_version(b.config, err);
-        if (r == 0)
-                r = check_hooks(b.config, err);
         if (r < 0)
                 return err_prefix(err, "%s/config.json", b.path);
         *ret = b;

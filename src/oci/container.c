@@ -15,6 +15,8 @@
 #include "base/json.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "oci/config.h"
+#include "oci/hooks.h"
 #include "oci/oci.h"
 #include "runtime/cgroup/cgroup.h"
 
@@ -111,7 +113,7 @@ static int lock(struct container *c, bool new) {
 }
 
 static int conflict(const char *id, struct err *err) {
-        return err_set(err, ERR_CONFLICT, -EEXIST, "container with id %s exists already", id);
+        return err_set(err, ERR_CONFLICT, -EEXIST, "container with id %s already exists", id);
 }
 
 static int destroy_cgroup(struct container *c, const char *path, struct err *err) {
@@ -142,11 +144,29 @@ int container_note_cgroup(struct container *c, const char *path, struct err *err
         return symlinkat(path, c->dir_fd, "cgroup") < 0 ? err_errno(err, -errno, "container %s: note of its cgroup", c->id) : 0;
 }
 
-int container_destroy(struct container *c, struct err *err) {
+int container_config(const struct container *c, json_t **ret, struct err *err) {
+        auto_free char *text = NULL;
+        size_t size;
+        int r = file_read_at(c->dir_fd, "config.json", CONFIG_MAX, &text, &size);
+
+        if (r < 0)
+                return err_errno(err, r, "container %s: config.json", c->id);
+        return json_parse(text, size, CONFIG_MAX, "config.json", ret, err);
+}
+
+int container_destroy(const struct options *o, struct container *c, struct err *err) {
         const char *path = container_cgroup_path(c);
+        auto_json *config = NULL;
         int r = *path ? destroy_cgroup(c, path, err) : 0;
 
-        return r < 0 ? r : container_forget(c, err);
+        /* Without its config there is no saying what hooks it had; it has to go all the same. */
+        if (r == 0 && container_config(c, &config, NULL) < 0)
+                config = NULL;
+        if (r == 0)
+                r = container_forget(c, err);
+        if (r == 0)
+                hooks_after_stop(o, config, c->id, json_get_str(c->state, "bundle", NULL));
+        return r;
 }
 
 int container_claim(const struct options *o, const char *id, struct container *ret, struct err *err) {
@@ -181,7 +201,7 @@ int container_claim(const struct options *o, const char *id, struct container *r
 }
 
 static int not_found(const char *id, struct err *err) {
-        return err_set(err, ERR_NOT_FOUND, -ENOENT, "container %s does not exist", id);
+        return err_set(err, ERR_NOT_FOUND, -ENOENT, "container does not exist: %s", id);
 }
 
 static int read_state(struct container *c, struct err *err) {

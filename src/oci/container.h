@@ -56,8 +56,11 @@ const char *container_cgroup_path(const struct container *c);
 /* Note where its cgroup will be, before there is one: who clears up after us must know. */
 int container_note_cgroup(struct container *c, const char *path, struct err *err);
 
-/* Kill what is in its cgroup, remove that, its files and its directory. */
-int container_destroy(struct container *c, struct err *err);
+/* The config.json that it was made from (new reference). */
+int container_config(const struct container *c, json_t **ret, struct err *err);
+
+/* Kill what is in its cgroup, remove that, its files and its directory; then run its poststop hooks. */
+int container_destroy(const struct options *o, struct container *c, struct err *err);
 
 /* Remove its directory: the name is free at once, the files go after it. */
 int container_forget(struct container *c, struct err *err);

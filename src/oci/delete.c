@@ -24,5 +24,5 @@ int command_delete(const struct options *o, char **args, int n_args, struct err 
         /* One that was never started has done nothing yet: it goes without force, as it does with the other runtimes. */
         if (!o->force && (status == STATUS_RUNNING || status == STATUS_PAUSED))
                 return err_set(err, ERR_CONFLICT, -EBUSY, "cannot delete container %s that is not stopped: %s", c.id, container_status_name(status));
-        return container_destroy(&c, err);
+        return container_destroy(o, &c, err);
 }

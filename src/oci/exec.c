@@ -17,16 +17,6 @@
 #include "runtime/cgroup/cgroup.h"
 #include "runtime/plan/plan.h"
 
-static int load_config(const struct container *c, json_t **ret, struct err *err) {
-        auto_free char *text = NULL;
-        size_t size;
-        int r = file_read_at(c->dir_fd, "config.json", CONFIG_MAX, &text, &size);
-
-        if (r < 0)
-                return err_errno(err, r, "container %s: config.json", c->id);
-        return json_parse(text, size, CONFIG_MAX, "config.json", ret, err);
-}
-
 /* --- the process object: a file, or the container's own with changes --- */
 
 static int load_process(const char *path, json_t **ret, struct err *err) {
@@ -226,9 +216,9 @@ int command_exec(const struct options *o, char **args, int n_args, struct err *e
         if (r < 0)
                 return r;
         /* In a frozen cgroup it would stop before it has told us anything. */
-        if (status == STATUS_PAUSED || status == STATUS_STOPPED)
-                return err_set(err, ERR_CONFLICT, -EBUSY, "cannot exec in container %s: it is %s", c.id, container_status_name(status));
-        r = load_config(&c, &config, err);
+        if ((status == STATUS_PAUSED && !o->ignore_paused) || status == STATUS_STOPPED)
+                return err_set(err, ERR_CONFLICT, -EBUSY, "cannot exec in a %s container: %s", container_status_name(status), c.id);
+        r = container_config(&c, &config, err);
         if (r == 0)
                 r = make_process(o, config, args + 1, n_args - 1, &process, err);
         if (r == 0 && !o->console_socket && json_get_bool(process, "terminal", false))

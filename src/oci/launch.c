@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "base/timestamp.h"
 #include "oci/config.h"
+#include "oci/hooks.h"
 #include "oci/oci.h"
 #include "runtime/cgroup/cgroup.h"
 #include "runtime/plan/plan.h"
@@ -92,7 +93,8 @@ struct making {
         struct bundle bundle;
         char *cgroup_path, *cache_dir;
         struct exec_fds fds;
-        bool has_cgroup;
+        const char *id;
+        bool has_cgroup, hooks_ran;
 };
 
 static void making_done(struct making *m) {
@@ -106,7 +108,7 @@ static void making_done(struct making *m) {
 
 /* Everything that can be wrong without having touched the host yet. */
 static int prepare(struct making *m, const char *id, struct err *err) {
-        struct plan_options plan = { .notify_start = true, .start_fifo = m->gate };
+        struct plan_options plan = { .notify_start = true, .start_fifo = m->gate, .create_cwd = true };
         json_t *process;
         int r = launch_check_options(m->options, err);
 
@@ -121,6 +123,7 @@ static int prepare(struct making *m, const char *id, struct err *err) {
         if (m->terminal && !m->options->console_socket)
                 foreground_set_size(process);
         plan.bundle = m->bundle.path;
+        plan.id = id;
         if (json_object_get(json_object_get(m->bundle.config, "linux"), "seccomp"))
                 plan.cache_dir = m->cache_dir = container_filter_cache(m->options);
         r = launch_check_terminal(m->options, m->terminal, m->gate || m->options->detach, err);
@@ -175,6 +178,13 @@ static int record(const struct making *m, struct container *c, const struct exec
         return container_save(c, err);
 }
 
+static int runtime_hooks(pid_t pid, void *data, struct err *err) {
+        struct making *m = data;
+
+        m->hooks_ran = true;
+        return hooks_before_start(m->bundle.config, m->id, m->bundle.path, pid, err);
+}
+
 static int start_process(struct making *m, struct container *c, struct exec_process *p, struct err *err) {
         int r = container_note_cgroup(c, m->cgroup_path, err);
 
@@ -209,18 +219,24 @@ static void undo(struct making *m, struct container *c, struct exec_process *p) 
         if (m->has_cgroup)
                 cgroup_destroy(c->cgroups, m->cgroup_path, NULL);
         container_forget(c, NULL);
+        /* They undo what the first ones have done. */
+        if (m->hooks_ran)
+                hooks_after_stop(m->options, m->bundle.config, m->id, m->bundle.path);
 }
 
 int launch_container(const struct options *o, const char *id, bool gate, struct launched *ret, struct err *err) {
         struct making m = {
                 .options = o,
                 .gate = gate,
+                .id = id,
                 .fds = { .plan = -1, .rootfs = -1, .userns = -1, .netns = -1, .cgroup_v2 = -1, .stdio = { 0, 1, 2 }, .target_pidfd = -1, .listen = -1,
                          .start_fifo = -1 },
         };
         struct launched l = { .container = CONTAINER_NONE, .process = { .pidfd = -1, .pty = -1, .release = -1 } };
         int r = prepare(&m, id, err);
 
+        m.fds.runtime_hooks = runtime_hooks;
+        m.fds.hooks_data = &m;
         if (r == 0)
                 r = container_claim(o, id, &l.container, err);
         if (r == 0) {
@@ -243,7 +259,7 @@ void launched_done(struct launched *l) {
         l->process.release = fd_close(l->process.release);
 }
 
-int launch_undo(struct launched *l, struct err *err) {
+int launch_undo(const struct options *o, struct launched *l, struct err *err) {
         reap(&l->process);
-        return container_destroy(&l->container, err);
+        return container_destroy(o, &l->container, err);
 }

@@ -17,7 +17,7 @@ struct launched {
 };
 int launch_container(const struct options *o, const char *id, bool gate, struct launched *ret, struct err *err);
 /* Kill it, if it lives, and remove everything of it. */
-int launch_undo(struct launched *l, struct err *err);
+int launch_undo(const struct options *o, struct launched *l, struct err *err);
 void launched_done(struct launched *l);
 
 /* --- shared by create, run and exec --- */

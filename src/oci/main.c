@@ -15,11 +15,13 @@ static const struct command commands[] = {
         { "state", "ID", "print the state of a container as JSON", 1, 1, OF_STATE, false, false, command_state },
         { "kill", "ID [SIGNAL]", "send a signal (default TERM)", 1, 2, OF_KILL, false, false, command_kill },
         { "delete", "ID", "remove what is left of a container", 1, 1, OF_DELETE, false, false, command_delete },
-        { "exec", "ID COMMAND [ARG…]", "run one more process in a container", 1, -1, OF_EXEC, true, true, command_exec },
+        /* 255, as the others: 1 is what many a command fails with. */
+        { "exec", "ID COMMAND [ARG…]", "run one more process in a container", 1, -1, OF_EXEC, true, true, command_exec, 255 },
         { "list", "", "list the containers", 0, 0, OF_LIST, false, false, command_list },
         { "ps", "ID", "list the processes of a container", 1, 1, OF_PS, false, false, command_ps },
         { "pause", "ID", "freeze all processes of a container", 1, 1, OF_PAUSE, false, false, command_pause },
         { "resume", "ID", "let them go on", 1, 1, OF_PAUSE, false, false, command_resume },
+        { "events", "ID", "print figures and out-of-memory events as JSON, one a line", 1, 1, OF_EVENTS, false, false, command_events },
         { "update", "ID", "change the limits of a container", 1, 1, OF_UPDATE, false, false, command_update },
         { "spec", "", "write a config.json to begin with", 0, 0, OF_SPEC, false, false, command_spec },
         { "features", "", "print what this runtime can do as JSON", 0, 0, OF_FEATURES, false, false, command_features },
@@ -55,6 +57,8 @@ static const struct command *find(const char *name) {
 static int check_globals(const struct options *o, struct err *err) {
         if (o->log_format && strcmp(o->log_format, "text") != 0 && strcmp(o->log_format, "json") != 0)
                 return err_set(err, ERR_INVALID, -EINVAL, "--log-format %s: neither text nor json", o->log_format);
+        if (o->rootless_mode && strcmp(o->rootless_mode, "auto") != 0 && strcmp(o->rootless_mode, "true") != 0 && strcmp(o->rootless_mode, "false") != 0)
+                return err_set(err, ERR_INVALID, -EINVAL, "--rootless %s: neither true nor false nor auto", o->rootless_mode);
         if (o->systemd_cgroup || (o->cgroup_manager && strcmp(o->cgroup_manager, "cgroupfs") != 0))
                 return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "only cgroupfs manages cgroups here: leave out %s",
                                o->systemd_cgroup ? "--systemd-cgroup" : "--cgroup-manager");
@@ -69,7 +73,7 @@ static int check_count(const struct command *c, int n, struct err *err) {
         return 0;
 }
 
-static int dispatch(int argc, char **argv, struct options *o, char **args, struct err *err) {
+static int dispatch(int argc, char **argv, struct options *o, char **args, int *failure, struct err *err) {
         const struct command *c;
         int at = 1, n_args = 0;
         int r = options_parse(argv, argc, &at, OF_GLOBAL, true, false, o, args, &n_args, err);
@@ -84,6 +88,7 @@ static int dispatch(int argc, char **argv, struct options *o, char **args, struc
         if (!c)
                 return err_set(err, ERR_INVALID, -EINVAL, "unknown command %s", argv[at]);
         at++;
+        *failure = c->failure ?: EXIT_FAILURE;
         r = options_parse(argv, argc, &at, c->bit, false, c->rest_is_verbatim, o, args, &n_args, err);
         if (r == 0)
                 r = check_globals(o, err);
@@ -101,15 +106,15 @@ int main(int argc, char **argv) {
         static struct options options;
         struct err err = { 0 };
         char **args = calloc((size_t) argc + 1, sizeof(*args));
-        int r;
+        int r, failure = EXIT_FAILURE;
 
         /* A reader of ours that went away is an error of write(2), not our death half-way. */
         signal(SIGPIPE, SIG_IGN);
         if (!args)
                 return EXIT_FAILURE;
-        r = dispatch(argc, argv, &options, args, &err);
+        r = dispatch(argc, argv, &options, args, &failure, &err);
         free(args);
         if (r < 0)
                 report_error(&options, &err);
-        return r < 0 ? EXIT_FAILURE : r;
+        return r < 0 ? failure : r;
 }

@@ -24,11 +24,15 @@ struct list {
 /* All options of all commands; options.c says which belong to which. */
 struct options {
         /* before the command */
-        const char *root, *log, *log_format, *cgroup_manager;
+        const char *root, *log, *log_format, *cgroup_manager, *rootless_mode, *criu;
         bool debug, systemd_cgroup, help, version;
         /* after it */
-        const char *bundle, *console_socket, *pid_file, *preserve_fds, *format, *process, *cwd, *user, *additional_gids, *resources;
-        bool no_pivot, no_new_keyring, detach, keep, all, force, quiet, tty, no_new_privs, rootless;
+        const char *bundle, *console_socket, *pid_file, *preserve_fds, *format, *process, *cwd, *user, *additional_gids, *resources, *interval;
+        bool no_pivot, no_new_keyring, no_subreaper, detach, keep, all, force, quiet, tty, no_new_privs, rootless, stats, ignore_paused;
+        struct {
+                const char *blkio_weight, *cpu_period, *cpu_quota, *cpu_burst, *cpu_share, *cpu_rt_period, *cpu_rt_runtime, *cpu_idle, *cpuset_cpus,
+                        *cpuset_mems, *memory, *memory_reservation, *memory_swap, *pids_limit;
+        } limits;
         struct list env, caps;
 };
 
@@ -40,6 +44,7 @@ struct command {
         bool rest_is_verbatim;     /* after the first argument, nothing is an option any more */
         /* The exit status, or a negative errno with *err filled. */
         int (*run)(const struct options *o, char **args, int n_args, struct err *err);
+        int failure; /* the exit status of an error of ours; 0: 1 */
 };
 
 enum command_bit {
@@ -57,6 +62,7 @@ enum command_bit {
         OF_PAUSE = 1 << 11,
         OF_FEATURES = 1 << 12,
         OF_UPDATE = 1 << 13,
+        OF_EVENTS = 1 << 14,
 };
 
 int command_create(const struct options *o, char **args, int n_args, struct err *err);
@@ -71,6 +77,7 @@ int command_list(const struct options *o, char **args, int n_args, struct err *e
 int command_ps(const struct options *o, char **args, int n_args, struct err *err);
 int command_pause(const struct options *o, char **args, int n_args, struct err *err);
 int command_resume(const struct options *o, char **args, int n_args, struct err *err);
+int command_events(const struct options *o, char **args, int n_args, struct err *err);
 int command_update(const struct options *o, char **args, int n_args, struct err *err);
 int command_features(const struct options *o, char **args, int n_args, struct err *err);
 
@@ -85,6 +92,7 @@ int self_protect(char **argv, struct err *err);
 
 /* report.c: the last words. stderr, and the log file in its format when there is one. */
 void report_error(const struct options *o, const struct err *err);
+void report_warning(const struct options *o, const struct err *err);
 /* With --debug only, to the same places. */
 void report_debug(const struct options *o, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Whole text on stdout; -EIO and such when nobody could be told. */

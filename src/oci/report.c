@@ -53,6 +53,12 @@ void report_error(const struct options *o, const struct err *err) {
                 append_to_log(o, "error", err->msg);
 }
 
+void report_warning(const struct options *o, const struct err *err) {
+        fprintf(stderr, PROGRAM ": warning: %s\n", err->msg);
+        if (o->log)
+                append_to_log(o, "warning", err->msg);
+}
+
 void report_debug(const struct options *o, const char *format, ...) {
         char line[512];
         va_list ap;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "oci/hooks.h"
 #include "oci/launch.h"
 #include "oci/oci.h"
 
@@ -12,7 +13,7 @@ static int wait_and_delete(const struct options *o, struct launched *l, struct e
                 return status;
         r = container_lock_again(&l->container);
         if (r == 0)
-                r = container_destroy(&l->container, err);
+                r = container_destroy(o, &l->container, err);
         else if (r == -ENOENT)
                 r = 0;
         else
@@ -30,9 +31,12 @@ int command_run(const struct options *o, char **args, int n_args, struct err *er
         if (r < 0)
                 return r;
         r = exec_release(&l.process, err);
-        if (r < 0) {
+        if (r < 0)
                 l.process.pid = 0; /* reaped by exec_release() */
-                launch_undo(&l, NULL);
+        else
+                r = hooks_after_start(&l.container, err);
+        if (r < 0) {
+                launch_undo(o, &l, NULL);
         } else if (!o->detach) {
                 r = wait_and_delete(o, &l, err);
         }

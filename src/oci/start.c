@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "oci/container.h"
+#include "oci/hooks.h"
 #include "oci/oci.h"
 
 /* Opening the reading end lets the process go on, see exec.h. POLLHUP comes only once the other end was open and is closed again, by
@@ -42,7 +45,8 @@ int command_start(const struct options *o, char **args, int n_args, struct err *
         if (r < 0)
                 return r;
         if (status != STATUS_CREATED)
-                return err_set(err, ERR_CONFLICT, -EBUSY, "cannot start container %s: it is %s", c.id, container_status_name(status));
+                return err_set(err, ERR_CONFLICT, -EBUSY, "cannot start %s: %s", status == STATUS_STOPPED ? "a container that has stopped" : "an already running container",
+                               c.id);
         pidfd = container_pidfd(&c);
         if (pidfd < 0)
                 return err_errno(err, pidfd, "container %s: its process", c.id);
@@ -50,5 +54,11 @@ int command_start(const struct options *o, char **args, int n_args, struct err *
         /* Opened once, for good: from now on it is running, or has stopped. */
         if (unlinkat(c.dir_fd, "start", 0) < 0 && r == 0)
                 r = err_errno(err, -errno, "container %s: start gate", c.id);
+        if (r < 0)
+                return r;
+        r = hooks_after_start(&c, err);
+        /* The specification wants it stopped then; it is deleted by who has made it. */
+        if (r < 0)
+                syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
         return r;
 }

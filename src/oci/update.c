@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "oci/config.h"
 #include "oci/container.h"
+#include "oci/limits.h"
 #include "oci/oci.h"
 #include "runtime/cgroup/cgroup.h"
 
@@ -21,6 +22,17 @@ static int load(const char *path, json_t **ret, struct err *err) {
         return json_parse(text, size, CONFIG_MAX, "resources", ret, err);
 }
 
+static int resources_of_flags(const struct options *o, json_t **ret, struct err *err) {
+        auto_json *resources = json_object();
+        int r = limits_add(o, resources, err);
+
+        if (r == 0 && json_object_size(resources) == 0)
+                r = err_set(err, ERR_INVALID, -EINVAL, "update needs --resources, or the flag of a limit");
+        if (r == 0)
+                *ret = json_incref(resources);
+        return r;
+}
+
 int command_update(const struct options *o, char **args, int n_args, struct err *err) {
         auto_container c = CONTAINER_NONE;
         auto_json *resources = NULL;
@@ -28,15 +40,16 @@ int command_update(const struct options *o, char **args, int n_args, struct err 
         enum container_status status;
         int r;
 
-        if (!o->resources)
-                return err_set(err, ERR_INVALID, -EINVAL, "update needs --resources");
-        r = container_open(o, args[0], true, &c, err);
+        if (o->resources)
+                r = load(o->resources, &resources, err);
+        else
+                r = resources_of_flags(o, &resources, err);
+        if (r == 0)
+                r = container_open(o, args[0], true, &c, err);
         if (r == 0)
                 r = container_status(&c, &status, err);
         if (r == 0 && status == STATUS_STOPPED)
                 r = err_set(err, ERR_CONFLICT, -ESRCH, "container not running: %s", c.id);
-        if (r == 0)
-                r = load(o->resources, &resources, err);
         if (r == 0)
                 r = container_cgroups(&c, &h, err);
         return r < 0 ? r : cgroup_update(h, container_cgroup_path(&c), resources, err);

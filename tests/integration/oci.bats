@@ -62,12 +62,13 @@ is() { [ "$(status_of "$1")" = "$2" ]; }
 create() { rt create --bundle "$RT_DIR/bundle" "$@" </dev/null >"$RT_DIR/out" 2>"$RT_DIR/err" 3>&-; }
 run_it() { rt run --bundle "$RT_DIR/bundle" "$ID" </dev/null; }
 
-# One line on standard error that has the words; exit status 1.
+# One line on standard error that has the words; exit status 1, or 255 of exec.
 refused() { # PATTERN COMMAND...
-	local pattern=$1 status=0
+	local pattern=$1 status=0 wanted=1
 	shift
+	[ "$2" != exec ] || wanted=255
 	"$@" </dev/null >"$RT_DIR/out" 2>"$RT_DIR/err" 3>&- || status=$?
-	[ "$status" -eq 1 ] || { echo "exit status $status: $(cat "$RT_DIR/err")" >&2; return 1; }
+	[ "$status" -eq "$wanted" ] || { echo "exit status $status: $(cat "$RT_DIR/err")" >&2; return 1; }
 	[ "$(wc -l <"$RT_DIR/err")" -eq 1 ] || { echo "not one line: $(cat "$RT_DIR/err")" >&2; return 1; }
 	grep -qF -- "$pattern" "$RT_DIR/err" || { echo "no \"$pattern\" in: $(cat "$RT_DIR/err")" >&2; return 1; }
 	grep -q '^kist-runtime: ' "$RT_DIR/err"
@@ -108,16 +109,16 @@ refuses() { refused "$1" run_it; } # PATTERN: of a run of the config as it is
 	rt start "$ID"
 	is "$ID" running
 	eventually grep -q begun "$RT_DIR/out"
-	refused "cannot start container" rt start "$ID"
+	refused "cannot start an already running container" rt start "$ID"
 	refused "cannot delete container $ID that is not stopped" rt delete "$ID"
-	refused "exists already" create_with_error
+	refused "already exists" create_with_error
 	rt kill "$ID" KILL
 	eventually is "$ID" stopped
 	[ "$(rt state "$ID" | jq .pid)" = 0 ]
 	refused "container not running" rt kill "$ID"
-	refused "cannot start container" rt start "$ID"
+	refused "cannot start a container that has stopped" rt start "$ID"
 	rt delete "$ID"
-	refused "container $ID does not exist" rt state "$ID"
+	refused "container does not exist: $ID" rt state "$ID"
 	refused "does not exist" rt delete "$ID"
 	rt delete --force "$ID"
 }
@@ -234,20 +235,20 @@ PY
 @test "pause and resume" {
 	args /bin/sh -c "while :; do echo tick; sleep 0.02; : kist-test-mark-$$; done"
 	create "$ID"
-	refused "cannot pause container" rt pause "$ID"
+	refused "container not running: cannot pause" rt pause "$ID"
 	rt start "$ID"
 	eventually test -s "$RT_DIR/out"
 	rt pause "$ID"
 	is "$ID" paused
-	refused "it is paused" rt exec "$ID" /bin/true
-	refused "cannot pause container" rt pause "$ID"
+	refused "cannot exec in a paused container" rt exec "$ID" /bin/true
+	refused "container not running: cannot pause" rt pause "$ID"
 	local before
 	before=$(wc -l <"$RT_DIR/out")
 	sleep 0.3
 	[ "$(wc -l <"$RT_DIR/out")" = "$before" ]
 	rt resume "$ID"
 	is "$ID" running
-	refused "cannot resume container" rt resume "$ID"
+	refused "container not paused: cannot resume" rt resume "$ID"
 	rt pause "$ID"
 	rt delete --force "$ID"
 }
@@ -274,8 +275,10 @@ PY
 	args /tmp
 	refuses "/tmp"
 	args /bin/true
-	config '.process.cwd = "/no/such"'
-	refuses "/no/such"
+	config '.process.cwd = "/no/such"' # made, as the others do
+	run -0 run_it
+	[ -d "$RT_DIR/bundle/rootfs/no/such" ]
+	rm -r "$RT_DIR/bundle/rootfs/no"
 	args nosuch
 	config '.process.cwd = "/"'
 	refused "executable file not found" create_with_error
@@ -306,7 +309,10 @@ PY
 		'.linux.cgroupsPath = "a/../../x"|cgroup path'
 		'.linux.cgroupsPath = "a:b:c"|linux.cgroupsPath'
 		'.linux.seccomp = {"defaultAction": "SCMP_ACT_NOPE"}|SCMP_ACT_NOPE'
-		'.hooks.poststop = [{"path": "/bin/true"}]|hooks.poststop'
+		'.hooks.poststop = [{"path": "bin/true"}]|hooks.poststop'
+		'.hooks.prestart = [{"path": "/bin/false"}]|hooks.prestart[0]'
+		'.hooks.createRuntime = [{"path": "/no/such"}]|hooks.createRuntime[0]'
+		'.hooks.createContainer = [{"path": "/bin/false"}]|hooks.createContainer[0]'
 		'.ociVersion = "2.0.0"|ociVersion'
 		'del(.ociVersion)|ociVersion'
 		'.linux.sysctl = {"kernel.panic": "1"}|kernel.panic'
@@ -349,9 +355,9 @@ PY
 
 @test "the log file, text and JSON" {
 	refused "does not exist" rt --log "$RT_DIR/log" state nosuch
-	grep -q '^time=".*" level=error msg="container nosuch does not exist"$' "$RT_DIR/log"
+	grep -q '^time=".*" level=error msg="container does not exist: nosuch"$' "$RT_DIR/log"
 	refused "does not exist" rt --log "$RT_DIR/log.json" --log-format json state nosuch
-	[ "$(jq -r '.level + " " + .msg' "$RT_DIR/log.json")" = "error container nosuch does not exist" ]
+	[ "$(jq -r '.level + " " + .msg' "$RT_DIR/log.json")" = "error container does not exist: nosuch" ]
 }
 
 @test "spec writes a config once" {
@@ -393,6 +399,106 @@ PY
 	refused "needs --resources" rt update "$ID"
 	rt delete --force "$ID"
 	refused "does not exist" rt update -r "$RT_DIR/resources" "$ID"
+}
+
+@test "update by flags" {
+	[ -d /sys/fs/cgroup/pids ] || skip "the pids controller is not v1 here"
+	args /bin/sh -c "while :; do sleep 0.2; : kist-test-mark-$$; done"
+	create "$ID"
+	rt start "$ID"
+	rt update --memory 64MiB --memory-reservation 32m --pids-limit 41 --cpu-period 50000 --cpu-quota 25000 --cpu-share 99 --cpuset-cpus 0 "$ID"
+	run -0 rt exec "$ID" /bin/sh -c 'cd /sys/fs/cgroup; cat memory/memory.limit_in_bytes memory/memory.soft_limit_in_bytes pids/pids.max \
+		cpu/cpu.cfs_period_us cpu/cpu.cfs_quota_us cpu/cpu.shares cpuset/cpuset.cpus'
+	[ "${lines[*]}" = "67108864 33554432 41 50000 25000 99 0" ]
+	rt update --cpu-quota -1 "$ID"
+	[ "$(rt exec "$ID" /bin/cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us)" = -1 ]
+	local value
+	for value in much 1x -2 64mm 9999999999999g ''; do
+		refused "not a size" rt update "--memory=$value" "$ID"
+	done
+	refused "not a number" rt update --pids-limit 1k "$ID"
+	rt delete --force "$ID"
+}
+
+@test "events: figures, and out of memory" {
+	[ -d /sys/fs/cgroup/memory ] || [ -e /sys/fs/cgroup/memory.stat ] || grep -q memory /sys/fs/cgroup/cgroup.controllers || skip "no memory controller"
+	config '.linux.resources.memory = {"limit": 33554432, "swap": 33554432} | .linux.resources.pids = {"limit": 23}'
+	args /bin/sh -c "while :; do sleep 0.2; : kist-test-mark-$$; done"
+	create "$ID"
+	rt start "$ID"
+	rt events --stats "$ID" | jq -e --arg id "$ID" '.type == "stats" and .id == $id and .data.memory.usage.limit == 33554432 and .data.pids.limit == 23
+		and .data.pids.current >= 1 and .data.cpu.usage.total > 0 and .data.memory.usage.usage > 0 and (.data.memory.raw | length) > 10'
+	"$RUNTIME" --root "$RT_DIR/state" events --interval 100ms "$ID" </dev/null >"$RT_DIR/events" 2>&1 3>&- &
+	local pid=$!
+	eventually grep -q stats "$RT_DIR/events"
+	run -137 rt exec "$ID" /bin/sh -c 'x=a; while :; do x=$x$x; done'
+	eventually grep -q '^{"type":"oom","id":"'"$ID"'"}$' "$RT_DIR/events"
+	rt kill "$ID" KILL
+	wait $pid # it ends with the container
+	jq -es 'map(.type) | unique == ["oom", "stats"]' "$RT_DIR/events"
+	refused "container not running" rt events "$ID"
+	local interval
+	for interval in 0s 5 x -1s 5d ''; do
+		refused "not a duration" rt events "--interval=$interval" "$ID"
+	done
+	rt delete "$ID"
+}
+
+@test "hooks: all six, in order, with the state on their input" {
+	cat >"$RT_DIR/hook" <<-'SH'
+		#!/bin/sh
+		# One line of the log per call: the name, the status, and whether the pid is said.
+		echo "$1 $(sed 's/.*"status": *"\([a-z]*\)".*/\1/') $(readlink /proc/self/ns/pid | tr -dc 0-9)" >>"$2"
+	SH
+	chmod +x "$RT_DIR/hook"
+	mkdir -p "$RT_DIR/bundle/rootfs/log"
+	cp "$RT_DIR/hook" "$RT_DIR/bundle/rootfs/bin/hook"
+	ln -sf busybox "$RT_DIR/bundle/rootfs/bin/sed"
+	ln -sf busybox "$RT_DIR/bundle/rootfs/bin/tr"
+	: >"$RT_DIR/hooks.log"
+	config '.hooks = ([("prestart", "createRuntime", "createContainer", "poststart", "poststop")
+			| {(.): [{"path": ($dir + "/hook"), "args": ["hook", ., ($dir + "/hooks.log")], "env": ["PATH=/usr/bin:/bin"]}]}] | add)
+		| .hooks.startContainer = [{"path": "/bin/hook", "args": ["hook", "startContainer", "/log/hooks.log"], "env": ["PATH=/bin"]}]
+		| .mounts += [{"destination": "/log/hooks.log", "type": "bind", "source": ($dir + "/hooks.log"), "options": ["bind", "rw"]}]' --arg dir "$RT_DIR"
+	args /bin/sh -c "echo process running >>/log/hooks.log; sleep 300; : kist-test-mark-$$"
+	create "$ID"
+	[ "$(cut -d' ' -f1,2 "$RT_DIR/hooks.log" | tr '\n' ,)" = "prestart creating,createRuntime creating,createContainer creating," ]
+	rt start "$ID"
+	eventually grep -q ^process "$RT_DIR/hooks.log"
+	rt delete --force "$ID"
+	run -0 cut -d' ' -f1,2 "$RT_DIR/hooks.log"
+	[ "$(printf '%s\n' "${lines[@]}" | sort | tr '\n' ,)" = "createContainer creating,createRuntime creating,poststart running,poststop stopped,prestart creating,process running,startContainer created," ]
+	[ "${lines[6]}" = "poststop stopped" ]
+	[ "${lines[3]}" = "startContainer created" ]
+}
+
+@test "hooks that fail: the container does not come to be, or is stopped; after its end they are only told of" {
+	config '.hooks.poststart = [{"path": "/bin/false"}] | .hooks.poststop = [{"path": "/usr/bin/touch", "args": ["touch", ($dir + "/stopped")]}]' --arg dir "$RT_DIR"
+	sleeper
+	create "$ID"
+	refused "hooks.poststart[0]" rt start "$ID"
+	eventually is "$ID" stopped
+	rt delete "$ID"
+	[ -e "$RT_DIR/stopped" ]
+	rm "$RT_DIR/stopped"
+	refuses "hooks.poststart[0]"
+	[ -e "$RT_DIR/stopped" ]
+	rm "$RT_DIR/stopped"
+	# What the first have done the last undo, whoever of them failed.
+	config '.hooks.prestart = [{"path": "/bin/false"}]'
+	refuses "hooks.prestart[0]"
+	[ -e "$RT_DIR/stopped" ]
+	rm "$RT_DIR/stopped"
+	config '.hooks = {"poststop": [{"path": "/bin/false"}, {"path": "/usr/bin/touch", "args": ["touch", ($dir + "/stopped")]}]}' --arg dir "$RT_DIR"
+	args /bin/true
+	run -0 --separate-stderr rt --log "$RT_DIR/log.hooks" run -b "$RT_DIR/bundle" "$ID"
+	[[ "$stderr" == "kist-runtime: warning: hooks.poststop[0]"* ]]
+	grep -q "level=warning msg=\"hooks.poststop\[0\]" "$RT_DIR/log.hooks"
+	[ -e "$RT_DIR/stopped" ]
+	rm "$RT_DIR/stopped"
+	# One that hangs is killed when its time is over.
+	config '.hooks = {"createRuntime": [{"path": "/bin/sleep", "args": ["sleep", "100"], "timeout": 1}]}'
+	refuses "hooks.createRuntime[0]"
 }
 
 @test "a seccomp filter: compiled once, remembered, obeyed" {

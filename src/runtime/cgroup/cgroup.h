@@ -54,3 +54,19 @@ struct cgroup_stats {
         uint64_t io_read_bytes, io_write_bytes;
 };
 int cgroup_read_stats(const struct cgroup_host *h, const char *path, struct cgroup_stats *ret, struct err *err);
+
+/* All that the kernel counts in it, named as in the output of `events --stats` of OCI runtimes ("cpu.usage.total" …): an object, a new reference.
+ * A figure that this kernel does not keep is left out. ERR_NOT_FOUND: no such cgroup. */
+int cgroup_describe(const struct cgroup_host *h, const char *path, json_t **ret, struct err *err);
+
+/* Wait for the memory to be out: poll `fd` for reading, then ask how often it was since that was last asked (perhaps never: wait on).
+ * cgroup_oom_watch_read(): -ENODEV when the cgroup is gone. */
+struct cgroup_oom_watch {
+        int fd, control;
+        bool v2;
+        uint64_t seen;
+};
+#define CGROUP_OOM_WATCH_NONE ((struct cgroup_oom_watch) { .fd = -1, .control = -1 })
+int cgroup_oom_watch_open(const struct cgroup_host *h, const char *path, struct cgroup_oom_watch *ret, struct err *err);
+int cgroup_oom_watch_read(struct cgroup_oom_watch *w, uint64_t *ret);
+void cgroup_oom_watch_close(struct cgroup_oom_watch *w);
