@@ -129,6 +129,7 @@ static int prepare(struct making *m, const char *id, struct err *err) {
         r = launch_check_terminal(m->options, m->terminal, m->gate || m->options->detach, err);
         if (r == 0)
                 r = config_cgroup_path(m->bundle.config, id, &m->cgroup_path, err);
+        plan.cgroup_path = m->cgroup_path;
         if (r == 0)
                 r = plan_container(m->bundle.config, &plan, &m->fds.plan, err);
         return r;

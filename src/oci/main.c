@@ -102,6 +102,15 @@ static int dispatch(int argc, char **argv, struct options *o, char **args, int *
         return r < 0 ? r : c->run(o, args, n_args, err);
 }
 
+/* Callers tell "no such command" from "cannot be executed" by looking for these words, as if there were no directories. */
+static void say_as_callers_expect(struct err *err) {
+        static const char words[] = ": permission denied";
+        size_t n = strlen(err->msg);
+
+        if (err->kind == ERR_NOT_EXECUTABLE && !strstr(err->msg, words + 2) && n + sizeof(words) <= sizeof(err->msg))
+                memcpy(err->msg + n, words, sizeof(words));
+}
+
 int main(int argc, char **argv) {
         static struct options options;
         struct err err = { 0 };
@@ -114,7 +123,9 @@ int main(int argc, char **argv) {
                 return EXIT_FAILURE;
         r = dispatch(argc, argv, &options, args, &failure, &err);
         free(args);
-        if (r < 0)
+        if (r < 0) {
+                say_as_callers_expect(&err);
                 report_error(&options, &err);
+        }
         return r < 0 ? failure : r;
 }

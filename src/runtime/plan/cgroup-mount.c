@@ -2,9 +2,12 @@
 
 /* A mount of type "cgroup": what /sys/fs/cgroup is on this host, seen from the container's own cgroup. On a v2 host that is one file
  * system. On a v1 or hybrid host it is a tmpfs with a directory for each hierarchy; one that the kernel does not give to the
- * container's user namespace is left out. It never fails the container: nobody needs it to start. */
+ * container's user namespace is left out. It never fails the container: nobody needs it to start.
+ *
+ * Without a cgroup namespace a new mount of v1 would show the host's root: there the container's own cgroup is bound instead. */
 
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -54,11 +57,40 @@ static bool is_controller(const char *word) {
         return *word && !strchr(word, '=');
 }
 
+/* The hierarchies that a container joins (src/runtime/cgroup/): only there it has a cgroup of its own. */
+static bool is_joined(const char *controllers) {
+        static const char *const joined[] = { "cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids" };
+
+        for (const char *at = controllers; *at; at += strcspn(at, ","), at += *at == ',')
+                for (size_t i = 0; i < ARRAY_SIZE(joined); i++)
+                        if (strcspn(at, ",") == strlen(joined[i]) && strncmp(at, joined[i], strlen(joined[i])) == 0)
+                                return true;
+        return false;
+}
+
+static void bind_own(struct planner *p, struct plan_step s, const char *mount_point) {
+        struct plan_source source = {
+                .path = builder_textf(&p->builder, "%s/%s", mount_point, p->options->cgroup_path),
+                .what = s.what,
+                .attr_set = s.attr_set,
+                .propagation = MS_PRIVATE,
+        };
+
+        s.op = PLAN_MOUNT_TREE;
+        s.attr_set = 0;
+        s.params = (struct plan_table) { 0 };
+        s.source = builder_add(&p->builder, BUILD_SOURCES, &source);
+        builder_add(&p->builder, BUILD_STEPS, &s);
+}
+
 /* One hierarchy, named as on the host; each of several controllers in it gets a symlink. */
 static void add_hierarchy(struct planner *p, struct plan_step s, const char *target, struct line *line) {
         const char *slash = strrchr(line->mount_point, '/'), *name = slash ? slash + 1 : line->mount_point;
         char *rest = line->options, *word;
+        bool own = !(p->spaces & CLONE_NEWCGROUP);
 
+        if (own && (!p->options->cgroup_path || !is_joined(line->options)))
+                return;
         s.flags |= PLAN_STEP_OPTIONAL;
         s.target = builder_textf(&p->builder, "%s/%s", target, name);
         s.text = builder_text(&p->builder, "cgroup");
@@ -80,6 +112,10 @@ static void add_hierarchy(struct planner *p, struct plan_step s, const char *tar
         }
         if (s.params.count == 0)
                 return;
+        if (own) {
+                bind_own(p, s, line->mount_point);
+                return;
+        }
         add_param(p, &s, "source", "cgroup");
         builder_add(&p->builder, BUILD_STEPS, &s);
 }

@@ -21,6 +21,8 @@ struct plan_options {
         const char *cache_dir; /* compiled seccomp filters are kept here, for callers that live short; NULL: in this process' memory only.
                                 * Ignored unless it belongs to the caller and nobody else may write to it */
         const char *bundle;  /* base of relative paths; NULL: refuse them */
+        const char *cgroup_path; /* of the container's cgroup, relative: what a mount of type "cgroup" shows it on v1 when it shares the host's cgroup
+                                  * namespace. It need not exist yet. NULL: such a mount shows nothing there */
         const char *id;      /* of the container, for the state that hooks and seccomp agents are told; needed when the config has any */
 };
 
