@@ -318,8 +318,9 @@ int host_complete_userns(struct launch *l, struct err *err) {
 }
 
 int host_prepare(struct launch *l, struct err *err) {
-        static int (*const parts[])(struct launch *l, struct err *err) = { open_proc,  open_sockets, open_joins, open_sources,
-                                                                             open_stdio, open_null,    idmap_early };
+        static int (*const parts[])(struct launch *l, struct err *err) = {
+                open_proc, open_sockets, open_joins, open_sources, open_stdio, open_null, idmap_early, host_connect_listener,
+        };
 
         for (size_t i = 0; i < EXEC_ARRAY_SIZE(parts); i++) {
                 int r = parts[i](l, err);
@@ -338,6 +339,7 @@ void host_done(struct launch *l) {
         l->n_joins = 0;
         l->null_fd = fd_close(l->null_fd);
         l->null_stdio = fd_close(l->null_stdio);
+        l->listener_sock = fd_close(l->listener_sock);
         l->proc_fd = fd_close(l->proc_fd);
         l->sockets[0] = fd_close(l->sockets[0]);
         l->sockets[1] = fd_close(l->sockets[1]);

@@ -113,6 +113,8 @@ static int load_filter(struct child *c, struct err *err) {
 
         if (program.len == 0)
                 return 0;
+        if (c->header->filter_flags & SECCOMP_FILTER_FLAG_NEW_LISTENER)
+                return listener_load(c, &program, err);
         if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, c->header->filter_flags, &program) < 0)
                 return raw_fail(err, errno, "linux.seccomp", "load the filter");
         return 0;
@@ -122,8 +124,17 @@ int stage_filter_early(struct child *c, struct err *err) {
         return c->header->flags & PLAN_NO_NEW_PRIVS ? 0 : load_filter(c, err);
 }
 
+/* Before the gate, behind which the agent may not be told any more. */
+int stage_filter_notify(struct child *c, struct err *err) {
+        bool notify = c->header->filter_flags & SECCOMP_FILTER_FLAG_NEW_LISTENER;
+
+        return notify && (c->header->flags & PLAN_NO_NEW_PRIVS) ? load_filter(c, err) : 0;
+}
+
 int stage_filter_late(struct child *c, struct err *err) {
-        return c->header->flags & PLAN_NO_NEW_PRIVS ? load_filter(c, err) : 0;
+        bool notify = c->header->filter_flags & SECCOMP_FILTER_FLAG_NEW_LISTENER;
+
+        return !notify && (c->header->flags & PLAN_NO_NEW_PRIVS) ? load_filter(c, err) : 0;
 }
 
 int stage_capabilities(struct child *c, struct err *err) {

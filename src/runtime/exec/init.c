@@ -98,6 +98,7 @@ static const struct child_stage stages[] = {
         { "limits",           stage_rlimits         }, /* late: they would bind the set-up, too                           */
         { "filter",           stage_filter_early    }, /* without no_new_privs it takes CAP_SYS_ADMIN                     */
         { "capabilities",     stage_capabilities    },
+        { "notify filter",    stage_filter_notify   }, /* before the gate, behind which nobody may wait for its listener    */
         { "gate",             stage_gate            },
         { "start hooks",      stage_start_hooks     }, /* are part of `start`, and as the command's own user              */
         { "last calls",       stage_last_calls      }, /* those that the filter may forbid                                */

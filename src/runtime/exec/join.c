@@ -44,6 +44,7 @@ static const struct child_stage stages[] = {
         { "limits",       stage_rlimits         },
         { "filter",       stage_filter_early    },
         { "capabilities", stage_capabilities    },
+        { "notify filter", stage_filter_notify  },
         { "gate",         stage_gate            },
         { "last calls",   stage_last_calls      },
         { "late filter",  stage_filter_late     },

@@ -51,6 +51,7 @@ struct launch {
         int join_fds[8];
         size_t n_joins;
         int null_fd;    /* detached mount of the null device, for masks */
+        int listener_sock; /* the agent that system calls are asked of, or -1 */
         int null_stdio; /* the null device open for reading and writing, when a stdio is not given */
         int source_fds[PLAN_SOURCES_MAX];
         /* results of the middle */
@@ -144,6 +145,7 @@ int stage_rlimits(struct child *c, struct err *err);
 int stage_filter_early(struct child *c, struct err *err);
 int stage_capabilities(struct child *c, struct err *err);
 int stage_gate(struct child *c, struct err *err);
+int stage_filter_notify(struct child *c, struct err *err);
 int stage_filter_late(struct child *c, struct err *err);
 int stage_last_calls(struct child *c, struct err *err);
 int stage_execute(struct child *c, struct err *err);
@@ -151,6 +153,11 @@ int stage_execute(struct child *c, struct err *err);
 /* hooks.c: those inside of the container's namespaces. */
 int stage_create_hooks(struct child *c, struct err *err);
 int stage_start_hooks(struct child *c, struct err *err);
+
+/* listener.c: a filter whose system calls an agent of the host answers. */
+int host_connect_listener(struct launch *l, struct err *err);
+/* Load the filter, and send its listener to the agent. Returns 0 or a negative errno with *err filled. */
+int listener_load(struct child *c, const void *program, struct err *err);
 
 /* root.c */
 int stage_find_place(struct child *c, struct err *err);

@@ -18,6 +18,8 @@
 #include "runtime/plan/filter-cache.h"
 #include "runtime/plan/private.h"
 
+#define FLAG_WAIT_KILLABLE_RECV (1u << 5) /* SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, Linux 5.19 */
+
 static struct {
         pthread_mutex_t mutex;
         json_t *profile;
@@ -38,6 +40,7 @@ static const struct {
         { "SCMP_ACT_TRAP", SCMP_ACT_TRAP, -1 },
         { "SCMP_ACT_TRACE", SCMP_ACT_TRACE(0), EPERM },
         { "SCMP_ACT_LOG", SCMP_ACT_LOG, -1 },
+        { "SCMP_ACT_NOTIFY", SCMP_ACT_NOTIFY, -1 },
 };
 
 static const struct {
@@ -60,6 +63,7 @@ static const struct {
         { "SECCOMP_FILTER_FLAG_TSYNC", SECCOMP_FILTER_FLAG_TSYNC },
         { "SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG },
         { "SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW },
+        { "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", FLAG_WAIT_KILLABLE_RECV },
 };
 
 /* SCMP_ARCH_X86_64 → SCMP_ARCH_NATIVE's number: libseccomp knows them by "x86_64". */
@@ -95,8 +99,6 @@ static int parse_action(const json_t *object, const char *at, const char *key, c
                         *ret |= (uint32_t) (value >= 0 ? value : actions[i].default_value);
                 return 0;
         }
-        if (name && strcmp(name, "SCMP_ACT_NOTIFY") == 0)
-                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "%s.%s: SCMP_ACT_NOTIFY is not supported by this version", at, key);
         return err_set(err, ERR_INVALID, -EINVAL, "%s.%s: \"%s\" is not an action", at, key, name ? name : "");
 }
 
@@ -238,6 +240,8 @@ static int compile(const json_t *seccomp, char **ret, size_t *ret_size, struct e
                 r = field_array(seccomp, "linux.seccomp", "syscalls", &list, err);
         if (r < 0)
                 return r;
+        if (default_action == SCMP_ACT_NOTIFY)
+                return err_set(err, ERR_INVALID, -EINVAL, "linux.seccomp.defaultAction: SCMP_ACT_NOTIFY is for single system calls only");
         ctx = seccomp_init(default_action);
         if (!ctx)
                 return err_set(err, ERR_INVALID, -EINVAL, "linux.seccomp.defaultAction: refused by libseccomp");
@@ -325,8 +329,7 @@ static int plan_filter_flags(struct planner *p, const json_t *seccomp, struct er
                 while (row < ARRAY_SIZE(flags) && strcmp(flags[row].name, name) != 0)
                         row++;
                 if (row == ARRAY_SIZE(flags))
-                        return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP,
-                                       "linux.seccomp.flags[%zu]: \"%s\" is not supported by this version", i, name);
+                        return err_set(err, ERR_INVALID, -EINVAL, "linux.seccomp.flags[%zu]: \"%s\" is not a flag", i, name);
                 p->builder.header.filter_flags |= flags[row].flag;
         }
         return r;
@@ -336,10 +339,12 @@ int plan_filter(struct planner *p, struct err *err) {
         const json_t *seccomp = NULL;
         int r = field_object(p->linux_, "linux", "seccomp", &seccomp, err);
 
-        if (r == 0 && seccomp)
-                r = field_refuse(seccomp, "linux.seccomp", "listenerPath", err);
         if (r < 0 || !seccomp)
                 return r;
         r = plan_filter_flags(p, seccomp, err);
+        if (r == 0)
+                r = plan_listener(p, seccomp, err);
+        if (r == 0 && (p->builder.header.filter_flags & FLAG_WAIT_KILLABLE_RECV) && !p->builder.header.listener_path)
+                r = err_set(err, ERR_INVALID, -EINVAL, "linux.seccomp.flags: SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV is for SCMP_ACT_NOTIFY only");
         return r < 0 ? r : compile_or_recall(p, seccomp, err);
 }

@@ -187,6 +187,9 @@ struct plan_header {
         struct plan_table rlimits;
         struct plan_table filter;    /* struct sock_filter */
         struct plan_table hooks, hook_texts;
+        /* With SECCOMP_FILTER_FLAG_NEW_LISTENER: whom to send the listener, and the text beside it, which is listener_head, the pid as the host
+         * sees it, listener_tail, and, of a container, the pid again and "}}". */
+        uint32_t listener_path, listener_head, listener_tail;
         uint32_t state_head;         /* the container's state as JSON, up to and with the quote before its status */
         uint32_t filter_flags;       /* SECCOMP_FILTER_FLAG_* */
         uint32_t uid, gid, umask;

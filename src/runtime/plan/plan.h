@@ -24,6 +24,7 @@ struct plan_options {
         const char *cgroup_path; /* of the container's cgroup, relative: what a mount of type "cgroup" shows it on v1 when it shares the host's cgroup
                                   * namespace. It need not exist yet. NULL: such a mount shows nothing there */
         const char *id;      /* of the container, for the state that hooks and seccomp agents are told; needed when the config has any */
+        int pid;             /* plan_process(): of the container's init, for the same */
 };
 
 /* config: a whole config.json. *ret_fd is a sealed memfd, O_CLOEXEC, the caller's. ERR_INVALID names the field

@@ -65,6 +65,8 @@ int hook_parse(const json_t *array, const char *list, size_t i, struct hook *ret
 int plan_process_fields(struct planner *p, struct err *err);
 int plan_capabilities(struct planner *p, struct err *err);
 int plan_filter(struct planner *p, struct err *err);
+/* listener.c: who is asked about system calls of SCMP_ACT_NOTIFY */
+int plan_listener(struct planner *p, const json_t *seccomp, struct err *err);
 
 /* tuning.c: how the kernel treats the process: scheduler, priorities, CPUs, personality, NUMA */
 int plan_tuning(struct planner *p, struct err *err);
