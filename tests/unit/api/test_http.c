@@ -238,7 +238,7 @@ static void sends_the_header_of_wait_at_once(void **state) {
         send_text(fd, "POST /containers/c1/wait?condition=next-exit HTTP/1.1\r\nHost: d\r\n\r\n");
         header = read_until(fd, "\r\n\r\n");
         assert_non_null(strstr(header, "200 OK"));
-        assert_null(strstr(header, "42"));
+        assert_null(strstr(header, "StatusCode")); /* "42" alone could be the minute of the Date header */
         rest = read_until(fd, "0\r\n\r\n");
         assert_non_null(strstr(rest, "{\"StatusCode\":42}\n"));
 }
