@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/db.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "engine/internal.h"
 
@@ -96,13 +98,23 @@ void db_close(struct db *db) {
         free(db);
 }
 
+/* The variables of containers are in it: not for others to read, whatever becomes of the directory. The journal takes its mode from it. */
+static int make_private(const char *path, struct err *err) {
+        auto_fd fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+        return fd < 0 || fchmod(fd, 0600) < 0 ? err_errno(err, -errno, "%s", path) : 0;
+}
+
 int db_open(const char *path, struct db **ret, struct err *err) {
         /* A small cache: rows are read once each, and the pages are in the kernel's cache anyway. */
         static const char pragmas[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-128; PRAGMA temp_store=MEMORY;"
                                       "PRAGMA foreign_keys=ON; PRAGMA busy_timeout=5000;";
-        struct db *db = calloc(1, sizeof(*db));
-        int r;
+        struct db *db;
+        int r = make_private(path, err);
 
+        if (r < 0)
+                return r;
+        db = calloc(1, sizeof(*db));
         if (!db)
                 return err_errno(err, -ENOMEM, "database");
         pthread_mutex_init(&db->lock, NULL);

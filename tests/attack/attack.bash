@@ -76,16 +76,18 @@ rt_refused() { # the run fails with one line, and nothing of the container has r
 
 # --- images ---
 
-# An image of busybox, the helpers, and a folder on top of them.  image_load NAME FOLDER [CONFIG]
+# An image of busybox, the helpers, and a folder on top of them, compressed by $LAYER.  image_load NAME FOLDER [CONFIG]
 image_load() {
 	local work=$BATS_TEST_TMPDIR/image-$1
-	mkdir -p "$work"
+	mkdir -p "$work/layout"
 	[ -f "$KT_DIR/plain.tar" ] || tar -C "$KT_DIR/plain/rootfs" --numeric-owner -cf "$KT_DIR/plain.tar" bin etc tmp h
 	tar -C "$2" --numeric-owner -cf "$work/top.tar" .
-	"$BATS_TEST_DIRNAME/../lib/oci-image" "$work/layout" "$KT_DIR/plain.tar" "$work/top.tar" --config "${3:-{\}}"
+	"$BATS_TEST_DIRNAME/../lib/oci-image" "$work/layout" "$KT_DIR/plain.tar" "$work/top.tar:${LAYER:-gzip}" --config "${3:-{\}}"
 	jq --arg name "$1:latest" '.manifests[0].annotations |= . + {"io.containerd.image.name": $name, "org.opencontainers.image.ref.name": $name}' \
 		"$work/layout/index.json" >"$work/index" && mv "$work/index" "$work/layout/index.json"
 	tar -C "$work/layout" -cf "$work/image.tar" .
-	"$KIST" load -q -i "$work/image.tar"
+	local status=0
+	"$KIST" load -q -i "$work/image.tar" || status=$?
 	rm -rf "$work"
+	return $status
 }
