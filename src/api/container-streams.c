@@ -46,7 +46,8 @@ static void drop_waiter(void *data) {
 }
 
 int handle_container_wait(struct request *q, struct err *err) {
-        static const struct stream_kind kind = { .content_type = "application/json" };
+        /* Clients start the container only when they have the header: each millisecond is one of `run`. */
+        static const struct stream_kind kind = { .content_type = "application/json", .header_at_once = true };
         static const struct {
                 const char *name;
                 enum engine_wait condition;

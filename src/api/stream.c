@@ -208,11 +208,15 @@ static bool ended_silently(struct stream *s) {
         return s->drained.size == 0 && poll(&p, 1, 0) == 1 && !(p.revents & POLLIN) && p.revents & POLLHUP;
 }
 
+static int header_delay_ms(const struct stream_kind *kind) {
+        return kind->header_waits ? -1 : kind->header_at_once ? 0 : HEADER_GRACE_MS;
+}
+
 int stream_answer(struct request *q, struct stream *s, struct err *err) {
         struct MHD_Response *response;
         int r;
 
-        if (s->drained.size == 0 && wait_for_output(s, s->kind->header_waits ? -1 : HEADER_GRACE_MS) < 0) {
+        if (s->drained.size == 0 && wait_for_output(s, header_delay_ms(s->kind)) < 0) {
                 stream_free(s);
                 return err_set(err, ERR_UNAVAILABLE, -ECANCELED, "the request was cancelled");
         }

@@ -24,6 +24,8 @@ struct stream_kind {
         /* The header waits for the first byte or the job's end, so that an early failure has its own status; else it is sent after a
          * short while, since the client waits for it. */
         bool header_waits;
+        /* What can fail was tried before the stream was started: the header is sent without any delay. */
+        bool header_at_once;
 };
 
 /* Start the job. `data` is freed with free_data when the stream ends, also when this fails. */
