@@ -35,6 +35,13 @@ check-sanitize:
 	@tools/install-deps build check
 	@tests/run-sanitized
 
+# Debian's own kernel, cgroup v2 only, in a virtual machine: the last suite of `make check`, by itself.
+.PHONY: check-vm
+check-vm:
+	@tools/install-deps build check
+	@$(MAKE) --no-print-directory all
+	@tests/run $(BUILD) vm
+
 bench:
 	@tools/install-deps build check bench
 	@$(MAKE) --no-print-directory all
@@ -51,6 +58,7 @@ help:
 	@echo "make run        build, start a private kistd under $(BUILD)/ and run a first container"
 	@echo "make check      build and run all tests"
 	@echo "make check-sanitize   the unit tests with the address, undefined-behaviour and thread sanitizers"
+	@echo "make check-vm   the tests in a virtual machine: Debian's own kernel, cgroup v2 only"
 	@echo "make bench      measure, beside crun, runc, podman and dockerd"
 	@echo "make install    PREFIX=$(PREFIX), DESTDIR for packages"
 	@echo "make clean      remove $(BUILD)/"
