@@ -49,7 +49,12 @@ static int enable_in(int dir_fd, const char *parent, uint32_t needed, uint32_t u
         if (!missing)
                 return 0;
         enabling_line(missing, line);
-        if (cgroup_file_write(dir_fd, parent, "cgroup.subtree_control", line) == 0)
+        r = cgroup_file_write(dir_fd, parent, "cgroup.subtree_control", line);
+        /* A cgroup with processes refuses all of them together. One by one it would take those that can count threads, and become the head of
+         * threaded cgroups, which no process can enter. */
+        if (r == -EBUSY && (needed & missing))
+                return err_set(err, ERR_CONFLICT, r, "cgroup %s has processes of its own: controllers cannot be enabled below it", parent);
+        if (r == 0 || r == -EBUSY)
                 return 0;
         for (enum controller c = 0; c < _CONTROLLER_MAX; c++) {
                 if (!(missing & BIT(c)))
@@ -58,9 +63,6 @@ static int enable_in(int dir_fd, const char *parent, uint32_t needed, uint32_t u
                 r = cgroup_file_write(dir_fd, parent, "cgroup.subtree_control", line);
                 if (r == 0 || !(needed & BIT(c)))
                         continue;
-                if (r == -EBUSY)
-                        return err_set(err, ERR_CONFLICT, r, "cgroup %s has processes of its own: controller %s cannot be enabled below it", parent,
-                                       controller_name(c, true));
                 if (r == -ENOENT)
                         return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "controller %s is not available in cgroup %s", controller_name(c, true), parent);
                 return err_errno(err, r, "cgroup %s: enabling controller %s", parent, controller_name(c, true));
