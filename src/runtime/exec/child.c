@@ -27,6 +27,8 @@ struct child child_new(struct launch *l) {
                 .pts_mount = -EBADF,
                 .tty = -EBADF,
                 .empty_fd = -EBADF,
+                .apparmor_fd = -EBADF,
+                .selinux_fd = -EBADF,
                 .fifo = -EBADF,
         };
 }

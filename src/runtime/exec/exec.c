@@ -99,6 +99,8 @@ static int complete_child(struct launch *l, struct err *err) {
                 r = host_complete_userns(l, err);
         if (r == 0)
                 r = host_tune(l, err);
+        if (r == 0)
+                r = host_move_devices(l, err);
         if (r < 0)
                 return r;
         r = send_type(l->sockets[0], LAUNCH_GO);

@@ -83,6 +83,7 @@ static const struct child_stage stages[] = {
         { "cgroup namespace", enter_cgroupns        }, /* once in the cgroup: its root is where this process is now       */
         { "time namespace",   enter_timens          }, /* as the host's root still, who owns /proc/self                   */
         { "root's place",     stage_find_place      }, /* as the host's root still, who may look into its directories     */
+        { "open labels",      stage_open_labels     }, /* the same                                                        */
         { "root user",        stage_become_root     }, /* before files are made: they belong to the container's root      */
         { "session",          stage_session         }, /* before the terminal, which becomes that of the session          */
         { "attach root",      stage_attach_root     }, /* before the steps: they mount inside of it                       */
@@ -96,6 +97,7 @@ static const struct child_stage stages[] = {
         { "find command",     stage_find_command    }, /* before the gate: `create` tells that the command is missing     */
         { "tuning",           stage_tune            }, /* before the filter, which may forbid it                          */
         { "limits",           stage_rlimits         }, /* late: they would bind the set-up, too                           */
+        { "write labels",     stage_write_labels    }, /* before the filter, which may forbid it; after the create hooks   */
         { "filter",           stage_filter_early    }, /* without no_new_privs it takes CAP_SYS_ADMIN                     */
         { "capabilities",     stage_capabilities    },
         { "notify filter",    stage_filter_notify   }, /* before the gate, behind which nobody may wait for its listener    */

@@ -121,9 +121,21 @@ static int bind_of_host(const char *path, uint64_t attr) {
         return move_fd(fd);
 }
 
+/* What the mount will cover is still to be seen. */
+static int fill(struct child *c, int fd, const struct plan_step *s) {
+        struct mount_attr read_only = { .attr_set = MOUNT_ATTR_RDONLY };
+        auto_fd target = target_open(c, s, true);
+        int r = target < 0 ? target : copy_up(target, fd, s->flags & PLAN_STEP_COPY_MODE);
+
+        if (r == 0 && (s->attr_set & MOUNT_ATTR_RDONLY) && mount_setattr(fd, "", AT_EMPTY_PATH, &read_only, sizeof(read_only)) < 0)
+                r = -errno;
+        return r;
+}
+
 int step_mount_fs(struct child *c, const struct plan_step *s, struct err *err) {
         const char *type = plan_text(c->plan, s->text);
-        auto_fd fd = fs_make(c->plan, type, s->params, s->attr_set);
+        uint64_t before = s->flags & PLAN_STEP_COPY_UP ? s->attr_set & ~(uint64_t) MOUNT_ATTR_RDONLY : s->attr_set;
+        auto_fd fd = fs_make(c->plan, type, s->params, before);
         int r;
 
         if ((fd == -EPERM || fd == -EBUSY) && (s->flags & PLAN_STEP_OR_BIND))
@@ -136,6 +148,9 @@ int step_mount_fs(struct child *c, const struct plan_step *s, struct err *err) {
                 if (mount_setattr(fd, "", AT_EMPTY_PATH, &a, sizeof(a)) < 0)
                         return step_fail(c, s, errno, err);
         }
+        r = s->flags & PLAN_STEP_COPY_UP ? fill(c, fd, s) : 0;
+        if (r < 0)
+                return step_fail(c, s, r, err);
         r = attach(c, fd, s, true, err);
         if (r < 0)
                 return r;

@@ -26,6 +26,7 @@ static const struct {
         TABLE(groups, uint32_t, PLAN_GROUPS_MAX),
         TABLE(rlimits, struct plan_rlimit, 64),
         TABLE(filter, struct sock_filter, BPF_MAXINSNS),
+        TABLE(net_devices, struct plan_net_device, 64),
         TABLE(hooks, struct plan_hook, 1024),
         TABLE(hook_texts, uint32_t, 1 << 20),
 };

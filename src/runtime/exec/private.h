@@ -84,6 +84,9 @@ void host_done(struct launch *l);
 /* After it, when the user namespace was born with the child: its id maps, and the sources that are mapped by it. */
 int host_complete_userns(struct launch *l, struct err *err);
 
+/* net-devices.c: give devices of the caller's network namespace to the child's. */
+int host_move_devices(struct launch *l, struct err *err);
+
 /* tuning.c: scheduler, priorities and CPUs, set by the caller. */
 int host_tune(struct launch *l, struct err *err);
 /* The CPUs of the middle child itself, which the child inherits. */
@@ -93,7 +96,7 @@ int stage_tune(struct child *c, struct err *err);
 
 /* Does the caller do something to the child after the clone? */
 static inline bool child_awaits_caller(const struct plan_header *h) {
-        return h->uid_map.count > 0 || (h->flags & (PLAN_SCHEDULER | PLAN_IO_PRIORITY | PLAN_CPUS_FINAL));
+        return h->uid_map.count > 0 || h->net_devices.count > 0 || (h->flags & (PLAN_SCHEDULER | PLAN_IO_PRIORITY | PLAN_CPUS_FINAL));
 }
 
 /* middle.c: clone the child by way of a middle child. Fills l->pid and l->pidfd. `child` is run in the child and does not return. */
@@ -111,6 +114,7 @@ struct child {
         int tty;                   /* the slave */
         bool null_attached;        /* launch->null_fd is part of this mount namespace now */
         int empty_fd;              /* the empty read-only directory, for masks; -1 before the first */
+        int apparmor_fd, selinux_fd; /* of the own attributes in the caller's procfs */
         int fifo;                  /* the gate that outlives the caller: errors go there once it is open */
         char **argv, **envp;
         char command[4096];        /* what execve(2) gets; empty: the search found nothing */
@@ -154,6 +158,10 @@ int stage_execute(struct child *c, struct err *err);
 int stage_create_hooks(struct child *c, struct err *err);
 int stage_start_hooks(struct child *c, struct err *err);
 
+/* labels.c */
+int stage_open_labels(struct child *c, struct err *err);
+int stage_write_labels(struct child *c, struct err *err);
+
 /* listener.c: a filter whose system calls an agent of the host answers. */
 int host_connect_listener(struct launch *l, struct err *err);
 /* Load the filter, and send its listener to the agent. Returns 0 or a negative errno with *err filled. */
@@ -189,6 +197,9 @@ int target_parent(struct child *c, const char *path, bool no_symlinks, char *nam
 /* A detached mount of a new file system. Returns the fd or a negative errno. */
 int fs_make(const struct plan *p, const char *type, struct plan_table params, uint64_t attr);
 
+/* copy-up.c: what is in the directory `from_path` into the mount `mount_fd`; `with_mode`: and its own mode and owner. */
+int copy_up(int from_path, int mount_fd, bool with_mode);
+
 /* terminal.c */
 int terminal_open(struct child *c, int pts_fd, struct err *err);
 
@@ -197,6 +208,8 @@ long raw_clone3(void *args, size_t size);
 int raw_write_file(int dir_fd, const char *name, const char *text, size_t size);
 char *raw_put_text(char *at, char *end, const char *s);
 char *raw_put_number(char *at, char *end, uint64_t v);
+/* A file of a procfs by its path, on that very mount: nothing that is mounted over a part of it is taken instead (CVE-2025-52881). */
+int raw_open_proc(int proc_fd, const char *path, int flags);
 bool raw_is_fs(int fd, unsigned long magic);
 /* "mounts[3]", "/proc" → *err "mounts[3]: /proc: No such file or directory". Chooses the kind from the errno. */
 int raw_fail(struct err *err, int num, const char *what, const char *object);

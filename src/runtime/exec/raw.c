@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <string.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
@@ -23,6 +24,16 @@ int raw_write_file(int dir_fd, const char *name, const char *text, size_t size) 
         if (n < 0)
                 return -errno;
         return (size_t) n == size ? 0 : -EIO;
+}
+
+int raw_open_proc(int proc_fd, const char *path, int flags) {
+        struct open_how how = {
+                .flags = (uint64_t) (flags | O_CLOEXEC | O_NOCTTY),
+                .resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS,
+        };
+        long fd = syscall(SYS_openat2, proc_fd, path, &how, sizeof(how));
+
+        return fd < 0 ? -errno : (int) fd;
 }
 
 /* Both stop at `end`, which always stays for the NUL. */

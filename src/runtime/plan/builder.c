@@ -31,6 +31,7 @@ static const struct {
         [BUILD_GROUPS] = { HEADER(groups), sizeof(uint32_t) },
         [BUILD_RLIMITS] = { HEADER(rlimits), sizeof(struct plan_rlimit) },
         [BUILD_FILTER] = { HEADER(filter), sizeof(struct sock_filter) },
+        [BUILD_NET_DEVICES] = { HEADER(net_devices), sizeof(struct plan_net_device) },
         [BUILD_HOOKS] = { HEADER(hooks), sizeof(struct plan_hook) },
         [BUILD_HOOK_TEXTS] = { HEADER(hook_texts), sizeof(uint32_t) },
         [BUILD_OWN_MAPS] = { 0, sizeof(struct plan_id_map) },

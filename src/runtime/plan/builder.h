@@ -23,6 +23,7 @@ enum builder_table {
         BUILD_GROUPS,
         BUILD_RLIMITS,
         BUILD_FILTER,
+        BUILD_NET_DEVICES,
         BUILD_HOOKS,
         BUILD_HOOK_TEXTS,
         BUILD_OWN_MAPS, /* struct plan_id_map of single sources */

@@ -111,6 +111,8 @@ enum plan_step_flags {
         PLAN_STEP_RECURSIVE = 1 << 4,   /* PLAN_SET_ATTR */
         PLAN_STEP_OR_BIND = 1 << 5,     /* PLAN_MOUNT_FS: when the kernel refuses, the host's own tree at target, read-only */
         PLAN_STEP_REPLACE = 1 << 6,     /* PLAN_SYMLINK: whatever is there already may stay */
+        PLAN_STEP_COPY_UP = 1 << 7,     /* PLAN_MOUNT_FS: begin with a copy of what is at target */
+        PLAN_STEP_COPY_MODE = 1 << 8,   /* and with its mode and owner */
 };
 
 struct plan_step {
@@ -139,6 +141,12 @@ struct plan_hook {
         uint32_t stage, path, what;
         uint32_t timeout;            /* seconds; 0: it may take as long as it likes */
         struct plan_table argv, env; /* uint32_t texts */
+};
+
+/* A network device of the caller's namespace that becomes the container's. */
+struct plan_net_device {
+        uint32_t name, new_name, what;
+        uint32_t _reserved;
 };
 
 struct plan_time_offset {
@@ -187,6 +195,8 @@ struct plan_header {
         struct plan_table rlimits;
         struct plan_table filter;    /* struct sock_filter */
         struct plan_table hooks, hook_texts;
+        struct plan_table net_devices;
+        uint32_t apparmor, selinux; /* what is entered with the next execve(2); empty: nothing */
         /* With SECCOMP_FILTER_FLAG_NEW_LISTENER: whom to send the listener, and the text beside it, which is listener_head, the pid as the host
          * sees it, listener_tail, and, of a container, the pid again and "}}". */
         uint32_t listener_path, listener_head, listener_tail;

@@ -15,6 +15,7 @@ enum kind {
         BIND,
         IDMAP,
         SUPERBLOCK, /* a flag of the file system itself */
+        COPY_UP,
         NOTHING,    /* says what is so anyway */
         UNSUPPORTED,
 };
@@ -85,7 +86,8 @@ static const struct row {
         { "nolazytime", NOTHING, false, 0, 0 },
         { "nomand", NOTHING, false, 0, 0 },
         { "noiversion", NOTHING, false, 0, 0 },
-        { "tmpcopyup", UNSUPPORTED, false, 0, 0 },
+        { "tmpcopyup", COPY_UP, true, 0, 0 },
+        { "notmpcopyup", COPY_UP, false, 0, 0 },
         { "remount", UNSUPPORTED, false, 0, 0 },
 };
 
@@ -140,6 +142,10 @@ static int apply(struct planner *p, const char *word, const char *at, struct mou
                 break;
         case SUPERBLOCK:
                 add_param(p, word, o);
+                o->has_mode = o->has_mode || strncmp(word, "mode=", 5) == 0;
+                break;
+        case COPY_UP:
+                o->copy_up = row->tree;
                 break;
         case NOTHING:
                 break;

@@ -174,8 +174,9 @@ static int plan_bind(struct planner *p, const struct mount *m, struct err *err) 
 
         if (!m->source || !*m->source)
                 return err_set(err, ERR_INVALID, -EINVAL, "%s.source: missing", m->at);
-        if (o->first_data)
-                return err_set(err, ERR_INVALID, -EINVAL, "%s.options: \"%s\" is not an option of a bind mount", m->at, o->first_data);
+        if (o->first_data || o->copy_up)
+                return err_set(err, ERR_INVALID, -EINVAL, "%s.options: \"%s\" is not an option of a bind mount", m->at,
+                               o->first_data ? o->first_data : "tmpcopyup");
         r = plan_host_path(p, m->at, m->source, &path, err);
         if (r == 0)
                 r = bind_idmap(p, m, &s, err);
@@ -206,6 +207,8 @@ static int plan_fs(struct planner *p, const struct mount *m, struct err *err) {
                 .propagation = o->propagation ? o->propagation : o->tree_propagation,
         };
 
+        int r;
+
         if (o->idmap || json_array_size(json_object_get(m->json, "uidMappings")) > 0)
                 return err_set(err, ERR_INVALID, -EINVAL, "%s: only a bind mount can be idmapped", m->at);
         if (m->source && *m->source) {
@@ -214,6 +217,13 @@ static int plan_fs(struct planner *p, const struct mount *m, struct err *err) {
                 builder_add(&p->builder, BUILD_PARAMS, &source); /* right behind the options */
                 s.params.count++;
         }
+        r = plan_mount_label(p, m->type, &s.params.count, err);
+        if (r < 0)
+                return r;
+        if (o->copy_up && strcmp(m->type, "tmpfs") != 0)
+                return err_set(err, ERR_INVALID, -EINVAL, "%s.options: \"tmpcopyup\" is for a tmpfs", m->at);
+        if (o->copy_up)
+                s.flags |= PLAN_STEP_COPY_UP | (o->has_mode ? 0 : PLAN_STEP_COPY_MODE);
         if (strcmp(m->type, "proc") == 0)
                 s.flags |= PLAN_STEP_KEEP_PROC | PLAN_STEP_NO_SYMLINKS;
         if (strcmp(m->type, "sysfs") == 0)

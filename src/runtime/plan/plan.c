@@ -2,6 +2,7 @@
 #include "runtime/plan/plan.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "runtime/plan/private.h"
@@ -10,24 +11,13 @@ static void planner_done(struct planner *p) {
         builder_done(&p->builder);
 }
 
-/* What the runtime-spec knows and this version does not do. Refused, so that nobody believes in a protection that is not there. */
+/* The one field of the runtime-spec that this version does not do: refused, so that nobody believes in a limit that is not there. */
 static int refuse_unsupported(const struct planner *p, struct err *err) {
-        static const struct {
-                const char *object, *key;
-        } fields[] = {
-                { "process", "apparmorProfile" }, { "process", "selinuxLabel" }, { "linux", "intelRdt" },
-                { "linux", "netDevices" },
-                { "linux", "mountLabel" },
-        };
+        int r = field_refuse(json_object_get(p->config, "linux"), "linux", "intelRdt", err);
 
-        for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
-                const json_t *o = strcmp(fields[i].object, "process") == 0 ? p->process : json_object_get(p->config, fields[i].object);
-                int r = field_refuse(o, fields[i].object, fields[i].key, err);
-
-                if (r < 0)
-                        return r;
-        }
-        return 0;
+        if (r < 0 && access("/sys/fs/resctrl/info", F_OK) < 0)
+                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "linux.intelRdt: this host has no resctrl file system on /sys/fs/resctrl");
+        return r;
 }
 
 static int check_version(const json_t *config, struct err *err) {
@@ -93,7 +83,8 @@ int plan_container(const json_t *config, const struct plan_options *options, int
          * hides parts of all that. */
         static int (*const parts[])(struct planner *p, struct err *err) = {
                 plan_spaces,       plan_root,           plan_mounts,       plan_devices, plan_kernel,
-                plan_hidden_paths, plan_process_fields, plan_capabilities, plan_filter,         plan_tuning,  plan_hooks,
+                plan_hidden_paths, plan_process_fields, plan_capabilities, plan_filter,         plan_tuning,  plan_labels,
+                plan_net_devices,  plan_hooks,
         };
         __attribute__((cleanup(planner_done))) struct planner p = { .options = options, .config = config };
         int r;
@@ -112,7 +103,7 @@ int plan_container(const json_t *config, const struct plan_options *options, int
 
 int plan_process(const json_t *process, const json_t *config, const struct plan_options *options, int *ret_fd, struct err *err) {
         static int (*const parts[])(struct planner *p, struct err *err) = {
-                plan_spaces_to_join, plan_process_fields, plan_capabilities, plan_filter, plan_tuning,
+                plan_spaces_to_join, plan_process_fields, plan_capabilities, plan_filter, plan_tuning, plan_labels,
         };
         __attribute__((cleanup(planner_done))) struct planner p = { .options = options, .config = config };
         int r;

@@ -35,7 +35,7 @@ int plan_host_path(struct planner *p, const char *what, const char *path, char *
 struct mount_options {
         uint64_t attr_set, attr_clear, tree_set, tree_clear;
         uint64_t propagation, tree_propagation;
-        bool bind, recursive, idmap, idmap_recursive;
+        bool bind, recursive, idmap, idmap_recursive, copy_up, has_mode;
         uint32_t first_param, n_params; /* what is the file system's own, for fsconfig(2) */
         const char *first_data;         /* the first of those, for messages */
 };
@@ -67,6 +67,14 @@ int plan_capabilities(struct planner *p, struct err *err);
 int plan_filter(struct planner *p, struct err *err);
 /* listener.c: who is asked about system calls of SCMP_ACT_NOTIFY */
 int plan_listener(struct planner *p, const json_t *seccomp, struct err *err);
+
+/* net-devices.c */
+int plan_net_devices(struct planner *p, struct err *err);
+
+/* labels.c: AppArmor and SELinux */
+int plan_labels(struct planner *p, struct err *err);
+/* linux.mountLabel as a parameter of a new file system of this type; none when there is no label, or the type takes none. Counts it in *n. */
+int plan_mount_label(struct planner *p, const char *type, uint32_t *n, struct err *err);
 
 /* tuning.c: how the kernel treats the process: scheduler, priorities, CPUs, personality, NUMA */
 int plan_tuning(struct planner *p, struct err *err);

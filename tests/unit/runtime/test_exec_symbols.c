@@ -17,7 +17,7 @@ static const char *const allowed[] = {
         /* system calls, by their thin wrappers */
         "_exit", "chdir", "clock_gettime", "clone", "close", "connect", "dup2", "execve", "fchdir", "fchmod", "fchown", "fchownat", "fcntl", "fsconfig", "fsmount", "fsopen",
         "fstat", "fstatat", "fstatfs", "geteuid", "getpid", "getppid", "getrlimit", "ioctl", "kill", "lseek", "memfd_create", "mkdirat", "mknodat", "mmap", "mount_setattr", "move_mount",
-        "munmap", "open", "open_tree", "openat", "pause", "pipe2", "poll", "prctl", "read", "readlinkat", "setdomainname", "sethostname", "setns", "setrlimit", "setsid",
+        "munmap", "open", "open_tree", "openat", "pause", "pipe2", "poll", "prctl", "read", "readlinkat", "recv", "send", "setdomainname", "sethostname", "setns", "setrlimit", "setsid",
         "signal", "sigprocmask", "socket", "socketpair", "stat", "symlinkat", "syscall", "umask", "umount2", "unshare", "waitpid", "write",
         /* memory and texts */
         "memcpy", "memset", "sigemptyset", "sigfillset", "strchr", "strcspn", "strlen", "strncmp", "strrchr",

@@ -190,6 +190,16 @@ static void refuses_invalid(void **state) {
                 { "linux.seccomp", "{\"defaultAction\": \"SCMP_ACT_ALLOW\", \"flags\": [\"SECCOMP_FILTER_FLAG_FAST\"]}", ERR_INVALID, "linux.seccomp.flags[0]" },
                 { "linux.seccomp", "{\"defaultAction\": \"SCMP_ACT_ALLOW\", \"flags\": [\"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV\"]}", ERR_INVALID, "WAIT_KILLABLE_RECV" },
                 { "linux.seccomp", "{\"defaultAction\": \"SCMP_ACT_ALLOW\", \"syscalls\": [{\"names\": [\"mount\"], \"action\": \"SCMP_ACT_NOTIFY\", \"errnoRet\": 1}], \"listenerPath\": \"/s\"}", ERR_INVALID, "has not said the id" },
+                { "process.apparmorProfile", "\"a\\nb\"", ERR_INVALID, "process.apparmorProfile" },
+                { "process.selinuxLabel", "\"unlabelled\"", ERR_INVALID, "process.selinuxLabel" },
+                { "process.selinuxLabel", "\"a:b c:d\"", ERR_INVALID, "process.selinuxLabel" },
+                { "linux.mountLabel", "7", ERR_INVALID, "linux.mountLabel" },
+                { "linux.netDevices", "{\"eth/0\": {}}", ERR_INVALID, "linux.netDevices" },
+                { "linux.netDevices", "{\"eth0\": 1}", ERR_INVALID, "linux.netDevices.eth0" },
+                { "linux.netDevices", "{\"eth0\": {\"name\": \"eth%d\"}}", ERR_INVALID, "linux.netDevices.eth0.name" },
+                { "linux.netDevices", "{\"eth0\": {\"name\": \"a23456789012345x\"}}", ERR_INVALID, "linux.netDevices.eth0.name" },
+                { "mounts", "[{\"destination\": \"/a\", \"type\": \"ramfs\", \"options\": [\"tmpcopyup\"]}]", ERR_INVALID, "tmpcopyup" },
+                { "mounts", "[{\"destination\": \"/a\", \"type\": \"bind\", \"source\": \"/b\", \"options\": [\"tmpcopyup\"]}]", ERR_INVALID, "tmpcopyup" },
                 { "hooks", "{\"poststop\": [{\"path\": \"true\"}]}", ERR_INVALID, "hooks.poststop[0].path" },
                 { "hooks", "{\"prestart\": [{}]}", ERR_INVALID, "hooks.prestart[0].path" },
                 { "hooks", "{\"createRuntime\": [7]}", ERR_INVALID, "hooks.createRuntime[0]" },
@@ -206,14 +216,29 @@ static void refuses_invalid(void **state) {
 /* Fields that would be a promise: never ignored. */
 static void refuses_unsupported(void **state) {
         static const struct row rows[] = {
-                { "process.apparmorProfile", "\"strict\"", ERR_UNSUPPORTED, "process.apparmorProfile" },
-                { "process.selinuxLabel", "\"a:b:c\"", ERR_UNSUPPORTED, "process.selinuxLabel" },
                 { "linux.intelRdt", "{\"closID\": \"x\"}", ERR_UNSUPPORTED, "linux.intelRdt" },
-                { "mounts", "[{\"destination\": \"/a\", \"type\": \"tmpfs\", \"options\": [\"tmpcopyup\"]}]", ERR_UNSUPPORTED, "tmpcopyup" },
                 { "linux.namespaces", "[{\"type\": \"mount\", \"path\": \"/proc/1/ns/nonesuch\"}, {\"type\": \"uts\"}]", ERR_UNSUPPORTED, "linux.namespaces[0].path" },
         };
 
         CHECK(rows);
+}
+
+/* A label that nobody would enforce is refused; where somebody would, a plan is made. */
+static void labels_need_their_security_module(void **state) {
+        static const struct row rows[] = {
+                { "process.apparmorProfile", "\"strict\"", ERR_UNSUPPORTED, "process.apparmorProfile: this host has no AppArmor" },
+                { "process.selinuxLabel", "\"a:b:c:s0\"", ERR_UNSUPPORTED, "process.selinuxLabel: this host has no SELinux" },
+                { "linux.mountLabel", "\"a:b:c:s0\"", ERR_UNSUPPORTED, "linux.mountLabel: this host has no SELinux" },
+        };
+
+        for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+                bool there = access(i == 0 ? "/sys/module/apparmor" : "/sys/fs/selinux/enforce", F_OK) == 0;
+                struct row row = rows[i];
+
+                if (there)
+                        row = (struct row) { row.path, row.value, ERR_NONE, NULL };
+                check_rows(&row, 1);
+        }
 }
 
 /* The host's own namespace under another name is the host's: its sysctls are not the container's to set. */
@@ -322,6 +347,7 @@ int main(void) {
                 cmocka_unit_test(accepts),
                 cmocka_unit_test(refuses_invalid),
                 cmocka_unit_test(refuses_unsupported),
+                cmocka_unit_test(labels_need_their_security_module),
                 cmocka_unit_test(host_network_by_path_has_no_sysctls),
                 cmocka_unit_test(relative_paths_need_a_bundle),
                 cmocka_unit_test(nul_in_a_text_is_refused),
