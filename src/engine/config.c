@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 #include "base/err.h"
 #include "base/json.h"
@@ -199,9 +200,11 @@ static json_t *rlimits(const struct spec *s) {
         return list;
 }
 
+#define INIT_TARGET "/sbin/docker-init"
+
 static json_t *command(const struct spec *s) {
         const json_t *const parts[] = { s->entrypoint, s->cmd };
-        json_t *args = json_array();
+        json_t *args = s->init ? json_pack("[s, s]", INIT_TARGET, "--") : json_array();
 
         for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
                 if (json_is_string(parts[i]))
@@ -297,17 +300,31 @@ static json_t *default_mounts(const struct spec *s) {
         return list;
 }
 
+void config_device_name(size_t i, char ret[CONFIG_DEVICE_NAME_SIZE]) {
+        snprintf(ret, CONFIG_DEVICE_NAME_SIZE, "device-%zu", i);
+}
+
 static json_t *mounts(const struct config_input *in) {
         static const char *const files[][2] = { { "resolv.conf", "/etc/resolv.conf" }, { "hostname", "/etc/hostname" }, { "hosts", "/etc/hosts" } };
         const struct spec *s = in->spec;
         json_t *list = default_mounts(s);
 
         /* The three files before the user's mounts: theirs may lie over /etc, and then theirs count. */
-        for (size_t i = 0; in->state_dir && i < ARRAY_SIZE(files); i++) {
-                auto_free char *source = str_format("%s/%s", in->state_dir, files[i][0]);
+        for (size_t i = 0; in->files_dir && i < ARRAY_SIZE(files); i++) {
+                auto_free char *source = str_format("%s/%s", in->files_dir, files[i][0]);
                 struct spec_mount m = { .source = source, .target = (char *) files[i][1], .propagation = "rprivate" };
 
                 if (source && !spec_mount_at(s, files[i][1]))
+                        json_array_append_new(list, bind_object(s, &m));
+        }
+        if (s->init && in->init_path)
+                json_array_append_new(list, mount_object(INIT_TARGET, "bind", in->init_path, json_pack("[s, s, s, s]", "bind", "rprivate", "ro", "nosuid")));
+        for (size_t i = 0; in->state_dir && i < s->n_devices_found && !s->host_userns; i++) {
+                char name[CONFIG_DEVICE_NAME_SIZE];
+                auto_free char *source = (config_device_name(i, name), str_format("%s/%s", in->state_dir, name));
+                struct spec_mount m = { .source = source, .target = s->devices_found[i].target, .propagation = "rprivate" };
+
+                if (source)
                         json_array_append_new(list, bind_object(s, &m));
         }
         for (size_t i = 0; i < s->n_mounts; i++)
@@ -315,7 +332,22 @@ static json_t *mounts(const struct config_input *in) {
         return list;
 }
 
-static json_t *namespaces(const struct spec *s) {
+/* The nodes to make. Where the container has a user namespace none can be made: they are mounted there, see mounts(). */
+static json_t *devices(const struct spec *s) {
+        json_t *list = json_array();
+
+        for (size_t i = 0; i < s->n_devices_found && s->host_userns; i++) {
+                const struct spec_device *d = &s->devices_found[i];
+
+                json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "path", d->target, "type", S_ISBLK(d->mode) ? "b" : "c", "major", (json_int_t) d->major,
+                                                      "minor", (json_int_t) d->minor, "fileMode", (json_int_t) (d->mode & 07777), "uid", (json_int_t) d->uid, "gid",
+                                                      (json_int_t) d->gid));
+        }
+        return list;
+}
+
+static json_t *namespaces(const struct config_input *in) {
+        const struct spec *s = in->spec;
         const struct {
                 const char *type;
                 bool wanted;
@@ -327,8 +359,28 @@ static json_t *namespaces(const struct spec *s) {
 
         for (size_t i = 0; i < ARRAY_SIZE(all); i++)
                 if (all[i].wanted)
-                        json_array_append_new(list, json_pack("{s:s}", "type", all[i].type));
+                        json_array_append_new(list, json_pack("{s:s, s:s*}", "type", all[i].type, "path", !strcmp(all[i].type, "pid") ? in->pid_path : NULL));
         return list;
+}
+
+/* --device-cgroup-rule: "c 1:* rmw"; their grammar was checked. */
+static void add_own_rules(json_t *rules, const json_t *texts) {
+        json_t *v;
+        size_t i;
+
+        json_array_foreach((json_t *) texts, i, v) {
+                struct device_rule r;
+                json_t *rule;
+
+                if (!device_rule_parse(json_string_value(v), &r))
+                        continue;
+                rule = json_pack("{s:b, s:s, s:s}", "allow", 1, "type", r.type, "access", r.access);
+                if (r.major >= 0)
+                        json_object_set_new(rule, "major", json_integer(r.major));
+                if (r.minor >= 0)
+                        json_object_set_new(rule, "minor", json_integer(r.minor));
+                json_array_append_new(rules, rule);
+        }
 }
 
 /* Docker's rules: the usual harmless devices, any mknod (CAP_MKNOD is another gate), terminals. */
@@ -357,6 +409,11 @@ static json_t *device_rules(const struct spec *s) {
                         json_object_set_new(rule, "minor", json_integer(allowed[i].minor));
                 json_array_append_new(rules, rule);
         }
+        for (size_t i = 0; i < s->n_devices_found; i++)
+                json_array_append_new(rules, json_pack("{s:b, s:s, s:I, s:I, s:s}", "allow", 1, "type", S_ISBLK(s->devices_found[i].mode) ? "b" : "c", "major",
+                                                       (json_int_t) s->devices_found[i].major, "minor", (json_int_t) s->devices_found[i].minor, "access",
+                                                       s->devices_found[i].access));
+        add_own_rules(rules, s->device_rules);
         return rules;
 }
 
@@ -408,7 +465,7 @@ static json_t *sysctls(const struct spec *s) {
         json_t *o = json_object();
 
         /* Ports below 1024 need no privilege inside: they are the container's own. */
-        if (s->network != SPEC_NETWORK_HOST)
+        if (s->network != SPEC_NETWORK_HOST && s->network != SPEC_NETWORK_CONTAINER)
                 json_object_set_new(o, "net.ipv4.ip_unprivileged_port_start", json_string("0"));
         if (s->sysctls)
                 json_object_update(o, s->sysctls);
@@ -450,7 +507,7 @@ int config_container(const struct config_input *in, json_t **ret, struct err *er
         r = work_out_capabilities(s, s->privileged, &caps, err);
         if (r < 0)
                 return r;
-        linux_object = json_pack("{s:o, s:o, s:o}", "namespaces", namespaces(s), "resources", config_resources(s), "sysctl", sysctls(s));
+        linux_object = json_pack("{s:o, s:o, s:o, s:o}", "devices", devices(s), "namespaces", namespaces(in), "resources", config_resources(s), "sysctl", sysctls(s));
         config = json_pack("{s:s, s:{s:s, s:b}, s:o, s:o, s:o}", "ociVersion", "1.2.0", "root", "path", "rootfs", "readonly", s->readonly_rootfs, "process",
                            process_object(in, caps), "mounts", mounts(in), "linux", linux_object);
         if (!config)

@@ -13,9 +13,16 @@ struct spec;
 struct config_input {
         const struct spec *spec;
         const char *id;
-        const char *state_dir;         /* path of ROOT/containers/ID, where "hosts", "hostname" and "resolv.conf" lie; NULL: mount none of them */
+        const char *state_dir;         /* path of ROOT/containers/ID, where the nodes of its devices lie; NULL: mount none */
+        const char *files_dir;         /* the same of whose network it has: "hosts", "hostname" and "resolv.conf"; NULL: mount none of them */
+        const char *init_path;         /* kist-init on the host, for --init; NULL without */
+        const char *pid_path;          /* the pid namespace of another container; NULL: its own */
         const struct plan_user *user;  /* the user looked up in the root file system */
 };
+
+/* The name of its i-th device's node in state_dir. */
+enum { CONFIG_DEVICE_NAME_SIZE = 32 };
+void config_device_name(size_t i, char ret[CONFIG_DEVICE_NAME_SIZE]);
 
 /* A whole config.json (new reference). */
 int config_container(const struct config_input *in, json_t **ret, struct err *err);

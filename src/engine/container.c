@@ -190,8 +190,10 @@ int table_snapshot(struct container_table *t, struct container ***ret, size_t *r
 }
 
 static void publish(struct container *c, const struct container_row *next) {
+        const size_t constant = offsetof(struct container_row, name);
+
         pthread_mutex_lock(&c->lock);
-        c->row = *next;
+        memcpy((char *) &c->row + constant, (const char *) next + constant, sizeof(*next) - constant);
         pthread_cond_broadcast(&c->changed);
         pthread_mutex_unlock(&c->lock);
 }

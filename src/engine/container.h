@@ -45,23 +45,26 @@ bool container_may_move(enum container_state from, enum container_state to);
 /* What the table "container" of the database holds besides the spec. Plain data but for the four strings, which never change after the
  * container was made: a shallow copy may be edited and handed to container_store(). */
 struct container_row {
+        /* What never changes after the container was made: may be read without a lock. */
         char id[CONTAINER_ID_SIZE];
-        char name[CONTAINER_NAME_SIZE];
-        enum container_state state;
-        int64_t created_ns, started_ns, finished_ns; /* 0: never */
-        int32_t exit_code;
-        int32_t pid; /* host pid of init while it runs */
-        uint32_t restart_count;
-        uint32_t id_slot; /* which range of host ids; 0: none (--userns=host) */
-        bool oom_killed;
-        bool stopped_by_user; /* a stop or kill was asked for since the last start */
         bool auto_remove;
-        bool has_endpoint;
-        struct network_endpoint endpoint;
-        char error[200];
+        uint32_t id_slot; /* which range of host ids; 0: none (--userns=host) */
+        int64_t created_ns;
         char *image_id, *image_name;
         char *diff_ids; /* one per line, lowest first */
         char *labels;   /* JSON text, or NULL when there is none */
+        /* What changes; `name` is the first. */
+        char name[CONTAINER_NAME_SIZE];
+        enum container_state state;
+        int64_t started_ns, finished_ns; /* 0: never */
+        int32_t exit_code;
+        int32_t pid; /* host pid of init while it runs */
+        uint32_t restart_count;
+        bool oom_killed;
+        bool stopped_by_user; /* a stop or kill was asked for since the last start */
+        bool has_endpoint;
+        struct network_endpoint endpoint;
+        char error[200];
 };
 void container_row_done(struct container_row *r);
 

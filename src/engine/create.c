@@ -10,6 +10,7 @@
 #include "engine/events.h"
 #include "engine/internal.h"
 #include "engine/merge.h"
+#include "engine/peers.h"
 #include "engine/spec.h"
 #include "storage/storage.h"
 
@@ -71,7 +72,7 @@ static char *join_lines(char **lines, size_t n) {
 }
 
 /* The body as it is kept: with the image's part, and with the words that inspect shows in place of Docker's shorthands. */
-static int complete_body(const json_t *body, const struct image *image, json_t **ret, struct err *err) {
+static int complete_body(struct engine *e, const json_t *body, const struct image *image, json_t **ret, struct err *err) {
         json_t *copy = json_copy((json_t *) body), *host = json_get_object(body, "HostConfig");
         int r = merge_image(copy, json_get_object(image->config, "config"), err);
         const char *mode;
@@ -85,16 +86,21 @@ static int complete_body(const json_t *body, const struct image *image, json_t *
         if (!*mode || !strcmp(mode, "default"))
                 json_object_set_new(host, "NetworkMode", json_string("bridge"));
         json_object_set_new(copy, "HostConfig", host);
+        r = peers_resolve(e, copy, host, err);
+        if (r < 0) {
+                json_decref(copy);
+                return r;
+        }
         *ret = copy;
         return 0;
 }
 
-static int birth_begin(const json_t *body, const struct image *image, struct birth *b, bool *ret_own_ids, struct err *err) {
+static int birth_begin(struct engine *e, const json_t *body, const struct image *image, struct birth *b, bool *ret_own_ids, struct err *err) {
         auto_json *complete = NULL;
         auto_spec s = {};
         int r;
 
-        r = complete_body(body, image, &complete, err);
+        r = complete_body(e, body, image, &complete, err);
         if (r < 0 || (r = spec_parse(complete, &s, err)) < 0 || (r = spec_check_host(&s, err)) < 0)
                 return r;
         if (*s.stop_signal && (r = engine_signal_parse(s.stop_signal, &(int) { 0 }, err)) < 0)
@@ -147,7 +153,7 @@ static int create_from_image(struct engine *e, const char *name, const json_t *b
         bool own_ids = false;
         int r;
 
-        r = birth_begin(body, image, &b, &own_ids, err);
+        r = birth_begin(e, body, image, &b, &own_ids, err);
         if (r < 0)
                 return r;
         /* The directory first: one without a row is swept up after a crash, a row without a directory could not be started. */

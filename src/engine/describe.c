@@ -73,7 +73,11 @@ static const char *network_name(const struct spec *s) {
 json_t *describe_networks(const struct container_row *row, const struct spec *s) {
         const struct network_endpoint *e = &row->endpoint;
         const char *name = network_name(s);
-        json_t *n = json_pack("{s:n, s:n, s:n, s:s, s:n, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:i, s:n}", "IPAMConfig", "Links", "Aliases", "MacAddress", e->mac,
+        json_t *n;
+
+        if (s->network_of) /* shown where it is */
+                return json_object();
+        n = json_pack("{s:n, s:n, s:n, s:s, s:n, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:i, s:n}", "IPAMConfig", "Links", "Aliases", "MacAddress", e->mac,
                               "DriverOpts", "NetworkID", network_id(name), "EndpointID", row->has_endpoint ? row->id : "", "Gateway", e->gateway, "IPAddress", e->address,
                               "IPPrefixLen", (int) e->prefix, "IPv6Gateway", "", "GlobalIPv6Address", "", "GlobalIPv6PrefixLen", 0, "DNSNames");
 

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -93,6 +94,20 @@ static int open_database(struct engine *e, struct err *err) {
         return r < 0 ? r : db_constant(e->db, "host id", id, e->host_id, sizeof(e->host_id), err);
 }
 
+/* What --init is mounted from. A daemon that lacks it runs all other containers. */
+static void find_init(struct engine *e) {
+        auto_fd fd = -EBADF;
+        char link[32], path[PATH_MAX];
+        ssize_t n;
+
+        if (proc_open_program("kist-init", &fd, NULL) < 0)
+                return;
+        snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+        n = readlink(link, path, sizeof(path) - 1);
+        if (n > 0)
+                e->init_path = strndup(path, (size_t) n);
+}
+
 static int open_rooms(struct engine *e, const struct engine_options *o, struct err *err) {
         struct network_options network = { .bridge = o->bridge, .pools = o->pools, .n_pools = o->n_pools, .nat = true };
         struct image_sink sink;
@@ -106,6 +121,7 @@ static int open_rooms(struct engine *e, const struct engine_options *o, struct e
         r = namespace_make(e->namespaces, e->first_id, ENGINE_ID_RANGE, &e->worker_userns, NULL, err);
         if (r < 0)
                 return r;
+        find_init(e);
         engine_fill_sink(e, &sink);
         return image_store_open(e->root_fd, e->worker_fd, &sink, &e->images, err);
 }
@@ -194,5 +210,6 @@ void engine_close(struct engine *e) {
         free(e->run_root);
         free(e->bridge);
         free(e->cgroup_parent);
+        free(e->init_path);
         free(e);
 }

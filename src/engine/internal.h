@@ -45,6 +45,7 @@ struct engine {
         int root_fd;
         int run_fd; /* RUN_ROOT/containers */
         int monitor_fd, worker_fd;
+        char *init_path; /* of kist-init, for --init; NULL: not installed */
         int worker_userns; /* lives in the first range of ids */
 
         struct db *db;

@@ -70,6 +70,20 @@ static void merge_command(json_t *body, const json_t *image_config) {
                 json_object_set_new(body, "Entrypoint", json_null());
 }
 
+/* Field by field: --health-interval alone keeps the image's command. */
+static void merge_healthcheck(json_t *body, const json_t *image_config) {
+        json_t *theirs = json_get_object(image_config, "Healthcheck"), *own = json_get_object(body, "Healthcheck"), *merged, *v;
+        const char *key;
+
+        if (!theirs)
+                return;
+        merged = json_copy(theirs);
+        json_object_foreach(own, key, v)
+                if (!is_empty(v) && !(json_is_integer(v) && json_integer_value(v) == 0))
+                        json_object_set(merged, key, v);
+        json_object_set_new(body, "Healthcheck", merged);
+}
+
 int merge_image(json_t *body, const json_t *image_config, struct err *err) {
         static const char *const single[] = { "User", "WorkingDir", "StopSignal", "Shell", "OnBuild" };
         static const char *const maps[] = { "ExposedPorts", "Volumes", "Labels" };
@@ -77,6 +91,7 @@ int merge_image(json_t *body, const json_t *image_config, struct err *err) {
         if (image_config) {
                 merge_env(body, json_get_array(image_config, "Env"));
                 merge_command(body, image_config);
+                merge_healthcheck(body, image_config);
                 for (size_t i = 0; i < ARRAY_SIZE(single); i++)
                         merge_if_empty(body, image_config, single[i]);
                 for (size_t i = 0; i < ARRAY_SIZE(maps); i++)

@@ -40,6 +40,10 @@ static int read_mode(struct spec *s, const struct mode *m, struct err *err) {
         for (size_t i = 0; i < ARRAY_SIZE(m->words) && m->words[i]; i++)
                 if (!strcmp(value, m->words[i]))
                         return 0;
+        if (str_starts_with(value, "container:") && !strcmp(m->name, "PidMode")) {
+                s->pid_of = value + strlen("container:");
+                return *s->pid_of ? 0 : err_set(err, ERR_INVALID, -EINVAL, "HostConfig.PidMode: invalid mode: %s", value);
+        }
         if (str_starts_with(value, "container:"))
                 return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "HostConfig.%s: namespaces of other containers (\"%s\") are not supported by this version", m->name, value);
         return err_set(err, ERR_INVALID, -EINVAL, "HostConfig.%s: invalid mode: %s", m->name, value);
@@ -61,10 +65,16 @@ int spec_read_modes(struct spec *s, struct err *err) {
                 s->network = SPEC_NETWORK_NONE;
         else if (!strcmp(n, "host"))
                 s->network = SPEC_NETWORK_HOST;
-        else if (str_starts_with(n, "container:"))
-                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "HostConfig.NetworkMode: the network of another container (\"%s\") is not supported by this version", n);
+        else if (str_starts_with(n, "container:") && n[strlen("container:")]) {
+                s->network = SPEC_NETWORK_CONTAINER;
+                s->network_of = n + strlen("container:");
+        }
         else
                 return err_set(err, ERR_NOT_FOUND, -ENOENT, "network %s not found", n);
+        if (s->network_of && (json_array_size(s->dns) || json_array_size(s->dns_search) || json_array_size(s->dns_options)))
+                return err_set(err, ERR_INVALID, -EINVAL, "conflicting options: dns and the network mode");
+        if (s->network_of && json_array_size(s->extra_hosts))
+                return err_set(err, ERR_INVALID, -EINVAL, "conflicting options: custom host-to-IP mapping and the network mode");
         s->no_shm = !strcmp(s->ipc_mode, "none");
         /* These four look at or change what belongs to the host's user namespace: with a user namespace of its own the container could not use them. */
         if (s->privileged || s->host_pid || s->host_ipc || s->network == SPEC_NETWORK_HOST) {
@@ -157,6 +167,8 @@ static int read_sysctls(struct spec *s, struct err *err) {
         json_object_foreach(s->sysctls, key, v) {
                 if (!json_is_string(v))
                         return err_set(err, ERR_INVALID, -EINVAL, "HostConfig.Sysctls: the value of \"%s\" is not a string", key);
+                if (str_starts_with(key, "net.") && s->network_of)
+                        return err_set(err, ERR_INVALID, -EINVAL, "sysctl \"%s\" not allowed in the network namespace of another container", key);
                 if (str_starts_with(key, "net.") && s->network == SPEC_NETWORK_HOST)
                         return err_set(err, ERR_INVALID, -EINVAL, "sysctl \"%s\" not allowed in host network namespace", key);
                 if (!str_starts_with(key, "net.") && s->host_ipc)
@@ -190,6 +202,49 @@ int spec_read_limits(struct spec *s, struct err *err) {
                 return err_set(err, ERR_INVALID, -EINVAL, "HostConfig.CpuShares: the minimum is 2");
         r = read_ulimits(s, err);
         return r < 0 ? r : read_sysctls(s, err);
+}
+
+static int read_time(const json_t *o, const char *key, int64_t fallback, int64_t *ret, struct err *err) {
+        int64_t value = json_get_int(o, key, 0);
+
+        if (value != 0 && value < 1000000)
+                return err_set(err, ERR_INVALID, -EINVAL, "%s in Healthcheck cannot be less than 1ms", key);
+        *ret = value ? value : fallback;
+        return 0;
+}
+
+int spec_read_health(struct spec *s, struct err *err) {
+        struct spec_health *h = &s->health;
+        const json_t *test = json_object_get(s->healthcheck, "Test"), *item;
+        const char *kind;
+        size_t i;
+        int r;
+
+        json_array_foreach((json_t *) test, i, item)
+                if (!json_is_string(item) || strlen(json_string_value(item)) != json_string_length(item))
+                        return err_set(err, ERR_INVALID, -EINVAL, "Healthcheck.Test: an array of strings is expected");
+        if ((r = read_time(s->healthcheck, "Interval", 30000000000ll, &h->interval_ns, err)) < 0 ||
+            (r = read_time(s->healthcheck, "Timeout", 30000000000ll, &h->timeout_ns, err)) < 0 ||
+            (r = read_time(s->healthcheck, "StartPeriod", 0, &h->start_period_ns, err)) < 0 ||
+            (r = read_time(s->healthcheck, "StartInterval", 5000000000ll, &h->start_interval_ns, err)) < 0)
+                return r;
+        h->retries = json_get_int(s->healthcheck, "Retries", 0);
+        if (h->retries < 0 || h->retries > 1000000)
+                return err_set(err, ERR_INVALID, -EINVAL, "Retries in Healthcheck cannot be negative");
+        if (!h->retries)
+                h->retries = 3;
+        if (json_array_size(test) == 0)
+                return 0;
+        kind = json_string_value(json_array_get(test, 0));
+        if (!strcmp(kind, "NONE"))
+                return 0;
+        if (strcmp(kind, "CMD") != 0 && strcmp(kind, "CMD-SHELL") != 0)
+                return err_set(err, ERR_INVALID, -EINVAL, "Unknown healthcheck type '%s' (expected 'CMD')", kind);
+        if (json_array_size(test) < 2)
+                return err_set(err, ERR_INVALID, -EINVAL, "Healthcheck.Test: %s needs a command", kind);
+        h->test = (json_t *) test;
+        h->wanted = true;
+        return 0;
 }
 
 int spec_read_restart(struct spec *s, struct err *err) {

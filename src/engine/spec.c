@@ -50,10 +50,10 @@ static const struct field config_fields[] = {
         { "AttachStdout", BOOL, USED, S(attach_stdout) },
         { "AttachStderr", BOOL, USED, S(attach_stderr) },
         { "NetworkDisabled", BOOL, USED, S(network_disabled) },
-        { "Healthcheck", ANY, REFUSED, .why = "health checks are not supported by this version" },
+        { "Healthcheck", MAP, USED, S(healthcheck) },
         { "MacAddress", STRING, REFUSED },
         { "OnBuild", ANY, RECORDED },
-        { "Shell", ANY, RECORDED },
+        { "Shell", STRINGS, USED, S(shell) }, /* for health checks */
         { "ArgsEscaped", BOOL, RECORDED },
 };
 
@@ -99,12 +99,12 @@ static const struct field host_fields[] = {
         { "ReadonlyRootfs", BOOL, USED, S(readonly_rootfs) },
         { "AutoRemove", BOOL, USED, S(auto_remove) },
         { "PublishAllPorts", BOOL, REFUSED, .why = "publishing ports is not supported by this version" },
-        { "Init", BOOL, REFUSED, .why = "an init process (--init) is not supported by this version" },
+        { "Init", BOOL, USED, S(init) },
         { "VolumesFrom", STRINGS, REFUSED },
         { "VolumeDriver", STRING, REFUSED },
         { "Links", STRINGS, REFUSED },
-        { "Devices", LIST, REFUSED },
-        { "DeviceCgroupRules", STRINGS, REFUSED },
+        { "Devices", LIST, USED, S(devices) },
+        { "DeviceCgroupRules", STRINGS, USED, S(device_rules) },
         { "DeviceRequests", LIST, REFUSED },
         { "CgroupParent", STRING, REFUSED },
         { "Cgroup", STRING, REFUSED },
@@ -140,12 +140,6 @@ static bool asks_for_something(const struct field *f, const json_t *v) {
                 return json_integer_value(v) != 0 && !(!strcmp(f->name, "MemorySwappiness") && json_integer_value(v) == -1);
         if (text)
                 return *text && !(!strcmp(f->name, "Isolation") && !strcmp(text, "default")) && !(!strcmp(f->name, "VolumeDriver") && !strcmp(text, "local"));
-        if (!strcmp(f->name, "Healthcheck")) {
-                /* ["NONE"] says that there shall be none, and so it is. */
-                const char *first = json_string_value(json_array_get(json_object_get(v, "Test"), 0));
-
-                return json_object_size(v) > 0 && !(first && !strcmp(first, "NONE"));
-        }
         return json_is_true(v) || json_array_size(v) > 0 || json_object_size(v) > 0;
 }
 
@@ -286,7 +280,8 @@ static int check_texts(const struct spec *s, struct err *err) {
 
 int spec_parse(const json_t *body, struct spec *ret, struct err *err) {
         static int (*const readers[])(struct spec *, struct err *) = {
-                spec_read_modes, spec_read_security, spec_read_limits, spec_read_restart, spec_read_log, spec_read_networks, spec_read_mounts,
+                spec_read_modes,   spec_read_security, spec_read_limits,   spec_read_health, spec_read_devices,
+                spec_read_restart, spec_read_log,      spec_read_networks, spec_read_mounts,
         };
         struct spec s = { .body = (json_t *) body, .stop_timeout = -1 };
         const struct field *const tables[] = { config_fields, host_fields };
@@ -325,6 +320,11 @@ void spec_done(struct spec *s) {
                 free(s->mounts[i].options);
         }
         free(s->mounts);
+        for (size_t i = 0; i < s->n_devices_found; i++) {
+                free(s->devices_found[i].host);
+                free(s->devices_found[i].target);
+        }
+        free(s->devices_found);
         json_decref(s->seccomp);
         *s = (struct spec) {};
 }

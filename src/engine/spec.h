@@ -11,7 +11,7 @@
 
 struct err;
 
-enum spec_network { SPEC_NETWORK_BRIDGE, SPEC_NETWORK_NONE, SPEC_NETWORK_HOST };
+enum spec_network { SPEC_NETWORK_BRIDGE, SPEC_NETWORK_NONE, SPEC_NETWORK_HOST, SPEC_NETWORK_CONTAINER };
 enum spec_restart { SPEC_RESTART_NO, SPEC_RESTART_ON_FAILURE, SPEC_RESTART_ALWAYS, SPEC_RESTART_UNLESS_STOPPED };
 
 struct spec_mount {
@@ -25,7 +25,23 @@ struct spec_mount {
         bool from_binds;   /* asked for as HostConfig.Binds, for inspect */
 };
 
-/* Everything that is JSON or char * here is borrowed from the body, except mounts and seccomp: spec_done(). */
+/* A device of the host that the container gets. */
+struct spec_device {
+        char *host, *target; /* paths */
+        uint32_t mode;       /* type and permissions, as of stat(2) */
+        uint32_t uid, gid;
+        uint32_t major, minor;
+        char access[4];      /* "rwm" */
+};
+
+struct spec_health {
+        bool wanted;
+        json_t *test; /* ["CMD", …] or ["CMD-SHELL", "…"]; borrowed */
+        int64_t interval_ns, timeout_ns, start_period_ns, start_interval_ns;
+        int64_t retries;
+};
+
+/* Everything that is JSON or char * here is borrowed from the body, except mounts, devices_found and seccomp: spec_done(). */
 struct spec {
         json_t *body, *host; /* Config's fields are on the body's top level */
 
@@ -38,16 +54,20 @@ struct spec {
         const char *cpuset_cpus, *cpuset_mems;
         const char *network_mode, *pid_mode, *ipc_mode, *uts_mode, *userns_mode, *cgroupns_mode;
         json_t *binds, *mount_list, *tmpfs, *ulimits, *sysctls, *cap_add, *cap_drop, *security_opt, *dns, *dns_search, *dns_options, *extra_hosts,
-                *group_add, *masked_paths, *readonly_paths, *console_size, *restart_policy, *log_config, *port_bindings;
-        bool privileged, readonly_rootfs, auto_remove, publish_all;
+                *group_add, *masked_paths, *readonly_paths, *console_size, *restart_policy, *log_config, *port_bindings, *healthcheck, *shell, *devices, *device_rules;
+        bool privileged, readonly_rootfs, auto_remove, publish_all, init;
 
         /* Worked out from the above: */
         enum spec_network network;
+        const char *network_of, *pid_of; /* of another container: its name or id; NULL otherwise */
         bool host_userns, host_pid, host_ipc, host_uts, host_cgroupns, no_shm;
         bool no_new_privileges, seccomp_unconfined, systempaths_unconfined;
         json_t *seccomp; /* a profile of the caller's, in Docker's form; owned */
         struct spec_mount *mounts;
         size_t n_mounts;
+        struct spec_device *devices_found; /* by spec_find_devices() */
+        size_t n_devices_found;
+        struct spec_health health;
         enum spec_restart restart;
         int64_t restart_max;
         bool log_json;
@@ -64,6 +84,8 @@ void spec_done(struct spec *s);
 int spec_read_modes(struct spec *s, struct err *err);
 int spec_read_security(struct spec *s, struct err *err);
 int spec_read_limits(struct spec *s, struct err *err);
+int spec_read_health(struct spec *s, struct err *err);
+int spec_read_devices(struct spec *s, struct err *err);
 int spec_read_restart(struct spec *s, struct err *err);
 int spec_read_log(struct spec *s, struct err *err);
 int spec_read_networks(struct spec *s, struct err *err);
@@ -71,6 +93,14 @@ int spec_read_networks(struct spec *s, struct err *err);
 int spec_check_host(const struct spec *s, struct err *err);
 /* Is the list of numbers `wanted` ("0-2,4") within `available`? `what` and `objects` are for the message. */
 int spec_check_list(const char *wanted, const char *available, const char *what, const char *objects, struct err *err);
+/* host-devices.c: "c 1:* rmw" of --device-cgroup-rule; −1 is any. */
+struct device_rule {
+        char type[2], access[4];
+        int64_t major, minor;
+};
+bool device_rule_parse(const char *text, struct device_rule *ret);
+/* looks up HostConfig.Devices (and, for a privileged container, all there are) → devices_found. ERR_INVALID names the device. */
+int spec_find_devices(struct spec *s, struct err *err);
 /* spec-mounts.c: Binds, Mounts, Tmpfs → mounts. */
 int spec_read_mounts(struct spec *s, struct err *err);
 const struct spec_mount *spec_mount_at(const struct spec *s, const char *target);

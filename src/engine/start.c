@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "base/log.h"
 #include "base/path.h"
@@ -18,6 +19,7 @@
 #include "engine/files.h"
 #include "engine/internal.h"
 #include "engine/monitors.h"
+#include "engine/peers.h"
 #include "engine/spec.h"
 #include "network/network.h"
 #include "runtime/cgroup/cgroup.h"
@@ -38,7 +40,8 @@ struct starting {
         uint32_t first_id;
 
         int dir, run_dir;
-        int userns, netns, rootfs, plan;
+        int userns, netns, pidns, rootfs, plan;
+        char network_id[CONTAINER_ID_SIZE]; /* whose network it is, when another container's */
         char gateway[16];
         struct monitor_link *link;
 };
@@ -48,8 +51,10 @@ static int prepare(struct starting *s, struct err *err) {
         int r;
 
         r = db_spec(e->db, s->row.id, &s->body, err);
-        if (r < 0 || (r = spec_parse(s->body, &s->spec, err)) < 0)
+        if (r < 0 || (r = spec_parse(s->body, &s->spec, err)) < 0 || (r = spec_find_devices(&s->spec, err)) < 0)
                 return r;
+        if (s->spec.init && !e->init_path)
+                return err_set(err, ERR_UNSUPPORTED, -ENOENT, "HostConfig.Init: the program kist-init is not installed beside kistd");
         s->cgroup = engine_cgroup_path(e, s->row.id);
         if (!s->cgroup)
                 return err_errno(err, -ENOMEM, "starting container %.12s", s->row.id);
@@ -73,9 +78,33 @@ static void undo_prepare(struct starting *s) {
         unlinkat(s->e->run_fd, s->row.id, AT_REMOVEDIR);
 }
 
+/* Into those of other containers; a network of its own it may still have. */
+static int join_namespaces(struct starting *s, struct err *err) {
+        struct peer_spaces p;
+        int r = peers_open(s->e, &s->spec, &p, err);
+
+        if (r < 0)
+                return r;
+        memcpy(s->network_id, p.network_id, sizeof(s->network_id));
+        s->netns = move_fd(p.netns);
+        s->pidns = move_fd(p.pidns);
+        if (p.userns < 0)
+                s->spec.host_userns = true;
+        else if (!s->spec.host_userns) {
+                s->userns = move_fd(p.userns);
+                s->first_id = p.first_id;
+        }
+        peers_close(&p);
+        if (s->netns >= 0 || s->spec.network == SPEC_NETWORK_HOST)
+                return 0;
+        return namespace_make_netns_in(s->e->namespaces, s->userns, &s->netns, err);
+}
+
 static int make_namespaces(struct starting *s, struct err *err) {
         bool own_net = s->spec.network != SPEC_NETWORK_HOST;
 
+        if (s->spec.network_of || s->spec.pid_of)
+                return join_namespaces(s, err);
         if (!s->spec.host_userns)
                 return namespace_make(s->e->namespaces, s->first_id, ENGINE_ID_RANGE, &s->userns, own_net ? &s->netns : NULL, err);
         return own_net ? namespace_make_netns(s->e->namespaces, &s->netns, err) : 0;
@@ -139,21 +168,40 @@ static int make_bind_sources(struct starting *s, struct err *err) {
         return 0;
 }
 
+/* Where the container has a user namespace, nodes of its own lie in its directory and are mounted: with its ids, and its to change. */
+static int make_devices(struct starting *s, struct err *err) {
+        for (size_t i = 0; i < s->spec.n_devices_found && !s->spec.host_userns; i++) {
+                const struct spec_device *d = &s->spec.devices_found[i];
+                char name[CONFIG_DEVICE_NAME_SIZE];
+
+                config_device_name(i, name);
+                unlinkat(s->dir, name, 0);
+                if (mknodat(s->dir, name, d->mode, makedev(d->major, d->minor)) < 0 || fchownat(s->dir, name, d->uid, d->gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+                    fchmodat(s->dir, name, d->mode & 07777, 0) < 0)
+                        return err_errno(err, -errno, "device %s for container %.12s", d->host, s->row.id);
+        }
+        return 0;
+}
+
 static int write_files(struct starting *s, struct err *err) {
         int r = files_write(s->dir, &s->spec, &s->row, s->gateway, err);
 
+        if (r == 0)
+                r = make_devices(s, err);
         return r < 0 ? r : make_bind_sources(s, err);
 }
 
 static int make_plan(struct starting *s, struct err *err) {
         struct plan_options options = { .rootfs_by_fd = true, .userns_by_fd = s->userns >= 0, .netns_by_fd = s->netns >= 0, .create_cwd = true };
-        auto_free char *state_dir = str_format("%s/containers/%s", s->e->root, s->row.id);
-        struct config_input in = { .spec = &s->spec, .id = s->row.id, .state_dir = state_dir };
+        auto_free char *dir = str_format("%s/containers/%s", s->e->root, s->row.id);
+        auto_free char *files_dir = *s->network_id ? str_format("%s/containers/%s", s->e->root, s->network_id) : NULL;
+        auto_free char *pid_path = s->pidns >= 0 ? str_format("/proc/%d/fd/%d", (int) getpid(), s->pidns) : NULL;
+        struct config_input in = { .spec = &s->spec, .id = s->row.id, .state_dir = dir, .files_dir = files_dir ? files_dir : dir, .init_path = s->e->init_path, .pid_path = pid_path };
         struct plan_user user = {};
         auto_json *config = NULL;
         int r;
 
-        if (!state_dir)
+        if (!dir || (*s->network_id && !files_dir) || (s->pidns >= 0 && !pid_path))
                 return err_errno(err, -ENOMEM, "starting container %.12s", s->row.id);
         r = plan_resolve_user(s->rootfs, s->spec.user, s->spec.group_add, &user, err);
         if (r < 0)
@@ -343,6 +391,7 @@ static void starting_done(struct starting *s) {
         fd_close(s->run_dir);
         fd_close(s->userns);
         fd_close(s->netns);
+        fd_close(s->pidns);
         fd_close(s->rootfs);
         fd_close(s->plan);
         spec_done(&s->spec);
@@ -402,7 +451,7 @@ static void store_failure(struct starting *s, const struct err *err) {
 }
 
 int start_container(struct engine *e, struct container *c, struct err *err) {
-        struct starting s = { .e = e, .c = c, .row = c->row, .dir = -1, .run_dir = -1, .userns = -1, .netns = -1, .rootfs = -1, .plan = -1 };
+        struct starting s = { .e = e, .c = c, .row = c->row, .dir = -1, .run_dir = -1, .userns = -1, .netns = -1, .pidns = -1, .rootfs = -1, .plan = -1 };
         struct err mine;
         size_t i;
         int r = 0;
@@ -449,6 +498,12 @@ int engine_start(struct engine *e, const char *name, struct err *err) {
                 if (!container_may_move(c->row.state, CONTAINER_STARTING))
                         return err_set(err, ERR_CONFLICT, -EBUSY, "container is marked for removal and cannot be started");
                 c->restart_backoff_ms = 0;
+                if (c->row.restart_count) {
+                        struct container_row next = c->row;
+
+                        next.restart_count = 0; /* a person's start begins to count anew */
+                        container_store_fact(c, &next);
+                }
                 r = start_container(e, c, err);
                 /* --rm of something that never ran: nobody would remove it later. */
                 if (r < 0 && first && c->row.auto_remove && !container_state_is_live(c->row.state))

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <net/if.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -44,9 +45,14 @@ static int loopback_up(void) {
 }
 
 /* Tell how it went, then wait to be killed. Should the helper die first, the read ends. */
-static _Noreturn void child(uint32_t want, int sock) {
-        int r = want & NAMESPACE_NET ? loopback_up() : 0;
+static _Noreturn void child(uint32_t want, int owner_fd, int sock) {
         char byte;
+        int r = 0;
+
+        if (want & NAMESPACE_OWNED && (setns(owner_fd, CLONE_NEWUSER) < 0 || unshare(CLONE_NEWNET) < 0))
+                r = -errno;
+        if (r == 0 && want & NAMESPACE_NET)
+                r = loopback_up();
 
         if (fd_write_all(sock, &r, sizeof(r)) == 0)
                 while (read(sock, &byte, 1) < 0 && errno == EINTR)
@@ -113,13 +119,14 @@ static int collect(pid_t pid, int sock, const struct namespace_request *req, int
         return n;
 }
 
-static int make(const struct namespace_request *req, int fds[2], struct err *err) {
+static int make(const struct namespace_request *req, int owner_fd, int fds[2], struct err *err) {
         auto_fd ours = -EBADF, theirs = -EBADF;
         struct clone_args args = { .exit_signal = SIGCHLD };
         int pair[2], r;
         pid_t pid;
 
-        if (!req->want || req->want & ~(uint32_t) (NAMESPACE_USER | NAMESPACE_NET))
+        if (!req->want || req->want & ~(uint32_t) (NAMESPACE_USER | NAMESPACE_NET | NAMESPACE_OWNED) ||
+            (req->want & NAMESPACE_OWNED && (req->want & NAMESPACE_USER || owner_fd < 0)))
                 return err_set_raw(err, ERR_INTERNAL, -EINVAL, "namespace request", NULL);
         /* 2³²−1 is no id: it means "none" in the kernel. */
         if (req->want & NAMESPACE_USER && (req->count == 0 || req->first > UINT32_MAX - req->count))
@@ -130,7 +137,7 @@ static int make(const struct namespace_request *req, int fds[2], struct err *err
         theirs = pair[1];
         if (req->want & NAMESPACE_USER)
                 args.flags |= CLONE_NEWUSER;
-        if (req->want & NAMESPACE_NET)
+        if ((req->want & (NAMESPACE_NET | NAMESPACE_OWNED)) == NAMESPACE_NET)
                 args.flags |= CLONE_NEWNET;
         pid = (pid_t) syscall(SYS_clone3, &args, sizeof(args));
         if (pid < 0)
@@ -138,7 +145,7 @@ static int make(const struct namespace_request *req, int fds[2], struct err *err
                                    "new namespace", "clone3");
         if (pid == 0) {
                 ours = fd_close(ours); /* else the read in the child would never end */
-                child(req->want, theirs);
+                child(req->want, owner_fd, theirs);
         }
         theirs = fd_close(theirs);
         r = collect(pid, ours, req, fds, err);
@@ -152,15 +159,17 @@ int namespace_serve(int sock) {
         for (;;) {
                 struct namespace_reply reply = { 0 };
                 struct namespace_request req;
+                auto_fd owner = -EBADF;
+                size_t n_owners = 1;
                 int fds[2], n, r;
                 ssize_t size;
 
-                size = fd_recv(sock, &req, sizeof(req), NULL, NULL);
+                size = fd_recv(sock, &req, sizeof(req), &owner, &n_owners);
                 if (size == 0 || size == -ECONNRESET)
                         return 0;
                 if (size != (ssize_t) sizeof(req))
                         return 1;
-                n = make(&req, fds, &reply.err);
+                n = make(&req, owner, fds, &reply.err);
                 r = fd_send(sock, &reply, sizeof(reply), fds, n > 0 ? (size_t) n : 0);
                 while (n > 0)
                         fd_close(fds[--n]);

@@ -11,6 +11,7 @@
 enum namespace_want {
         NAMESPACE_USER = 1 << 0,
         NAMESPACE_NET = 1 << 1,
+        NAMESPACE_OWNED = 1 << 2, /* with NET alone: the user namespace that is to own it comes as an fd beside the request */
 };
 
 struct namespace_request {

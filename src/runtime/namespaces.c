@@ -89,11 +89,11 @@ static void close_all(const int *fds, size_t n) {
 }
 
 /* One try. A negative return without a reply from the helper says that the helper is of no more use. */
-static int exchange(struct namespace_factory *f, const struct namespace_request *req, struct namespace_reply *reply, int fds[2], size_t *n_fds) {
+static int exchange(struct namespace_factory *f, const struct namespace_request *req, int owner_fd, struct namespace_reply *reply, int fds[2], size_t *n_fds) {
         ssize_t size;
         int r;
 
-        r = fd_send(f->sock, req, sizeof(*req), NULL, 0);
+        r = fd_send(f->sock, req, sizeof(*req), &owner_fd, owner_fd >= 0 ? 1 : 0);
         if (r < 0)
                 return r;
         *n_fds = 2;
@@ -108,7 +108,7 @@ static int exchange(struct namespace_factory *f, const struct namespace_request 
 }
 
 /* A request has no effect but its reply, so that asking again after a death is safe. */
-static int ask_locked(struct namespace_factory *f, const struct namespace_request *req, size_t want_fds, int fds[2], struct err *err) {
+static int ask_locked(struct namespace_factory *f, const struct namespace_request *req, int owner_fd, size_t want_fds, int fds[2], struct err *err) {
         struct namespace_reply reply;
         size_t n_fds = 0;
         int r = -ECONNRESET;
@@ -119,7 +119,7 @@ static int ask_locked(struct namespace_factory *f, const struct namespace_reques
                         if (r < 0)
                                 return r;
                 }
-                r = exchange(f, req, &reply, fds, &n_fds);
+                r = exchange(f, req, owner_fd, &reply, fds, &n_fds);
                 if (r == 0)
                         break;
                 helper_stop(f);
@@ -143,11 +143,11 @@ static int ask_locked(struct namespace_factory *f, const struct namespace_reques
         return 0;
 }
 
-static int ask(struct namespace_factory *f, const struct namespace_request *req, size_t want_fds, int fds[2], struct err *err) {
+static int ask(struct namespace_factory *f, const struct namespace_request *req, int owner_fd, size_t want_fds, int fds[2], struct err *err) {
         int r;
 
         pthread_mutex_lock(&f->lock);
-        r = ask_locked(f, req, want_fds, fds, err);
+        r = ask_locked(f, req, owner_fd, want_fds, fds, err);
         pthread_mutex_unlock(&f->lock);
         return r;
 }
@@ -158,7 +158,7 @@ int namespace_make(struct namespace_factory *f, uint32_t first, uint32_t count, 
 
         if (ret_netns)
                 req.want |= NAMESPACE_NET;
-        r = ask(f, &req, ret_netns ? 2 : 1, fds, err);
+        r = ask(f, &req, -1, ret_netns ? 2 : 1, fds, err);
         if (r < 0)
                 return r;
         *ret_userns = fds[0];
@@ -168,10 +168,14 @@ int namespace_make(struct namespace_factory *f, uint32_t first, uint32_t count, 
 }
 
 int namespace_make_netns(struct namespace_factory *f, int *ret_netns, struct err *err) {
-        struct namespace_request req = { .want = NAMESPACE_NET };
+        return namespace_make_netns_in(f, -1, ret_netns, err);
+}
+
+int namespace_make_netns_in(struct namespace_factory *f, int userns_fd, int *ret_netns, struct err *err) {
+        struct namespace_request req = { .want = NAMESPACE_NET | (userns_fd >= 0 ? NAMESPACE_OWNED : 0u) };
         int fds[2], r;
 
-        r = ask(f, &req, 1, fds, err);
+        r = ask(f, &req, userns_fd, 1, fds, err);
         if (r < 0)
                 return r;
         *ret_netns = fds[0];

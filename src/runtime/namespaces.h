@@ -24,5 +24,8 @@ int namespace_make(struct namespace_factory *f, uint32_t first, uint32_t count, 
 /* A network namespace owned by the initial user namespace (for containers with --userns=host). */
 int namespace_make_netns(struct namespace_factory *f, int *ret_netns, struct err *err);
 
+/* A network namespace owned by a user namespace that exists already. userns_fd stays the caller's. */
+int namespace_make_netns_in(struct namespace_factory *f, int userns_fd, int *ret_netns, struct err *err);
+
 /* The helper's side: serve requests on `sock` until it is closed. Returns the exit status. No heap, no stdio. */
 int namespace_serve(int sock);

@@ -14,7 +14,7 @@ static json_t *config_of(const char *text, uint32_t uid) {
         auto_json *body = js(text);
         struct plan_user user = { .uid = uid, .gid = uid, .home = "/home/x" };
         auto_spec s = {};
-        struct config_input in = { .spec = &s, .id = ID, .state_dir = "/state", .user = &user };
+        struct config_input in = { .spec = &s, .id = ID, .files_dir = "/state", .user = &user };
         json_t *config = NULL;
         struct err err;
 
@@ -175,7 +175,7 @@ static void image_and_body_are_merged(void **state) {
                 assert_json_equal(json_object_get(b, "Cmd") ? json_object_get(b, "Cmd") : null, merges[i].cmd);
         }
         assert_int_equal(merge_image(body, image, NULL), 0);
-        assert_json_equal(body, "{'Env':['A=1','B=2'],'Labels':{'a':'1','b':'2'},'Cmd':['x'],'WorkingDir':'/w'}");
+        assert_json_equal(body, "{'Env':['A=1','B=2'],'Labels':{'a':'1','b':'2'},'Cmd':['x'],'Healthcheck':{'Test':['CMD','x']},'WorkingDir':'/w'}");
 }
 
 static void resolv_conf_leaves_out_the_loopback(void **state) {
