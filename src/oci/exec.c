@@ -175,9 +175,9 @@ static int hand_over(const struct options *o, struct exec_process *p, struct err
         return r;
 }
 
-static int run_in(const struct options *o, struct container *c, const json_t *process, const json_t *config, struct err *err) {
+static int run_in(const struct options *o, struct container *c, const json_t *process, const json_t *config, unsigned preserve, struct err *err) {
         struct exec_fds fds = { .plan = -1, .rootfs = -1, .userns = -1, .netns = -1, .cgroup_v2 = -1, .stdio = { 0, 1, 2 }, .target_pidfd = -1,
-                                .listen = -1, .start_fifo = -1 };
+                                .listen = -1, .preserve = preserve, .start_fifo = -1 };
         struct exec_process p = { .pidfd = -1, .pty = -1, .release = -1 };
         int r = launch_check_terminal(o, json_get_bool(process, "terminal", false), o->detach, err);
 
@@ -207,7 +207,8 @@ int command_exec(const struct options *o, char **args, int n_args, struct err *e
         auto_container c = CONTAINER_NONE;
         auto_json *config = NULL, *process = NULL;
         enum container_status status;
-        int r = launch_check_options(o, err);
+        unsigned preserve = 0;
+        int r = launch_check_options(o, &preserve, err);
 
         if (r == 0)
                 r = container_open(o, args[0], false, &c, err);
@@ -221,7 +222,9 @@ int command_exec(const struct options *o, char **args, int n_args, struct err *e
         r = container_config(&c, &config, err);
         if (r == 0)
                 r = make_process(o, config, args + 1, n_args - 1, &process, err);
+        if (r == 0)
+                launch_fit_host(o, process);
         if (r == 0 && !o->console_socket && json_get_bool(process, "terminal", false))
                 foreground_set_size(process);
-        return r < 0 ? r : run_in(o, &c, process, config, err);
+        return r < 0 ? r : run_in(o, &c, process, config, preserve, err);
 }

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -13,6 +14,7 @@
 
 #include "base/fd.h"
 #include "base/json.h"
+#include "base/str.h"
 #include "base/timestamp.h"
 #include "oci/config.h"
 #include "oci/hooks.h"
@@ -20,11 +22,43 @@
 #include "runtime/cgroup/cgroup.h"
 #include "runtime/plan/plan.h"
 
-int launch_check_options(const struct options *o, struct err *err) {
+enum { PRESERVE_MAX = 1024 };
+
+int launch_check_options(const struct options *o, unsigned *ret_preserve, struct err *err) {
+        uint64_t n = 0;
+
         if (o->no_pivot)
                 return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "--no-pivot is not supported");
-        if (o->preserve_fds && strcmp(o->preserve_fds, "0") != 0)
-                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "--preserve-fds %s: only 0 is supported", o->preserve_fds);
+        if (o->preserve_fds && str_to_u64(o->preserve_fds, 0, PRESERVE_MAX, &n) < 0)
+                return err_set(err, ERR_INVALID, -EINVAL, "--preserve-fds %s: not a number up to %d", o->preserve_fds, PRESERVE_MAX);
+        for (int fd = 3; fd < 3 + (int) n; fd++)
+                if (fcntl(fd, F_GETFD) < 0)
+                        return err_set(err, ERR_INVALID, -EBADF, "--preserve-fds %s: file descriptor %d is not open", o->preserve_fds, fd);
+        *ret_preserve = (unsigned) n;
+        return 0;
+}
+
+/* Socket activation, see sd_listen_fds(3): the sockets come first, then what else is handed on. */
+static int hand_on_sockets(json_t *process, unsigned *preserve, struct err *err) {
+        const char *text = getenv("LISTEN_FDS"), *names = getenv("LISTEN_FDNAMES");
+        auto_free char *count = NULL, *named = NULL;
+        json_t *env = json_get_array(process, "env");
+        uint64_t n;
+
+        if (!text || str_to_u64(text, 1, PRESERVE_MAX, &n) < 0 || !json_is_object(process))
+                return 0;
+        for (int fd = 3; fd < 3 + (int) n; fd++)
+                if (fcntl(fd, F_GETFD) < 0)
+                        return err_set(err, ERR_INVALID, -EBADF, "LISTEN_FDS=%s: file descriptor %d is not open", text, fd);
+        if (!env)
+                json_object_set_new(process, "env", env = json_array());
+        count = str_format("LISTEN_FDS=%s", text);
+        named = str_format("LISTEN_FDNAMES=%s", names ?: "");
+        json_array_append_new(env, json_string(count ?: ""));
+        json_array_append_new(env, json_string("LISTEN_PID=1"));
+        if (names)
+                json_array_append_new(env, json_string(named ?: ""));
+        *preserve += (unsigned) n;
         return 0;
 }
 
@@ -110,15 +144,19 @@ static void making_done(struct making *m) {
 static int prepare(struct making *m, const char *id, struct err *err) {
         struct plan_options plan = { .notify_start = true, .start_fifo = m->gate, .create_cwd = true };
         json_t *process;
-        int r = launch_check_options(m->options, err);
+        int r = container_id_check(id, err);
 
         if (r == 0)
-                r = container_id_check(id, err);
+                r = launch_check_options(m->options, &m->fds.preserve, err);
         if (r == 0)
                 r = bundle_load(m->options->bundle, &m->bundle, err);
         if (r < 0)
                 return r;
         process = json_object_get(m->bundle.config, "process");
+        r = hand_on_sockets(process, &m->fds.preserve, err);
+        if (r < 0)
+                return r;
+        launch_fit_host(m->options, process);
         m->terminal = json_get_bool(process, "terminal", false);
         if (m->terminal && !m->options->console_socket)
                 foreground_set_size(process);
@@ -159,17 +197,25 @@ static int make_gate(struct making *m, const struct container *c, struct err *er
         return m->fds.start_fifo < 0 ? err_errno(err, -errno, "container %s: start gate", c->id) : 0;
 }
 
+/* Where the root is on the host: callers read it in the state. */
+static char *root_path(const struct bundle *b) {
+        const char *path = json_get_str(json_object_get(b->config, "root"), "path", "");
+
+        return *path == '/' ? strdup(path) : str_format("%s/%s", b->path, path);
+}
+
 static int record(const struct making *m, struct container *c, const struct exec_process *p, struct err *err) {
         const json_t *config = m->bundle.config;
+        auto_free char *rootfs = root_path(&m->bundle);
         char now[TIME_RFC3339_SIZE];
         uint64_t start = 0;
-        int r = process_start_time(p->pid, &start);
+        int r = rootfs ? process_start_time(p->pid, &start) : -ENOMEM;
 
         if (r < 0)
                 return err_errno(err, r, "container %s: its process", c->id);
         time_format_now(now);
-        c->state = json_pack("{s:s, s:s, s:i, s:I, s:s, s:s, s:s, s:s, s:O?}", "ociVersion", json_get_str(config, "ociVersion", OCI_VERSION), "id", c->id,
-                             "pid", (int) p->pid, "start_time", (json_int_t) start, "bundle", m->bundle.path, "created", now, "owner", "root", "cgroup",
+        c->state = json_pack("{s:s, s:s, s:i, s:I, s:s, s:s, s:s, s:s, s:s, s:O?}", "ociVersion", json_get_str(config, "ociVersion", OCI_VERSION), "id", c->id,
+                             "pid", (int) p->pid, "start_time", (json_int_t) start, "bundle", m->bundle.path, "rootfs", rootfs, "created", now, "owner", "root", "cgroup",
                              m->cgroup_path, "annotations", json_get_object(config, "annotations"));
         if (!c->state)
                 return err_set(err, ERR_INVALID, -EINVAL, "container %s: its state is not UTF-8", c->id);

@@ -22,13 +22,16 @@ void launched_done(struct launched *l);
 
 /* --- shared by create, run and exec --- */
 
-/* Flags that would change the meaning, and that we do not have. */
-int launch_check_options(const struct options *o, struct err *err);
+/* Flags that would change the meaning, and that we do not have; and how many files are to be handed on: --preserve-fds. */
+int launch_check_options(const struct options *o, unsigned *ret_preserve, struct err *err);
 /* A terminal needs somebody to hold it: a listener, or us while we wait. */
 int launch_check_terminal(const struct options *o, bool terminal, bool detached, struct err *err);
 /* Hand p->pty to the console socket, if there is one. */
 int launch_send_console(const struct options *o, struct exec_process *p, struct err *err);
 int launch_write_pid_file(const struct options *o, pid_t pid, struct err *err);
+
+/* host-limits.c: where root may not raise limits, lower what the process object asks for to what there is, with a warning. */
+void launch_fit_host(const struct options *o, json_t *process);
 
 /* foreground.c: wait for the process; pass signals on to it and, when p->pty is there, bytes between it and our stdio.
  * Returns the exit status, 128 + the signal when it was killed. Signals are to be blocked by foreground_block() before the process is started. */

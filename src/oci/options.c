@@ -29,7 +29,7 @@ static const struct row {
         { OF_CREATE | OF_RUN | OF_SPEC, "bundle", 'b', TEXT, AT(bundle), "DIR", "the bundle (default: the current directory)" },
         { OF_CREATE | OF_RUN | OF_EXEC, "console-socket", 0, TEXT, AT(console_socket), "SOCKET", "hand the terminal to who listens there" },
         { OF_CREATE | OF_RUN | OF_EXEC, "pid-file", 0, TEXT, AT(pid_file), "FILE", "write the process id to FILE" },
-        { OF_CREATE | OF_RUN | OF_EXEC, "preserve-fds", 0, TEXT, AT(preserve_fds), "0", "only 0: the process gets its stdio and nothing else" },
+        { OF_CREATE | OF_RUN | OF_EXEC, "preserve-fds", 0, TEXT, AT(preserve_fds), "N", "hand on N open files besides stdio: 3, 4, …" },
         { OF_CREATE | OF_RUN, "no-pivot", 0, FLAG, AT(no_pivot), NULL, "refused: it would leave a way out of the root" },
         { OF_CREATE | OF_RUN, "no-new-keyring", 0, FLAG, AT(no_new_keyring), NULL, "keep the session keyring (always so)" },
         { OF_CREATE | OF_RUN | OF_EXEC, "no-subreaper", 0, FLAG, AT(no_subreaper), NULL, "adopt no orphans of the container (always so)" },

@@ -10,7 +10,7 @@ setup_file() {
 	mkdir -p "$RT_DIR/bundle/rootfs/bin" "$RT_DIR/bundle/rootfs/tmp"
 	cp "$(command -v busybox)" "$RT_DIR/bundle/rootfs/bin/busybox"
 	local name
-	for name in sh true false echo cat sleep ls id mount env ps kill hostname readlink head stty mknod rm touch mkdir grep; do
+	for name in sh true false echo cat sleep ls id mount env ps kill hostname readlink head stty mknod rm touch mkdir grep sed stat tr; do
 		ln -sf busybox "$RT_DIR/bundle/rootfs/bin/$name"
 	done
 	printf 'not a program\n' >"$RT_DIR/bundle/rootfs/bin/plain"
@@ -348,7 +348,8 @@ PY
 	refused "is not a container id" rt run -b "$RT_DIR/bundle" ..
 	refused "leave out --systemd-cgroup" rt --systemd-cgroup list
 	refused "--no-pivot is not supported" rt run --no-pivot -b "$RT_DIR/bundle" "$ID"
-	refused "--preserve-fds 3" rt run --preserve-fds 3 -b "$RT_DIR/bundle" "$ID"
+	refused "--preserve-fds x: not a number" rt run --preserve-fds x -b "$RT_DIR/bundle" "$ID"
+	refused "--preserve-fds 30: file descriptor" rt run --preserve-fds 30 -b "$RT_DIR/bundle" "$ID"
 	refused "neither text nor json" rt --log-format xml list
 	refused "pid file" rt run --pid-file /no/such/dir/pid -b "$RT_DIR/bundle" "$ID"
 }
@@ -453,8 +454,6 @@ PY
 	chmod +x "$RT_DIR/hook"
 	mkdir -p "$RT_DIR/bundle/rootfs/log"
 	cp "$RT_DIR/hook" "$RT_DIR/bundle/rootfs/bin/hook"
-	ln -sf busybox "$RT_DIR/bundle/rootfs/bin/sed"
-	ln -sf busybox "$RT_DIR/bundle/rootfs/bin/tr"
 	: >"$RT_DIR/hooks.log"
 	config '.hooks = ([("prestart", "createRuntime", "createContainer", "poststart", "poststop")
 			| {(.): [{"path": ($dir + "/hook"), "args": ["hook", ., ($dir + "/hooks.log")], "env": ["PATH=/usr/bin:/bin"]}]}] | add)
@@ -535,6 +534,69 @@ PY
 	exec 7<&-
 	[[ "$output" != *passwd* ]]
 	[ "$(printf '%s\n' "${lines[@]}" | grep -c '^[0-9]*$')" -le 4 ] # 0, 1, 2, and that of ls itself
+}
+
+@test "--preserve-fds and LISTEN_FDS: files that are handed on, and no others" {
+	echo three >"$RT_DIR/three"
+	echo four >"$RT_DIR/four"
+	args /bin/sh -c 'cat <&3; cat <&4; ls /proc/self/fd | tr "\n" " "; env | grep LISTEN'
+	run rt run --preserve-fds 2 -b "$RT_DIR/bundle" "$ID" </dev/null 3<"$RT_DIR/three" 4<"$RT_DIR/four" 5<"$RT_DIR/four"
+	[ "${lines[0]} ${lines[1]}" = "three four" ]
+	[[ "${lines[2]}" == "0 1 2 3 4 5 " ]] # 5 is what ls reads
+	LISTEN_FDS=2 LISTEN_PID=999 LISTEN_FDNAMES=a:b run rt run -b "$RT_DIR/bundle" "$ID" </dev/null 3<"$RT_DIR/three" 4<"$RT_DIR/four"
+	[[ "$output" == *three*four*LISTEN_FDS=2*LISTEN_PID=1*LISTEN_FDNAMES=a:b* ]]
+	sleeper
+	create "$ID"
+	rt start "$ID"
+	run -0 rt exec --preserve-fds 1 "$ID" /bin/sh -c 'cat <&3; ls /proc/self/fd | tr "\n" " "' 3<"$RT_DIR/three" 4<"$RT_DIR/four"
+	[ "${lines[0]}" = three ]
+	[ "${lines[1]}" = "0 1 2 3 4 " ]
+	rt delete --force "$ID"
+}
+
+@test "tmpcopyup: a tmpfs begins with what the image has there" {
+	local there=$RT_DIR/bundle/rootfs/full
+	mkdir -p "$there/a/b"
+	echo text >"$there/a/b/file"
+	chmod 4710 "$there/a/b/file"
+	chown 5:6 "$there/a/b/file"
+	ln -s /etc/passwd "$there/link"
+	mkfifo "$there/fifo"
+	mknod "$there/node" c 1 3
+	chmod 1751 "$there"
+	config '.mounts += [{"destination": "/full", "type": "tmpfs", "source": "tmpfs", "options": ["tmpcopyup", "ro", "size=1m"]}]'
+	args /bin/sh -c 'cat /full/a/b/file; stat -c "%a %u:%g" /full/a/b/file; readlink /full/link; stat -c "%F %a" /full/fifo /full; ls /full/node; touch /full/x'
+	run run_it
+	[ "${lines[*]:0:5}" = "text 4710 5:6 /etc/passwd fifo 644 directory 1751" ]
+	[[ "$output" == *"/full/node: No such file"*"Read-only file system"* ]]
+	# Not more than the tmpfs may hold.
+	head -c 2000000 /dev/zero >"$there/large"
+	refuses "No space left on device"
+	rm "$there/large"
+	local deep=$there
+	for _ in $(seq 70); do deep=$deep/d; done
+	mkdir -p "$deep"
+	refuses "Too many levels"
+	rm -r "$there"
+	config '.mounts[-1].type = "proc"'
+	refuses '"tmpcopyup" is for a tmpfs'
+	config '.mounts[-1] |= {destination, type: "bind", source: "/etc", options: ["bind", "tmpcopyup"]}'
+	refuses '"tmpcopyup" is not an option of a bind mount'
+}
+
+@test "a root that may not raise limits: what there is, and a warning" {
+	grep -q "CapEff:.*[0-9a-f]*" /proc/self/status
+	[ $((0x$(sed -n 's/^CapEff:\t//p' /proc/self/status) >> 24 & 1)) = 0 ] || skip "root has CAP_SYS_RESOURCE here"
+	local hard
+	hard=$(ulimit -Hu)
+	[ "$hard" != unlimited ] || skip "there is no limit to raise"
+	config '.process.rlimits += [{"type": "RLIMIT_NPROC", "hard": 1048576000, "soft": 1048576000}] | .process.oomScoreAdj = -999'
+	args /bin/sh -c 'grep "Max processes" /proc/self/limits | tr -s " " | cut -d" " -f4; cat /proc/self/oom_score_adj'
+	ln -sf busybox "$RT_DIR/bundle/rootfs/bin/cut"
+	run -0 --separate-stderr run_it
+	[ "${lines[0]}" = "$hard" ]
+	[ "${lines[1]}" = "$(cat /proc/self/oom_score_adj)" ]
+	[[ "$stderr" == *"warning: process.rlimits: RLIMIT_NPROC"*"warning: process.oomScoreAdj"* ]]
 }
 
 @test "the program cannot be overwritten from a container (CVE-2019-5736)" {

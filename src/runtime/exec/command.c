@@ -178,8 +178,11 @@ int stage_last_calls(struct child *c, struct err *err) {
                         return raw_fail(err, ECANCELED, "the caller is gone", NULL);
                 prctl(PR_SET_PDEATHSIG, 0);
         }
-        /* All are O_CLOEXEC already, but for those that the caller was itself given by somebody careless. */
-        if (syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+        /* All are O_CLOEXEC already, but for those that the caller was itself given, by somebody careless or on purpose. */
+        for (unsigned i = 0; i < c->launch->fds->preserve; i++)
+                if (fcntl(3 + (int) i, F_SETFD, 0) < 0)
+                        return raw_fail(err, errno, "a file to hand on", NULL);
+        if (syscall(SYS_close_range, 3U + c->launch->fds->preserve, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
                 return raw_fail(err, errno, "close_range", NULL);
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);

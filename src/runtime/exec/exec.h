@@ -14,7 +14,7 @@ struct err;
 
 enum { EXEC_CGROUP_V1_MAX = 16 };
 
-/* All borrowed; -1: not given. The child sees none of them after execve(2) but its stdio. */
+/* All borrowed; -1: not given. The child sees none of them after execve(2) but its stdio, and what `preserve` says. */
 struct exec_fds {
         int plan;                              /* sealed memfd of plan_container() or plan_process() */
         int rootfs;                            /* detached mount, when the plan says so */
@@ -24,7 +24,9 @@ struct exec_fds {
         size_t n_cgroup_v1;
         int stdio[3];                          /* pipes or files; with a terminal in the plan: unused */
         int target_pidfd;                      /* exec: the container's init */
+        unsigned preserve;                     /* that many, 3 and up, stay open in the command (--preserve-fds); all must be open. 0: none */
         int listen;                            /* -1: sockets to hand on (LISTEN_FDS) are not supported by this version, and refused */
+        unsigned preserve;                     /* the fds 3 … 2+preserve of the caller, all open, are the process's as well, by the same numbers */
         int start_fifo;                        /* looked at when the plan says start_fifo only: a fifo of mode 0622, opened O_PATH */
         /* Called by exec_container() when the config has prestart or createRuntime hooks: the namespaces are there and everything is mounted, the
          * root is still the host's, and the process (`pid` as the caller sees it) waits. Negative: the container is not made, *err says why. */
