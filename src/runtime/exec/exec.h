@@ -24,7 +24,6 @@ struct exec_fds {
         size_t n_cgroup_v1;
         int stdio[3];                          /* pipes or files; with a terminal in the plan: unused */
         int target_pidfd;                      /* exec: the container's init */
-        unsigned preserve;                     /* that many, 3 and up, stay open in the command (--preserve-fds); all must be open. 0: none */
         int listen;                            /* -1: sockets to hand on (LISTEN_FDS) are not supported by this version, and refused */
         unsigned preserve;                     /* the fds 3 … 2+preserve of the caller, all open, are the process's as well, by the same numbers */
         int start_fifo;                        /* looked at when the plan says start_fifo only: a fifo of mode 0622, opened O_PATH */
