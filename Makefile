@@ -18,6 +18,11 @@ all: deps
 	@mkdir -p $(BIN) && for p in $(PROGRAMS); do test ! -e $(OBJ)/$$p || ln -f $(OBJ)/$$p $(BIN)/; done
 	@mkdir -p $(BUILD)/data && ln -f $(OBJ)/data/busybox.oci.tar $(BUILD)/data/
 
+# The test programs, which `make` alone has no use for.
+.PHONY: tests
+tests: all
+	@ninja -C $(OBJ) meson-test-prereq attack-helpers
+
 deps:
 	@tools/install-deps build
 
@@ -26,7 +31,7 @@ run: all
 
 check:
 	@tools/install-deps build check
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all tests
 	@tests/run $(BUILD)
 
 # Unit tests under AddressSanitizer and UndefinedBehaviorSanitizer, then under ThreadSanitizer.
@@ -39,7 +44,7 @@ check-sanitize:
 .PHONY: check-vm
 check-vm:
 	@tools/install-deps build check
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all tests
 	@tests/run $(BUILD) vm
 
 bench:
@@ -56,6 +61,7 @@ clean:
 help:
 	@echo "make            build the programs into $(BIN)"
 	@echo "make run        build, start a private kistd under $(BUILD)/ and run a first container"
+	@echo "make tests      build the test programs"
 	@echo "make check      build and run all tests"
 	@echo "make check-sanitize   the unit tests with the address, undefined-behaviour and thread sanitizers"
 	@echo "make check-vm   the tests in a virtual machine: Debian's own kernel, cgroup v2 only"
