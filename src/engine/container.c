@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "engine/db.h"
+#include "engine/health.h"
 #include "engine/internal.h"
 #include "engine/monitors.h"
 
@@ -87,6 +88,7 @@ void container_unref(struct container *c) {
         for (size_t i = 0; i < c->n_pending; i++)
                 fd_close(c->pending[i].fd);
         free(c->pending);
+        health_unref(c->health);
         container_row_done(&c->row);
         pthread_cond_destroy(&c->changed);
         pthread_mutex_destroy(&c->lock);

@@ -18,6 +18,7 @@
 struct err;
 struct engine;
 struct engine_waiter;
+struct health;
 struct monitor_link;
 
 #define CONTAINER_ID_SIZE 65
@@ -87,6 +88,7 @@ struct container {
         bool gone;                 /* the same: it is out of the table */
 
         struct engine_waiter *waiters; /* lock */
+        struct health *health;         /* lock; NULL: it is not checked */
         struct container_pending *pending; /* lock; freed when handed over */
         size_t n_pending;
         unsigned restart_backoff_ms; /* op */

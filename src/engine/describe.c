@@ -36,14 +36,17 @@ void describe_duration(int64_t ns, char *ret, size_t size) {
                 snprintf(ret, size, "%lld years", (long long) (hours / 24 / 365));
 }
 
-char *describe_status(const struct container_row *row, int64_t now_ns) {
+char *describe_status(const struct container_row *row, const char *health, int64_t now_ns) {
+        const char *before = health && !strcmp(health, "starting") ? " (health: " : " (";
         char since[64];
 
         switch (row->state) {
         case CONTAINER_RUNNING:
         case CONTAINER_PAUSED:
                 describe_duration(now_ns - row->started_ns, since, sizeof(since));
-                return str_format("Up %s%s", since, row->state == CONTAINER_PAUSED ? " (Paused)" : "");
+                if (row->state == CONTAINER_PAUSED)
+                        return str_format("Up %s (Paused)", since);
+                return str_format("Up %s%s%s%s", since, health ? before : "", health ? health : "", health ? ")" : "");
         case CONTAINER_RESTARTING:
         case CONTAINER_EXITED:
                 describe_duration(now_ns - row->finished_ns, since, sizeof(since));

@@ -9,8 +9,8 @@
 struct container_row;
 struct spec;
 
-/* "Up 5 minutes", "Exited (0) 3 hours ago", …; the caller frees. */
-char *describe_status(const struct container_row *row, int64_t now_ns);
+/* "Up 5 minutes", "Exited (0) 3 hours ago", …; the caller frees. health: as of health_status(). */
+char *describe_status(const struct container_row *row, const char *health, int64_t now_ns);
 /* "About a minute", "5 minutes", "3 weeks": Docker's words for a length of time. */
 void describe_duration(int64_t ns, char *ret, size_t size);
 /* The id of one of the networks that are always there ("bridge", "host", "none"); "" for another name. */

@@ -14,6 +14,7 @@
 #include "engine/db.h"
 #include "engine/events.h"
 #include "engine/exec.h"
+#include "engine/health.h"
 #include "engine/internal.h"
 #include "engine/monitors.h"
 #include "engine/work.h"
@@ -145,6 +146,7 @@ static int open_all(struct engine *e, const struct engine_options *o, struct err
 
         if ((r = copy_options(e, o, err)) < 0 || (r = open_directories(e, o, err)) < 0 || (r = open_database(e, err)) < 0 || (r = open_rooms(e, o, err)) < 0 ||
             (r = work_new(&e->work, err)) < 0 || (r = events_new(&e->events, err)) < 0 || (r = execs_new(&e->execs, err)) < 0 ||
+            (r = health_checks_new(&e->health, err)) < 0 ||
             (r = monitors_new(e, &e->monitors, err)) < 0 || (r = engine_recover(e, err)) < 0)
                 return r;
         /* A daemon without its first image is a daemon still. */
@@ -176,6 +178,7 @@ void engine_close(struct engine *e) {
         if (!e)
                 return;
         /* First who brings work, then who does it, then what it is done with. */
+        health_checks_free(e->health);
         monitors_free(e->monitors);
         work_free(e->work);
         for (size_t i = 0; i < e->table.n; i++) {

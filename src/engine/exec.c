@@ -139,6 +139,21 @@ void exec_ended(struct engine *e, const char *exec_id, int status) {
         put(e, x);
 }
 
+void exec_forget(struct engine *e, const char *exec_id) {
+        pthread_mutex_lock(&e->execs->lock);
+        for (struct exec **at = &e->execs->list; *at; at = &(*at)->next) {
+                struct exec *x = *at;
+
+                if (strcmp(x->id, exec_id) != 0)
+                        continue;
+                *at = x->next;
+                e->execs->n--;
+                exec_unref_locked(x);
+                break;
+        }
+        pthread_mutex_unlock(&e->execs->lock);
+}
+
 void execs_container_ended(struct engine *e, struct container *c) {
         pthread_mutex_lock(&e->execs->lock);
         for (struct exec *x = e->execs->list; x; x = x->next) {

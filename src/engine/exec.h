@@ -18,3 +18,5 @@ void exec_ended(struct engine *e, const char *exec_id, int status);
 void execs_container_ended(struct engine *e, struct container *c);
 /* Ids of those that a container has: a new array, or null when there is none. */
 json_t *execs_ids(struct engine *e, struct container *c);
+/* Of a health check: nobody will ask for it any more. */
+void exec_forget(struct engine *e, const char *exec_id);

@@ -10,6 +10,7 @@
 #include "engine/db.h"
 #include "engine/events.h"
 #include "engine/exec.h"
+#include "engine/health.h"
 #include "engine/internal.h"
 #include "engine/monitors.h"
 #include "engine/spec.h"
@@ -105,6 +106,7 @@ void container_exited(struct engine *e, struct container *c, int status, int64_t
 
         /* Who waits has been told before the tidying up: op is held, so whoever acts on it comes after that. */
         execs_container_ended(e, c);
+        health_end(c);
         if (!restart)
                 container_notify_waiters(c, HAPPENED_EXIT, status);
         clean_up(e, &was, cgroup);

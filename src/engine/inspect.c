@@ -8,18 +8,19 @@
 #include "engine/db.h"
 #include "engine/describe.h"
 #include "engine/exec.h"
+#include "engine/health.h"
 #include "engine/internal.h"
 #include "engine/size.h"
 #include "engine/spec.h"
 #include "runtime/plan/plan.h"
 
-static json_t *state_object(const struct container_row *row) {
+static json_t *state_object(const struct container_row *row, json_t *health) {
         bool running = row->state == CONTAINER_RUNNING || row->state == CONTAINER_PAUSED;
 
-        return json_pack("{s:s, s:b, s:b, s:b, s:b, s:b, s:i, s:i, s:s, s:o, s:o}", "Status", container_state_name(row->state), "Running", running || row->state == CONTAINER_RESTARTING,
+        return json_pack("{s:s, s:b, s:b, s:b, s:b, s:b, s:i, s:i, s:s, s:o, s:o, s:o*}", "Status", container_state_name(row->state), "Running", running || row->state == CONTAINER_RESTARTING,
                          "Paused", row->state == CONTAINER_PAUSED, "Restarting", row->state == CONTAINER_RESTARTING, "OOMKilled", row->oom_killed, "Dead",
                          row->state == CONTAINER_DEAD, "Pid", running ? row->pid : 0, "ExitCode", row->exit_code, "Error", row->error, "StartedAt",
-                         describe_time(row->started_ns), "FinishedAt", describe_time(row->finished_ns));
+                         describe_time(row->started_ns), "FinishedAt", describe_time(row->finished_ns), "Health", health);
 }
 
 static json_t *copy_or(const json_t *value, json_t *fallback) {
@@ -41,6 +42,8 @@ static json_t *config_object(const struct spec *s, const struct container_row *r
                       copy_or(json_object_get(s->body, "OnBuild"), json_null()), "Labels", copy_or(s->labels, json_object()));
         if (s->exposed_ports && json_object_size(s->exposed_ports))
                 json_object_set(c, "ExposedPorts", s->exposed_ports);
+        if (json_object_size(s->healthcheck))
+                json_object_set(c, "Healthcheck", s->healthcheck);
         if (*s->stop_signal)
                 json_object_set_new(c, "StopSignal", json_string(s->stop_signal));
         if (json_is_integer(json_object_get(s->body, "StopTimeout")))
@@ -144,7 +147,7 @@ int engine_inspect(struct engine *e, const char *name, bool size, json_t **ret, 
                 return r;
         log_name = str_format("%s-json.log", row.id);
         o = json_pack("{s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:{s:s, s:n}, s:o, s:o, s:o}", "Id", row.id, "Created",
-                      describe_time(row.created_ns), "State", state_object(&row), "Image", row.image_id, "ResolvConfPath", file_path(e, &row, "resolv.conf"), "HostnamePath",
+                      describe_time(row.created_ns), "State", state_object(&row, health_describe(c)), "Image", row.image_id, "ResolvConfPath", file_path(e, &row, "resolv.conf"), "HostnamePath",
                       file_path(e, &row, "hostname"), "HostsPath", file_path(e, &row, "hosts"), "LogPath",
                       s.log_json && log_name ? file_path(e, &row, log_name) : json_string(""), "Name", json_sprintf("/%s", row.name), "RestartCount",
                       (json_int_t) row.restart_count, "Driver", "overlay", "Platform", "linux", "MountLabel", "", "ProcessLabel", "", "AppArmorProfile", "", "ExecIDs",

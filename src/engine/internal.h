@@ -29,6 +29,7 @@ struct work;
 struct events;
 struct monitors;
 struct execs;
+struct health_checks;
 
 #define ENGINE_ID_RANGE 65536u          /* host ids of one container */
 #define ENGINE_JSON_MAX (4u << 20)      /* a container's row; bodies are bounded by the API before */
@@ -58,6 +59,7 @@ struct engine {
         struct events *events;
         struct monitors *monitors;
         struct execs *execs;
+        struct health_checks *health;
 
         pthread_rwlock_t images_lock; /* read: an image is about to be used by a new container; write: images are removed */
         struct container_table table;

@@ -7,6 +7,7 @@
 #include "engine/db.h"
 #include "engine/describe.h"
 #include "engine/filters.h"
+#include "engine/health.h"
 #include "engine/internal.h"
 #include "engine/size.h"
 #include "engine/spec.h"
@@ -49,7 +50,7 @@ static bool has_ancestor(const json_t *filters, const struct container_row *row)
 }
 
 /* The filters that need no more than the row. */
-static bool row_passes(const struct view *v, const struct container_row *row) {
+static bool row_passes(const struct view *v, const struct container_row *row, const char *health) {
         auto_json *labels = row->labels ? json_loads(row->labels, 0, NULL) : NULL;
         const char *state = container_state_name(row->state);
         auto_free char *slashed = str_format("/%s", row->name);
@@ -65,7 +66,7 @@ static bool row_passes(const struct view *v, const struct container_row *row) {
                 return false;
         return filter_prefix(v->filters, "id", row->id) && (filter_pattern(v->filters, "name", row->name) || (slashed && filter_pattern(v->filters, "name", slashed))) &&
                filter_labels(v->filters, "label", labels) && filter_text(v->filters, "status", state) && has_ancestor(v->filters, row) &&
-               filter_text(v->filters, "health", "none") && filter_text(v->filters, "is-task", "false");
+               filter_text(v->filters, "health", health ? health : "none") && filter_text(v->filters, "is-task", "false");
 }
 
 /* "sh -c 'date'" as one line. */
@@ -103,8 +104,8 @@ static json_t *ports(const struct spec *s) {
         return list;
 }
 
-static int add_entry(struct engine *e, const struct view *v, const struct container_row *row, bool size, json_t *list) {
-        auto_free char *status = describe_status(row, time_now_ns());
+static int add_entry(struct engine *e, const struct view *v, const struct container_row *row, const char *health, bool size, json_t *list) {
+        auto_free char *status = describe_status(row, health, time_now_ns());
         auto_json *body = NULL;
         auto_spec s = {};
         json_t *entry;
@@ -158,9 +159,11 @@ int engine_list(struct engine *e, bool all, int limit, bool size, const json_t *
         for (size_t i = n; i-- > 0;) { /* newest first */
                 struct container_row row;
 
+                const char *health = health_status(containers[i]);
+
                 container_peek(containers[i], &row);
-                if (r == 0 && (limit <= 0 || json_array_size(list) < (size_t) limit) && row_passes(&v, &row))
-                        r = add_entry(e, &v, &row, size, list);
+                if (r == 0 && (limit <= 0 || json_array_size(list) < (size_t) limit) && row_passes(&v, &row, health))
+                        r = add_entry(e, &v, &row, health, size, list);
                 container_unref(containers[i]);
         }
         free(containers);

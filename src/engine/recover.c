@@ -12,6 +12,7 @@
 #include "base/path.h"
 #include "base/timestamp.h"
 #include "engine/db.h"
+#include "engine/health.h"
 #include "engine/internal.h"
 #include "engine/monitors.h"
 #include "engine/spec.h"
@@ -53,6 +54,8 @@ static int connect_monitor(struct engine *e, const char *id) {
 static int adopt(struct engine *e, struct container *c, struct err *err) {
         struct container_row next = c->row;
         struct monitor_hello hello;
+        auto_json *body = NULL;
+        auto_spec spec = {};
         auto_link *link = NULL;
         int sock = connect_monitor(e, next.id), r;
 
@@ -71,7 +74,10 @@ static int adopt(struct engine *e, struct container *c, struct err *err) {
         next.started_ns = (int64_t) hello.started_unix_ns;
         container_store_fact(c, &next);
         container_set_link(c, monitor_link_ref(link));
-        return monitor_link_listen(e->monitors, link, err);
+        r = monitor_link_listen(e->monitors, link, err);
+        if (r == 0 && db_spec(e->db, next.id, &body, NULL) == 0 && spec_parse(body, &spec, NULL) == 0)
+                health_begin(e, c, &spec);
+        return r;
 }
 
 /* It had been running, or was about to. */

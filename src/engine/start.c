@@ -17,6 +17,7 @@
 #include "engine/db.h"
 #include "engine/events.h"
 #include "engine/files.h"
+#include "engine/health.h"
 #include "engine/internal.h"
 #include "engine/monitors.h"
 #include "engine/peers.h"
@@ -473,8 +474,10 @@ int start_container(struct engine *e, struct container *c, struct err *err) {
                                 stages[i].undo(&s);
                 explain(&s, err);
                 store_failure(&s, err);
-        } else
+        } else {
+                health_begin(e, c, &s.spec);
                 events_container(c, "start", NULL);
+        }
         starting_done(&s);
         return r;
 }
