@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/exec/exec.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -10,6 +11,8 @@
 
 #include "base/fd.h"
 #include "runtime/exec/private.h"
+
+enum { PRESERVE_MAX = 65536 };
 
 static void launch_init(struct launch *l, const struct exec_fds *fds) {
         memset(l, 0, sizeof(*l));
@@ -143,6 +146,10 @@ static int run(const struct exec_fds *fds, enum plan_kind kind, void (*child)(st
 
         if (fds->listen >= 0)
                 return err_set_raw(err, ERR_UNSUPPORTED, EOPNOTSUPP, "handing on a listening socket", NULL);
+        /* Now, while those numbers cannot have become ours. */
+        for (int fd = 3; fd < 3 + (int) fds->preserve; fd++)
+                if (fds->preserve > PRESERVE_MAX || fcntl(fd, F_GETFD) < 0)
+                        return err_set_raw(err, ERR_INVALID, EBADF, "files to keep open", "not as many are open");
         launch_init(&l, fds);
         r = plan_map(fds->plan, kind, &l.plan, err);
         if (r < 0)

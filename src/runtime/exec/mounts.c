@@ -162,9 +162,12 @@ int step_mount_fs(struct child *c, const struct plan_step *s, struct err *err) {
 }
 
 int step_set_attr(struct child *c, const struct plan_step *s, struct err *err) {
-        struct mount_attr a = { .attr_set = s->attr_set, .attr_clr = s->attr_clear };
+        struct mount_attr a = { .attr_set = s->attr_set, .attr_clr = s->attr_clear, .propagation = s->propagation };
         auto_fd fd = open_in(c, plan_text(c->plan, s->target), s->flags & PLAN_STEP_NO_SYMLINKS, O_PATH);
 
+        /* The kind of atime is a field of several bits: to set one is to clear the field. */
+        if ((s->attr_set | s->attr_clear) & MOUNT_ATTR__ATIME)
+                a.attr_clr |= MOUNT_ATTR__ATIME;
         if (fd < 0)
                 return step_fail(c, s, fd, err);
         if (mount_setattr(fd, "", AT_EMPTY_PATH | (s->flags & PLAN_STEP_RECURSIVE ? AT_RECURSIVE : 0), &a, sizeof(a)) < 0)

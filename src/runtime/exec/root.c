@@ -30,8 +30,8 @@ int stage_attach_root(struct child *c, struct err *err) {
         /* Nothing that is done here may show on the host. */
         if (mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &slave, sizeof(slave)) < 0)
                 return raw_fail(err, errno, "make the mounts private", "/");
-        /* pivot_root(2) refuses a shared one. */
-        if (mount_setattr(fd, "", AT_EMPTY_PATH, &private, sizeof(private)) < 0)
+        /* pivot_root(2) refuses a shared one. One that is to hear of the host's mounts is a slave already. */
+        if (c->header->root_propagation != MS_SLAVE && mount_setattr(fd, "", AT_EMPTY_PATH, &private, sizeof(private)) < 0)
                 return raw_fail(err, errno, "root", "not a mount of its own");
         if (c->place_fd >= 0 ? move_mount(fd, "", c->place_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0
                              : move_mount(fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
@@ -43,6 +43,7 @@ int stage_attach_root(struct child *c, struct err *err) {
 int stage_pivot(struct child *c, struct err *err) {
         struct mount_attr readonly = { .attr_set = MOUNT_ATTR_RDONLY };
         struct mount_attr propagation = { .propagation = c->header->root_propagation };
+        unsigned tree = c->header->flags & PLAN_ROOT_PROPAGATES_TREE ? AT_RECURSIVE : 0;
 
         if ((c->header->flags & PLAN_ROOT_READONLY) && mount_setattr(c->root_fd, "", AT_EMPTY_PATH, &readonly, sizeof(readonly)) < 0)
                 return raw_fail(err, errno, "root.readonly", NULL);
@@ -55,7 +56,7 @@ int stage_pivot(struct child *c, struct err *err) {
                 return raw_fail(err, errno, "unmount the old root", NULL);
         if (chdir("/") < 0)
                 return raw_fail(err, errno, "root", NULL);
-        if (propagation.propagation && mount_setattr(AT_FDCWD, "/", 0, &propagation, sizeof(propagation)) < 0)
+        if (propagation.propagation && mount_setattr(AT_FDCWD, "/", tree, &propagation, sizeof(propagation)) < 0)
                 return raw_fail(err, errno, "linux.rootfsPropagation", NULL);
         return 0;
 }

@@ -51,6 +51,7 @@ enum plan_flags {
         PLAN_CPUS_FINAL = 1 << 18,     /* and after */
         PLAN_PERSONALITY = 1 << 19,
         PLAN_MEMORY_POLICY = 1 << 20,
+        PLAN_ROOT_PROPAGATES_TREE = 1 << 21, /* root_propagation is for all mounts below it, too */
 };
 
 /* A namespace to join by path. */

@@ -17,7 +17,7 @@ enum kind {
         SUPERBLOCK, /* a flag of the file system itself */
         COPY_UP,
         NOTHING,    /* says what is so anyway */
-        UNSUPPORTED,
+        REMOUNT,    /* of a mount that is there already */
 };
 
 static const struct row {
@@ -88,7 +88,7 @@ static const struct row {
         { "noiversion", NOTHING, false, 0, 0 },
         { "tmpcopyup", COPY_UP, true, 0, 0 },
         { "notmpcopyup", COPY_UP, false, 0, 0 },
-        { "remount", UNSUPPORTED, false, 0, 0 },
+        { "remount", REMOUNT, false, 0, 0 },
 };
 
 static const struct row *find(const char *word) {
@@ -122,7 +122,7 @@ static void add_param(struct planner *p, const char *word, struct mount_options 
                 o->first_data = word;
 }
 
-static int apply(struct planner *p, const char *word, const char *at, struct mount_options *o, struct err *err) {
+static void apply(struct planner *p, const char *word, struct mount_options *o) {
         const struct row *row = find(word);
 
         switch (row ? row->kind : SUPERBLOCK) {
@@ -149,10 +149,10 @@ static int apply(struct planner *p, const char *word, const char *at, struct mou
                 break;
         case NOTHING:
                 break;
-        case UNSUPPORTED:
-                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "%s.options: \"%s\" is not supported by this version", at, word);
+        case REMOUNT:
+                o->remount = true;
+                break;
         }
-        return 0;
 }
 
 int plan_mount_options(struct planner *p, const json_t *mount, const char *at, struct mount_options *ret, struct err *err) {
@@ -166,10 +166,9 @@ int plan_mount_options(struct planner *p, const json_t *mount, const char *at, s
                 const char *word;
 
                 r = field_item(list, i, at, "options", &word, err);
-                if (r == 0)
-                        r = apply(p, word, at, &o, err);
                 if (r < 0)
                         return r;
+                apply(p, word, &o);
         }
         *ret = o;
         return 0;

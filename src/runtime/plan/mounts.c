@@ -73,7 +73,7 @@ static int check_proc(const struct mount *m, struct err *err) {
         if (!is_at_or_below(m->target, "/proc"))
                 return 0;
         if (strcmp(m->target, "/proc") == 0) {
-                if (m->options.bind || strcmp(m->type, "proc") == 0)
+                if (m->options.bind || m->options.remount || strcmp(m->type, "proc") == 0)
                         return 0;
                 return err_set(err, ERR_DENIED, -EPERM, "%s.destination: only a procfs may be mounted on /proc", m->at);
         }
@@ -106,7 +106,7 @@ static int parse_mount(struct planner *p, const json_t *json, size_t i, struct m
         if (r < 0)
                 return r;
         m->options.bind = m->options.bind || (m->type && strcmp(m->type, "bind") == 0);
-        if (!m->options.bind && (!m->type || !*m->type))
+        if (!m->options.bind && !m->options.remount && (!m->type || !*m->type))
                 return err_set(err, ERR_INVALID, -EINVAL, "%s.type: missing", m->at);
         return check_proc(m, err);
 }
@@ -234,12 +234,42 @@ static int plan_fs(struct planner *p, const struct mount *m, struct err *err) {
         return 0;
 }
 
+/* One step for the mount itself, one for all below it. */
+static void add_attributes(struct planner *p, const struct mount *m, bool tree) {
+        const struct mount_options *o = &m->options;
+        struct plan_step s = {
+                .op = PLAN_SET_ATTR,
+                .flags = target_flags(m->target) | (tree ? PLAN_STEP_RECURSIVE : 0),
+                .target = builder_text(&p->builder, m->target),
+                .what = builder_text(&p->builder, m->at),
+                .attr_set = tree ? o->tree_set : o->attr_set,
+                .attr_clear = tree ? o->tree_clear : o->attr_clear,
+                .propagation = tree ? o->tree_propagation : o->propagation,
+        };
+
+        if (s.attr_set || s.attr_clear || s.propagation)
+                builder_add(&p->builder, BUILD_STEPS, &s);
+}
+
+/* Changes what is said and nothing else: mount(2) would clear whatever is not repeated. The file system's own options belong to all of its
+ * mounts, of which one may be the host's. */
+static int plan_remount(struct planner *p, const struct mount *m, struct err *err) {
+        if (m->options.first_data || m->options.idmap || m->options.copy_up)
+                return err_set(err, ERR_INVALID, -EINVAL, "%s.options: \"%s\" cannot be changed by a remount", m->at,
+                               m->options.first_data ? m->options.first_data : m->options.idmap ? "idmap" : "tmpcopyup");
+        add_attributes(p, m, true);
+        add_attributes(p, m, false);
+        return 0;
+}
+
 static int plan_one(struct planner *p, const json_t *json, size_t i, struct err *err) {
         struct mount m = { 0 };
         int r = parse_mount(p, json, i, &m, err);
 
         if (r < 0)
                 return r;
+        if (m.options.remount)
+                return plan_remount(p, &m, err);
         if (m.options.bind)
                 return plan_bind(p, &m, err);
         if (strcmp(m.type, "cgroup") == 0)

@@ -35,7 +35,7 @@ int plan_host_path(struct planner *p, const char *what, const char *path, char *
 struct mount_options {
         uint64_t attr_set, attr_clear, tree_set, tree_clear;
         uint64_t propagation, tree_propagation;
-        bool bind, recursive, idmap, idmap_recursive, copy_up, has_mode;
+        bool bind, remount, recursive, idmap, idmap_recursive, copy_up, has_mode;
         uint32_t first_param, n_params; /* what is the file system's own, for fsconfig(2) */
         const char *first_data;         /* the first of those, for messages */
 };

@@ -8,14 +8,17 @@
 #include "base/mem.h"
 #include "runtime/plan/private.h"
 
-static int root_propagation(struct planner *p, uint64_t *ret, struct err *err) {
-        static const struct {
-                const char *name;
-                uint64_t flag;
-        } rows[] = {
-                { "", MS_PRIVATE },      { "private", MS_PRIVATE },  { "rprivate", MS_PRIVATE },     { "shared", MS_SHARED },
-                { "rshared", MS_SHARED }, { "slave", MS_SLAVE },      { "rslave", MS_SLAVE },         { "unbindable", MS_UNBINDABLE },
-                { "runbindable", MS_UNBINDABLE },
+struct propagation {
+        const char *name;
+        uint64_t flag;
+        bool tree;
+};
+
+static int root_propagation(struct planner *p, struct propagation *ret, struct err *err) {
+        static const struct propagation rows[] = {
+                { "", MS_PRIVATE, true },          { "private", MS_PRIVATE, false },       { "rprivate", MS_PRIVATE, true },
+                { "shared", MS_SHARED, false },    { "rshared", MS_SHARED, true },         { "slave", MS_SLAVE, false },
+                { "rslave", MS_SLAVE, true },      { "unbindable", MS_UNBINDABLE, false }, { "runbindable", MS_UNBINDABLE, true },
         };
         const char *name = "";
         int r = field_string(p->linux_, "linux", "rootfsPropagation", &name, err);
@@ -24,7 +27,7 @@ static int root_propagation(struct planner *p, uint64_t *ret, struct err *err) {
                 return r;
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
                 if (strcmp(rows[i].name, name) == 0) {
-                        *ret = rows[i].flag;
+                        *ret = rows[i];
                         return 0;
                 }
         return err_set(err, ERR_INVALID, -EINVAL, "linux.rootfsPropagation: \"%s\" is not a kind of propagation", name);
@@ -36,7 +39,7 @@ int plan_root(struct planner *p, struct err *err) {
         auto_free char *full = NULL;
         struct plan_source s = { .flags = PLAN_SOURCE_RECURSIVE };
         bool readonly = false;
-        uint64_t propagation = MS_PRIVATE;
+        struct propagation propagation = { 0 };
         int r = field_object(p->config, "", "root", &root, err);
 
         if (r == 0)
@@ -48,7 +51,10 @@ int plan_root(struct planner *p, struct err *err) {
         if (readonly)
                 p->builder.header.flags |= PLAN_ROOT_READONLY;
         /* A private one is so from the start; a slave must not be cut off; the others are made when nothing is moved any more. */
-        p->builder.header.root_propagation = propagation == MS_SHARED || propagation == MS_UNBINDABLE ? propagation : 0;
+        if (propagation.flag != MS_PRIVATE)
+                p->builder.header.root_propagation = propagation.flag;
+        if (propagation.tree)
+                p->builder.header.flags |= PLAN_ROOT_PROPAGATES_TREE;
         if (p->options->rootfs_by_fd)
                 return 0;
         r = field_string(root, "root", "path", &path, err);
@@ -59,7 +65,7 @@ int plan_root(struct planner *p, struct err *err) {
         r = plan_host_path(p, "root.path", path, &full, err);
         if (r < 0)
                 return r;
-        s.tree_propagation = propagation == MS_SLAVE ? MS_SLAVE : MS_PRIVATE;
+        s.tree_propagation = propagation.flag == MS_SLAVE ? MS_SLAVE : MS_PRIVATE;
         s.path = builder_text(&p->builder, full);
         s.what = builder_text(&p->builder, "root.path");
         builder_add(&p->builder, BUILD_SOURCES, &s);

@@ -223,9 +223,6 @@ int plan_spaces(struct planner *p, struct err *err) {
                         user = &spaces[i]; /* last, see join_namespaces() */
                 else
                         make_or_join(p, &spaces[i]);
-                if (spaces[i].flag == CLONE_NEWNS && spaces[i].path)
-                        return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "linux.namespaces[%zu].path: a mount namespace cannot be joined",
-                                       i);
         }
         if (user)
                 make_or_join(p, user);

@@ -200,6 +200,8 @@ static void refuses_invalid(void **state) {
                 { "linux.netDevices", "{\"eth0\": {\"name\": \"a23456789012345x\"}}", ERR_INVALID, "linux.netDevices.eth0.name" },
                 { "mounts", "[{\"destination\": \"/a\", \"type\": \"ramfs\", \"options\": [\"tmpcopyup\"]}]", ERR_INVALID, "tmpcopyup" },
                 { "mounts", "[{\"destination\": \"/a\", \"type\": \"bind\", \"source\": \"/b\", \"options\": [\"tmpcopyup\"]}]", ERR_INVALID, "tmpcopyup" },
+                { "mounts", "[{\"destination\": \"/a\", \"options\": [\"remount\", \"size=1m\"]}]", ERR_INVALID, "\"size=1m\" cannot be changed" },
+                { "linux.namespaces", "[{\"type\": \"mount\", \"path\": \"/proc/self/ns/mnt\"}, {\"type\": \"uts\"}]", ERR_INVALID, "mount namespace" },
                 { "hooks", "{\"poststop\": [{\"path\": \"true\"}]}", ERR_INVALID, "hooks.poststop[0].path" },
                 { "hooks", "{\"prestart\": [{}]}", ERR_INVALID, "hooks.prestart[0].path" },
                 { "hooks", "{\"createRuntime\": [7]}", ERR_INVALID, "hooks.createRuntime[0]" },
@@ -217,7 +219,6 @@ static void refuses_invalid(void **state) {
 static void refuses_unsupported(void **state) {
         static const struct row rows[] = {
                 { "linux.intelRdt", "{\"closID\": \"x\"}", ERR_UNSUPPORTED, "linux.intelRdt" },
-                { "linux.namespaces", "[{\"type\": \"mount\", \"path\": \"/proc/1/ns/nonesuch\"}, {\"type\": \"uts\"}]", ERR_UNSUPPORTED, "linux.namespaces[0].path" },
         };
 
         CHECK(rows);
