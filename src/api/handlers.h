@@ -40,6 +40,16 @@ int handle_exec_resize(struct request *q, struct err *err);
 /* "h" and "w" of the query: rows and columns of a terminal. */
 int request_terminal_size(struct request *q, uint16_t *ret_rows, uint16_t *ret_columns, struct err *err);
 
+/* archive.c, image-archive.c */
+int handle_archive_get(struct request *q, struct err *err);
+int handle_archive_head(struct request *q, struct err *err);
+int handle_archive_put(struct request *q, struct err *err);
+extern const struct route_upload archive_upload;
+int handle_container_export(struct request *q, struct err *err);
+int handle_container_changes(struct request *q, struct err *err);
+int handle_commit(struct request *q, struct err *err);
+int handle_image_save(struct request *q, struct err *err);
+
 /* images.c, image-streams.c */
 int handle_image_list(struct request *q, struct err *err);
 int handle_image_inspect(struct request *q, struct err *err);

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <fcntl.h>
-#include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/auth.h"
 #include "api/handlers.h"
-#include "api/server.h"
-#include "api/stream.h"
+#include "api/upload.h"
 #include "base/fd.h"
 #include "base/json.h"
 #include "engine/engine.h"
@@ -87,24 +85,10 @@ int handle_image_pull(struct request *q, struct err *err) {
 
 /* --- load: the body goes through a pipe into the engine while it comes in --- */
 
-struct image_upload {
-        struct stream *stream;
-        int write_fd; /* the archive, towards the engine */
-        bool refused; /* the engine takes no more: it knows the end, or why it failed */
-};
-
 struct load {
         struct engine *engine;
         int archive_fd;
 };
-
-void image_upload_free(struct image_upload *u) {
-        if (!u)
-                return;
-        fd_close(u->write_fd);
-        stream_free(u->stream);
-        free(u);
-}
 
 static void load_free(void *data) {
         struct load *l = data;
@@ -123,70 +107,18 @@ static int stream_load(struct stream *s, void *data, struct err *err) {
 }
 
 static int begin_load(struct request *q, struct err *err) {
-        struct image_upload *u = calloc(1, sizeof(*u));
         struct load *l = calloc(1, sizeof(*l));
-        int fds[2], r;
 
-        if (!u || !l || pipe2(fds, O_CLOEXEC) < 0) {
-                free(u);
-                free(l);
+        if (!l)
                 return err_errno(err, -ENOMEM, "load");
-        }
-        *l = (struct load) { .engine = q->engine, .archive_fd = fds[0] };
-        *u = (struct image_upload) { .write_fd = fds[1] };
-        fcntl(u->write_fd, F_SETFL, O_NONBLOCK);
-        r = stream_start(q, &progress_stream, stream_load, l, load_free, &u->stream, err);
-        if (r < 0) {
-                u->stream = NULL;
-                image_upload_free(u);
-                return r;
-        }
-        q->upload = u;
-        return 0;
+        *l = (struct load) { .engine = q->engine, .archive_fd = -EBADF };
+        return upload_begin(q, &progress_stream, stream_load, l, load_free, &l->archive_fd, err);
 }
 
-/* Progress that the job writes meanwhile is taken out of its way: nobody sends it before the body has come. */
-static int feed_load(struct request *q, const char *data, size_t size, struct err *err) {
-        struct image_upload *u = q->upload;
-
-        while (size > 0 && !u->refused) {
-                struct pollfd p[] = {
-                        { .fd = u->write_fd, .events = POLLOUT },
-                        { .fd = stream_output_fd(u->stream), .events = POLLIN },
-                        { .fd = server_stop_fd(q->server), .events = POLLIN },
-                };
-                ssize_t n;
-
-                if (poll(p, ARRAY_SIZE(p), -1) < 0 && errno != EINTR)
-                        return err_errno(err, -errno, "load");
-                if (p[2].revents)
-                        return err_set(err, ERR_UNAVAILABLE, -ECANCELED, "the daemon stops");
-                if (p[1].revents & POLLIN && stream_drain(u->stream) < 0)
-                        return err_set(err, ERR_TOO_LARGE, -EFBIG, "the archive makes too much progress text");
-                if (p[1].revents && !(p[1].revents & POLLIN))
-                        u->refused = true;
-                if (!p[0].revents)
-                        continue;
-                n = write(u->write_fd, data, size);
-                if (n < 0 && errno == EPIPE)
-                        u->refused = true;
-                else if (n < 0 && errno != EAGAIN && errno != EINTR)
-                        return err_errno(err, -errno, "load");
-                if (n > 0) {
-                        data += n;
-                        size -= (size_t) n;
-                }
-        }
-        return 0;
-}
-
-const struct route_upload image_load_upload = { begin_load, feed_load };
+const struct route_upload image_load_upload = { begin_load, upload_feed };
 
 int handle_image_load(struct request *q, struct err *err) {
-        struct image_upload *u = q->upload;
-
         if (query_get_text(&q->query, "platform"))
                 return err_set(err, ERR_UNSUPPORTED, -ENOTSUP, "loading one platform of an archive is not supported by this version of kistd");
-        u->write_fd = fd_close(u->write_fd); /* the end of the archive */
-        return stream_answer(q, take_ptr(&u->stream), err);
+        return upload_answer(q, err);
 }

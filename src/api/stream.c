@@ -30,6 +30,7 @@ struct stream {
         int socket_fd, stop_fd; /* borrowed */
         struct strbuf drained;  /* sent before what is in the pipe */
         size_t drained_at;
+        const char *header, *header_value;
         /* The job's, until it is joined. */
         bool wrote;
         int result;
@@ -38,6 +39,16 @@ struct stream {
 
 int stream_cancel_fd(const struct stream *s) {
         return s->cancel_fd;
+}
+
+int stream_write_fd(struct stream *s) {
+        s->wrote = true;
+        return s->write_fd;
+}
+
+void stream_set_header(struct stream *s, const char *name, const char *value) {
+        s->header = name;
+        s->header_value = value;
 }
 
 int stream_output_fd(const struct stream *s) {
@@ -236,5 +247,7 @@ int stream_answer(struct request *q, struct stream *s, struct err *err) {
                 return err_errno(err, -ENOMEM, "stream");
         }
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, s->kind->content_type);
+        if (s->header)
+                MHD_add_response_header(response, s->header, s->header_value);
         return request_answer(q, MHD_HTTP_OK, response);
 }

@@ -31,6 +31,8 @@ struct stream_kind {
 /* Start the job. `data` is freed with free_data when the stream ends, also when this fails. */
 int stream_start(struct request *q, const struct stream_kind *kind, stream_job job, void *data, void (*free_data)(void *), struct stream **ret,
                  struct err *err);
+/* One more header of the answer; both are borrowed until stream_answer(). */
+void stream_set_header(struct stream *s, const char *name, const char *value);
 /* Answer the request with it; takes the stream. When the job failed before its first byte, that error is returned instead. */
 int stream_answer(struct request *q, struct stream *s, struct err *err);
 /* Cancel, join, free. */
@@ -44,3 +46,5 @@ int stream_output_fd(const struct stream *s);
 int stream_write(struct stream *s, const void *data, size_t size);
 int stream_write_json(struct stream *s, const json_t *value, const char *line_end);
 int stream_cancel_fd(const struct stream *s);
+/* Where stream_write() writes, for who writes the rest of the stream without it: a worker. */
+int stream_write_fd(struct stream *s);

@@ -100,7 +100,37 @@ int engine_exec_start(struct engine *e, const char *exec_id, bool detach, bool t
 int engine_exec_attach(struct engine *e, const char *exec_id, int stream_fd, struct err *err);
 int engine_exec_resize(struct engine *e, const char *exec_id, uint16_t rows, uint16_t columns, struct err *err);
 
+/* --- files of containers: archive.c, changes.c, commit.c. Streams go straight between a confined worker and the fd; cancel_fd as in wait. --- */
+
+/* ret NULL: only the look. *ret_stat: {"name","size","mode" (as Go's os.FileMode),"mtime","linkTarget"}. ERR_NOT_FOUND for the path. */
+struct engine_archive;
+int engine_archive_get(struct engine *e, const char *name, const char *path, json_t **ret_stat, struct engine_archive **ret, struct err *err);
+/* The tar stream itself, into a pipe. Fails in the middle when the file system does. */
+int engine_archive_read(struct engine_archive *a, int out_fd, int cancel_fd, struct err *err);
+void engine_archive_free(struct engine_archive *a);
+
+struct engine_archive_put {
+        const char *path;  /* a directory of the container */
+        bool keep_kinds;   /* a directory never takes the place of something else, nor the other way round */
+        bool own_user;     /* all is to belong to the container's user, when it has one */
+};
+int engine_archive_put(struct engine *e, const char *name, const struct engine_archive_put *p, int in_fd, int cancel_fd, struct err *err);
+int engine_export(struct engine *e, const char *name, int out_fd, int cancel_fd, struct err *err);
+int engine_changes(struct engine *e, const char *name, json_t **ret, struct err *err); /* [{"Path","Kind"}]: 0 changed, 1 added, 2 deleted */
+
+struct engine_commit {
+        const char *reference; /* the image's name, or NULL */
+        const char *author, *comment;
+        const char *const *changes; /* lines of a Dockerfile: "CMD …" */
+        size_t n_changes;
+        const json_t *config; /* what is to differ from the container's, or NULL */
+        bool pause;
+};
+int engine_commit(struct engine *e, const char *name, const struct engine_commit *c, json_t **ret, struct err *err); /* {"Id"} */
+
 /* --- images --- */
+/* A tar of an OCI layout, with Docker's manifest.json, of all the images named. */
+int engine_image_save(struct engine *e, const char *const *names, size_t n, int out_fd, int cancel_fd, struct err *err);
 int engine_image_pull(struct engine *e, const struct image_pull *p, image_progress_fn progress, void *data, struct err *err);
 int engine_image_load(struct engine *e, int archive_fd, image_progress_fn progress, void *data, struct err *err);
 int engine_image_list(struct engine *e, const json_t *filters, json_t **ret, struct err *err);   /* GET /images/json */

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "image/digest.h"
 
+#include <errno.h>
 #include <nettle/sha2.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/mem.h"
 #include "image/image.h"
 
 #define PREFIX "sha256:"
-enum { PREFIX_SIZE = sizeof(PREFIX) - 1 };
+enum { PREFIX_SIZE = sizeof(PREFIX) - 1, PIECE_SIZE = 256 << 10 };
 
 static int hex_value(char c) {
         if (c >= '0' && c <= '9')
@@ -63,6 +67,31 @@ void digest_of(const void *data, size_t size, struct digest *ret) {
         sha256_init(&ctx);
         sha256_update(&ctx, size, data);
         sha256_digest(&ctx, sizeof(ret->bytes), ret->bytes);
+}
+
+int digest_of_file(int fd, struct digest *ret, uint64_t *ret_size) {
+        auto_free uint8_t *piece = malloc(PIECE_SIZE);
+        struct sha256_ctx sum;
+        uint64_t size = 0;
+
+        if (!piece)
+                return -ENOMEM;
+        sha256_init(&sum);
+        for (;;) {
+                ssize_t n = pread(fd, piece, PIECE_SIZE, (off_t) size);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                if (n == 0)
+                        break;
+                sha256_update(&sum, (size_t) n, piece);
+                size += (size_t) n;
+        }
+        sha256_digest(&sum, sizeof(ret->bytes), ret->bytes);
+        *ret_size = size;
+        return 0;
 }
 
 bool digest_equal(const struct digest *a, const struct digest *b) {

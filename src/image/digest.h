@@ -24,6 +24,8 @@ bool digest_parse_hex(const char *hex, struct digest *ret);
 void digest_format(const struct digest *d, char ret[DIGEST_TEXT_SIZE]);
 void digest_format_hex(const struct digest *d, char ret[DIGEST_HEX_SIZE]);
 void digest_of(const void *data, size_t size, struct digest *ret);
+/* Of a file, from its beginning. Negative errno. */
+int digest_of_file(int fd, struct digest *ret, uint64_t *ret_size);
 bool digest_equal(const struct digest *a, const struct digest *b);
 int digest_compare(const void *a, const void *b); /* for qsort(3) and bsearch(3) over struct digest */
 /* The twelve hex digits that people see. `text` is a valid digest. */

@@ -57,7 +57,7 @@ int fetcher_start(struct image_store *s, const struct image_pull *p, const struc
                          "identity_token", p->identity_token, "ca_pem", ca);
         if (!open)
                 return err_set(err, ERR_INVALID, -EINVAL, "the credentials for %s are not UTF-8", r->registry);
-        e = worker_start(s, "fetch", &f.worker, err);
+        e = worker_start(s->worker_fd, s->sink.userns_fd, "fetch", &f.worker, err);
         if (e < 0) {
                 json_decref(open);
                 return e;

@@ -9,7 +9,8 @@
 #include "image/digest.h"
 #include "image/image.h"
 #include "image/manifest.h"
-#include "image/workers.h"
+#include "image/store.h"
+#include "worker/client.h"
 
 struct err;
 

@@ -99,6 +99,24 @@ struct image_pull {
  * left when it fails. Names under kist.local/ never leave the host: ERR_NOT_FOUND. */
 int image_pull(struct image_store *s, const struct image_pull *p, image_progress_fn progress, void *data, struct err *err);
 
-/* An OCI archive (tar of an OCI layout, plain or gzip) from a file or pipe: what an empty daemon imports at first start. Names come from
- * org.opencontainers.image.ref.name (whole references), or `name` when that is given. */
+/* An archive (a tar, plain or compressed) of an OCI layout, or the older one of "docker save", from a file or pipe: also what an empty daemon imports at
+ * first start. Names come from org.opencontainers.image.ref.name (whole references) or RepoTags, or are `name` when that is given. */
 int image_load(struct image_store *s, int archive_fd, const char *name, image_progress_fn progress, void *data, struct err *err);
+
+/* --- giving and making them --- */
+
+/* The images of these names as one tar of an OCI layout, with Docker's manifest.json: what image_load() takes, and others do. -ECANCELED when
+ * cancel_fd (may be negative) becomes readable. */
+int image_save(struct image_store *s, const char *const *names, size_t n, int out_fd, int cancel_fd, struct err *err);
+
+struct image_commit {
+        const char *base_id;   /* "sha256:…": the image that it begins with */
+        /* One more layer on it: writes its tar to fd, a file. A layer without a member makes none. */
+        int (*layer)(void *data, int fd, struct err *err);
+        void *data;
+        const json_t *config;  /* the "config" of the new image */
+        const char *author, *comment, *created_by;
+        const char *name;      /* a reference, or NULL */
+};
+/* ret_id: of the new image. What the name pointed at before stays as an image without one. */
+int image_commit(struct image_store *s, const struct image_commit *c, char ret_id[72], struct err *err);

@@ -15,6 +15,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "image/blobs.h"
+#include "image/docker-archive.h"
 #include "image/import.h"
 #include "image/progress.h"
 #include "image/transfer.h"
@@ -31,6 +32,7 @@ struct load {
         struct progress progress;
         char token[64];
         int dir_fd, blobs_fd; /* the scratch directory, and blobs/sha256 in it */
+        json_t *members;      /* of an older archive of Docker: name → digest, or link */
 };
 
 /* --- the worker --- */
@@ -57,6 +59,8 @@ static int await_worker(struct load *l, struct worker *w, struct err *err) {
                         return 0;
                 if (strcmp(what, "error") == 0)
                         return worker_error(event, err);
+                if (strcmp(what, "member") == 0 && docker_archive_member(l->members, event, err) < 0)
+                        return err ? err->num : -EINVAL;
         }
 }
 
@@ -67,7 +71,7 @@ static int extract(struct load *l, int archive_fd, struct err *err) {
         int r = sink->clone(sink->data, l->dir_fd, &clone, err);
 
         if (r >= 0)
-                r = worker_start(l->store, "load", &w, err);
+                r = worker_start(l->store->worker_fd, l->store->sink.userns_fd, "load", &w, err);
         if (r < 0)
                 return r;
         r = worker_send(&w,
@@ -166,29 +170,20 @@ static int tell_loaded(struct load *l, const struct import *i, const char *name)
         return progress_stream(&l->progress, "Loaded image ID: %s\n", text);
 }
 
-static int load_image(struct load *l, const json_t *object, struct err *err) {
+/* text is taken. */
+static int load_manifest(struct load *l, char *text, size_t size, const char *media_type, const char *name, struct err *err) {
         const struct import_source source = { .manifest = get_manifest, .config = get_config, .data = l };
-        const char *media_type = json_get_str(object, "mediaType", ""), *names[1];
+        const char *names[] = { name };
         auto_import i = { 0 };
-        struct descriptor d;
         struct transfer t;
-        char name[600], *text = NULL;
-        size_t size;
-        int r = name_of(l, object, name, sizeof(name), err);
+        int r = import_read(&i, &source, text, size, media_type, &l->platform, false, *name ? name : "image archive", err);
 
-        if (r >= 0)
-                r = descriptor_parse(object, "image archive", &d, err);
-        if (r >= 0)
-                r = read_blob(l, &d, MANIFEST_SIZE_MAX, &text, &size, err);
-        if (r >= 0)
-                r = import_read(&i, &source, text, size, media_type, &l->platform, false, *name ? name : "image archive", err);
         if (r < 0)
                 return r;
         r = transfer_init(&t, l->store, &i.manifest, &i.config, &l->progress, err);
         t.source_fd = l->blobs_fd;
         if (r >= 0)
                 r = transfer_run(&t, err);
-        names[0] = name;
         if (r >= 0)
                 r = import_commit(l->store, &i, &t, names, *name ? 1 : 0, false, NULL, err);
         transfer_done(&t, r >= 0);
@@ -197,13 +192,89 @@ static int load_image(struct load *l, const json_t *object, struct err *err) {
         return r;
 }
 
+static int load_image(struct load *l, const json_t *object, struct err *err) {
+        struct descriptor d;
+        char name[600], *text = NULL;
+        size_t size;
+        int r = name_of(l, object, name, sizeof(name), err);
+
+        if (r >= 0)
+                r = descriptor_parse(object, "image archive", &d, err);
+        if (r >= 0)
+                r = read_blob(l, &d, MANIFEST_SIZE_MAX, &text, &size, err);
+        return r < 0 ? r : load_manifest(l, text, size, json_get_str(object, "mediaType", ""), name, err);
+}
+
+/* --- Docker's older archives: the manifest is made here --- */
+
+static int load_docker_name(struct load *l, const char *manifest, const char *reference, struct err *err) {
+        struct image_reference parsed;
+        char name[600] = "", *text;
+        int r = 0;
+
+        if (reference) {
+                r = image_reference_parse(reference, &parsed, err);
+                if (r < 0)
+                        return err_prefix(err, "image archive");
+                image_reference_canonical(&parsed, name, sizeof(name));
+        }
+        text = strdup(manifest);
+        return text ? load_manifest(l, text, strlen(text), media_type_name(MEDIA_OCI_MANIFEST), name, err) : err_errno(err, -ENOMEM, "image archive");
+}
+
+static int load_docker_image(struct load *l, const json_t *image, struct err *err) {
+        const json_t *tags = json_get_array(image, "RepoTags");
+        size_t n = l->name ? 1 : json_array_size(tags);
+        auto_free char *manifest = NULL;
+        int r = docker_archive_manifest(l->members, (const int[]) { l->blobs_fd, l->store->blobs_fd }, image, &manifest, err);
+
+        if (r >= 0 && n == 0)
+                return load_docker_name(l, manifest, NULL, err);
+        for (size_t i = 0; i < n && r >= 0; i++)
+                r = load_docker_name(l, manifest, l->name ? l->name : json_string_value(json_array_get(tags, i)), err);
+        return r;
+}
+
+static int open_blobs(struct load *l, struct err *err) {
+        l->blobs_fd = path_open_in_nosymlink(l->dir_fd, "blobs/sha256", O_RDONLY | O_DIRECTORY, 0);
+        return l->blobs_fd < 0 ? err_errno(err, l->blobs_fd, "image archive: blobs/sha256") : 0;
+}
+
+static int load_docker_images(struct load *l, struct err *err) {
+        auto_free char *text = NULL;
+        auto_json *images = NULL;
+        size_t size;
+        int r = read_file(l->dir_fd, "manifest.json", INDEX_SIZE_MAX, &text, &size, err);
+
+        if (r >= 0)
+                r = json_parse(text, size, INDEX_SIZE_MAX, "manifest.json of the image archive", &images, err);
+        if (r >= 0)
+                r = open_blobs(l, err);
+        if (r < 0)
+                return r;
+        if (!json_is_array(images) || json_array_size(images) == 0 || json_array_size(images) > INDEX_ENTRIES_MAX)
+                return err_set(err, ERR_INVALID, -EINVAL, "image archive: manifest.json lists no images, or more than %d", INDEX_ENTRIES_MAX);
+        if (l->name && json_array_size(images) > 1)
+                return err_set(err, ERR_INVALID, -EINVAL, "image archive: it has %zu images, and there is one name for them", json_array_size(images));
+        for (size_t i = 0; i < json_array_size(images) && r >= 0; i++)
+                r = load_docker_image(l, json_array_get(images, i), err);
+        return r;
+}
+
+static bool is_there(int dir_fd, const char *name) {
+        return faccessat(dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 static int load_images(struct load *l, struct err *err) {
         auto_free char *text = NULL;
         auto_json *index = NULL;
         const json_t *manifests;
         size_t size, n;
-        int r = read_file(l->dir_fd, "index.json", INDEX_SIZE_MAX, &text, &size, err);
+        int r;
 
+        if (!is_there(l->dir_fd, "index.json") && is_there(l->dir_fd, "manifest.json"))
+                return load_docker_images(l, err);
+        r = read_file(l->dir_fd, "index.json", INDEX_SIZE_MAX, &text, &size, err);
         if (r >= 0)
                 r = json_parse(text, size, INDEX_SIZE_MAX, "index.json of the image archive", &index, err);
         if (r < 0)
@@ -215,20 +286,18 @@ static int load_images(struct load *l, struct err *err) {
                                INDEX_ENTRIES_MAX);
         if (l->name && n > 1)
                 return err_set(err, ERR_INVALID, -EINVAL, "image archive: it has %zu images, and there is one name for them", n);
-        l->blobs_fd = path_open_in_nosymlink(l->dir_fd, "blobs/sha256", O_RDONLY | O_DIRECTORY, 0);
-        if (l->blobs_fd < 0)
-                return err_errno(err, l->blobs_fd, "image archive: blobs/sha256");
+        r = open_blobs(l, err);
         for (size_t i = 0; i < n && r >= 0; i++)
                 r = load_image(l, json_array_get(manifests, i), err);
         return r;
 }
 
 int image_load(struct image_store *s, int archive_fd, const char *name, image_progress_fn progress, void *data, struct err *err) {
-        struct load l = { .store = s, .name = name, .progress = { .fn = progress, .data = data }, .dir_fd = -EBADF, .blobs_fd = -EBADF };
+        struct load l = { .store = s, .name = name, .progress = { .fn = progress, .data = data }, .dir_fd = -EBADF, .blobs_fd = -EBADF, .members = json_object() };
         int r = platform_parse(NULL, &l.platform, err);
 
-        if (r < 0)
-                return r;
+        if (r < 0 || !l.members)
+                return r < 0 ? r : err_errno(err, -ENOMEM, "image archive");
         store_busy_begin(s);
         r = s->sink.begin(s->sink.data, l.token, &l.dir_fd, err);
         if (r >= 0) {
@@ -240,5 +309,6 @@ int image_load(struct image_store *s, int archive_fd, const char *name, image_pr
                 s->sink.abort(s->sink.data, l.token);
         }
         store_busy_end(s);
+        json_decref(l.members);
         return r;
 }

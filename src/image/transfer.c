@@ -171,7 +171,7 @@ static int open_input(struct transfer *t, struct transfer_layer *l, int *ret_inp
 static int start_unpack(struct transfer *t, struct transfer_layer *l, int input_fd, int clone_fd, struct err *err) {
         const int fds[] = { input_fd, clone_fd, l->blob_fd };
         char digest[DIGEST_TEXT_SIZE], diff_id[DIGEST_TEXT_SIZE];
-        int r = worker_start(t->store, "unpack", &l->worker, err);
+        int r = worker_start(t->store->worker_fd, t->store->sink.userns_fd, "unpack", &l->worker, err);
 
         if (r < 0)
                 return r;

@@ -16,7 +16,7 @@
 #include "image/manifest.h"
 #include "image/progress.h"
 #include "image/store.h"
-#include "image/workers.h"
+#include "worker/client.h"
 
 enum layer_state { LAYER_WAITING, LAYER_RUNNING, LAYER_READY };
 

@@ -74,11 +74,11 @@ static int add_layers(struct overlay *o, struct storage *s, struct err *err) {
 }
 
 /* Read-only, the changes are the topmost of the lower layers: then nothing at all is written, not even to the work directory. */
-static int add_changes(struct overlay *o, int container_fd, struct err *err) {
+static int add_changes(struct overlay *o, struct storage *s, int container_fd, struct err *err) {
         int r;
 
         if (o->of->read_only)
-                return add_lower(o, container_fd, "upper", err);
+                return o->of->without_changes ? add_lower(o, s->empty_fd, "", err) : add_lower(o, container_fd, "upper", err);
         if (o->of->ephemeral) {
                 /* The mark of an earlier such mount, whose files may not have reached the disk whole. These need not. */
                 r = path_remove_tree_at(container_fd, "work/work/incompat");
@@ -133,7 +133,7 @@ int storage_rootfs_mount(struct storage *s, const struct storage_rootfs *r, int 
         o.lowers = calloc(r->n_diff_ids + 2, sizeof(*o.lowers));
         if (!o.lowers)
                 return err_errno(err, -ENOMEM, "container %s: root file system", r->container_id);
-        k = add_changes(&o, container, err);
+        k = add_changes(&o, s, container, err);
         if (k == 0)
                 k = add_layers(&o, s, err);
         if (k < 0)

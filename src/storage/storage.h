@@ -44,6 +44,7 @@ struct storage_rootfs {
         uint32_t first_id;           /* host id of the namespace's root: the overlay is made with that fsuid and fsgid */
         bool read_only;              /* nothing can be made in it, not even mount targets; changes made before are seen. For looking into a container
                                       * that does not run. For `run --read-only` mount it writable, and set the mount read-only in the container. */
+        bool without_changes;        /* with read_only: the image alone */
         bool ephemeral;              /* the files die with the container (--rm): fsync(2) in it does nothing, and unmounting writes nothing back */
 };
 /* *ret_fd: a detached mount, O_CLOEXEC, the caller's; closing the last reference unmounts it. Also for `cp`, `export` and for looking up users

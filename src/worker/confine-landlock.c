@@ -62,6 +62,9 @@ static const uint64_t fs_of_abi[] = { 0, (1 << 13) - 1, (1 << 14) - 1, (1 << 15)
 static const uint64_t beneath_dir[] = {
         [WORKER_UNPACK] = FS_WRITE_FILE | FS_READ_DIR | FS_REMOVE_DIR | FS_REMOVE_FILE | FS_MAKE_CHAR | FS_MAKE_DIR | FS_MAKE_REG | FS_MAKE_FIFO |
                           FS_MAKE_SYM | FS_REFER,
+        [WORKER_PACK] = FS_READ,
+        [WORKER_EXTRACT] = FS_WRITE_FILE | FS_READ_DIR | FS_REMOVE_DIR | FS_REMOVE_FILE | FS_MAKE_DIR | FS_MAKE_REG | FS_MAKE_FIFO | FS_MAKE_SYM |
+                           FS_REFER,
         [WORKER_LOAD] = FS_WRITE_FILE | FS_REMOVE_FILE | FS_MAKE_DIR | FS_MAKE_REG,
 };
 
@@ -92,7 +95,7 @@ static int allow_reads(int ruleset, uint64_t handled) {
         return 0;
 }
 
-int confine_landlock(enum worker_mode mode, int dir_fd, struct err *err) {
+int confine_landlock(enum worker_mode mode, const int *dir_fds, size_t n_dir_fds, struct err *err) {
         long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, CREATE_VERSION);
         struct ruleset rules = { 0 };
         size_t size = sizeof(rules.fs);
@@ -114,7 +117,9 @@ int confine_landlock(enum worker_mode mode, int dir_fd, struct err *err) {
         fd = (int) syscall(SYS_landlock_create_ruleset, &rules, size, 0);
         if (fd < 0)
                 return err_errno(err, -errno, "worker: confinement: Landlock rules");
-        r = mode == WORKER_FETCH ? allow_reads(fd, rules.fs) : add_rule(fd, dir_fd, beneath_dir[mode], rules.fs);
+        r = mode == WORKER_FETCH ? allow_reads(fd, rules.fs) : 0;
+        for (size_t i = 0; i < n_dir_fds && r == 0; i++)
+                r = add_rule(fd, dir_fds[i], beneath_dir[mode], rules.fs);
         if (r < 0)
                 return err_errno(err, r, "worker: confinement: Landlock rule");
         if (syscall(SYS_landlock_restrict_self, fd, 0) < 0)

@@ -24,6 +24,7 @@ static const char *const common_calls[] = {
 static const char *const file_calls[] = {
         "openat", "openat2", "newfstatat", "fstatat64", "statx", "unlinkat", "mkdirat", "symlinkat", "linkat", "mknodat", "renameat", "renameat2",
         "fchown", "fchownat", "fchmod", "utimensat", "fsetxattr", "ftruncate", "getdents64", "fstatfs",
+        "readlinkat", "fgetxattr", "flistxattr",
 };
 
 static const char *const net_calls[] = {

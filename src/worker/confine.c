@@ -22,8 +22,12 @@ static const char *const mode_names[] = {
         [WORKER_FETCH] = "fetch",
         [WORKER_UNPACK] = "unpack",
         [WORKER_LOAD] = "load",
+        [WORKER_PACK] = "pack",
+        [WORKER_EXTRACT] = "extract",
 };
 _Static_assert(ARRAY_SIZE(mode_names) == _WORKER_MODE_MAX, "a mode without a name");
+
+#define CAPS_WRITE_TREE (1ull << CAP_CHOWN | 1ull << CAP_DAC_OVERRIDE | 1ull << CAP_FOWNER | 1ull << CAP_FSETID | 1ull << CAP_SETFCAP)
 
 /* What one mode is and keeps. Directories are written through an idmapped clone, where root of the user namespace owns all: it may set any owner,
  * mode and file capability there and is nobody elsewhere. Talking to a registry needs no capability at all. */
@@ -41,13 +45,25 @@ static const struct ground {
         },
         [WORKER_UNPACK] = {
                 .namespaces = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET,
-                .caps = 1ull << CAP_CHOWN | 1ull << CAP_DAC_OVERRIDE | 1ull << CAP_FOWNER | 1ull << CAP_FSETID | 1ull << CAP_SETFCAP,
+                .caps = CAPS_WRITE_TREE,
                 .memory = 1ull << 30,
                 .cpu_seconds = 3600,
         },
         [WORKER_LOAD] = {
                 .namespaces = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET,
                 .caps = 1ull << CAP_DAC_OVERRIDE,
+                .memory = 1ull << 30,
+                .cpu_seconds = 3600,
+        },
+        [WORKER_PACK] = {
+                .namespaces = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET,
+                .caps = 1ull << CAP_DAC_READ_SEARCH,
+                .memory = 1ull << 30,
+                .cpu_seconds = 3600,
+        },
+        [WORKER_EXTRACT] = { /* in the ids of a container, and in its root while it may be running */
+                .namespaces = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET,
+                .caps = CAPS_WRITE_TREE,
                 .memory = 1ull << 30,
                 .cpu_seconds = 3600,
         },
@@ -174,16 +190,16 @@ static int keep_caps(uint64_t keep) {
         return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
 }
 
-int confine_seal(enum worker_mode mode, int dir_fd, struct err *err) {
+int confine_seal(enum worker_mode mode, const int *dir_fds, size_t n_dir_fds, struct err *err) {
         int r;
 
-        r = enter_root(dir_fd); /* before capabilities: needs CAP_SYS_CHROOT */
+        r = enter_root(n_dir_fds > 0 ? dir_fds[0] : -1); /* before capabilities: needs CAP_SYS_CHROOT */
         if (r < 0)
                 return err_errno(err, r, "worker: confinement: root directory");
         r = keep_caps(grounds[mode].caps);
         if (r < 0)
                 return err_errno(err, r, "worker: confinement: capabilities");
-        r = confine_landlock(mode, dir_fd, err);
+        r = confine_landlock(mode, dir_fds, n_dir_fds, err);
         if (r < 0)
                 return r;
         return confine_syscalls(mode, err); /* last: nothing of the above is allowed after it */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What kistd and a kist-worker say to each other. A worker does one job in one of three modes and ends: everything that parses foreign
+/* What kistd and a kist-worker say to each other. A worker does one job in one of five modes and ends: everything that parses foreign
  * bytes (TLS, HTTP, compression, tar) happens in it. It is spawned as `kist-worker MODE` with
  *
  *     fd 3  control: AF_UNIX SOCK_SEQPACKET, one JSON object per message, at most WORKER_MESSAGE_MAX bytes; fds beside it where said
  *     fd 4  the user namespace to live in (65,536 ids)
  *
- * and confines itself before it touches the first foreign byte: joins the user namespace, becomes its root (unpack, load) or its
+ * and confines itself before it touches the first foreign byte: joins the user namespace, becomes its root or its
  * user 65534 (fetch), new mount/ipc/uts namespaces, a network namespace of its own (not for fetch), no-new-privileges, Landlock where the kernel has it,
  * rlimits (memory, files, cpu time), a seccomp filter, not dumpable. All that it writes goes through fds that it was given.
  * The daemon treats every answer as hostile: sized, typed, paths resolved beneath the directory only.
@@ -42,6 +42,22 @@
  *   ←  {"event":"done","blobs":3,"bytes":…} | {"event":"error",…}
  *      "progress" as in unpack. Makes only oci-layout, index.json, manifest.json and blobs/sha256/<64 hex> (each verified against its name);
  *      any other member is skipped when it is a directory (or "repositories", which "docker save" still writes), refused otherwise.
+ *   ←  {"event":"member","name":"<id>/layer.tar","digest":"sha256:…"} | {"event":"member","name":…,"target":"../<id>/layer.tar"}   of Docker's older
+ *      archives ("<id>.json", "<id>.tar", "<id>/layer.tar"): it is now that blob, or a link to another member. At most 4,096.
+ *
+ * pack    a tree → a tar stream. Read only. The namespace is one in which the tree has the ids that the archive is to say.
+ *   →  {"op":"tree","path":"/etc/x","follow":false,"name":"x","only_stat":false}  + fds: output (pipe), directory (a container's root)
+ *      `path` as in the container; "name" is what the members are called by (left out: the last part of path; "": nothing before the slash).
+ *   ←  {"event":"stat","name":"x","size":…,"mode":… (st_mode),"mtime_s":…,"mtime_ns":…,"target":"/etc/y" (of a symlink, to its end)}   before the first byte
+ *   →  {"op":"layer","hidden":["/etc/hosts"]} | {"op":"changes","hidden":…}  + fds: output, the container's whole root, its changes (overlay upper), its image
+ *      layer: an image layer with whiteouts. changes: per change 'C', 'A' or 'D', the path and a NUL. Hidden: left out when it was added and is empty.
+ *   ←  {"event":"done","entries":…,"bytes":…} | {"event":"error",…}
+ *      Kernel file systems (proc, sysfs, …) and tmpfs mounted below what was asked for are left out; sockets, too. What vanishes meanwhile is left out.
+ *
+ * extract a tar stream (plain, gzip or zstd) → into a directory of a container, which may be running
+ *   →  {"op":"extract","path":"/tmp","keep_kinds":true,"uid":…,"gid":… (both left out: as the archive says),"limits":{…}}  + fds: input, directory
+ *   ←  {"event":"done","size":…,"entries":…} | {"event":"error",…}
+ *      Device nodes are refused.
  */
 
 enum {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The three modes, each for one process: they return when the job is done or the daemon is gone. What failed was told the daemon. */
+/* The modes, each for one process: they return when the job is done or the daemon is gone. What failed was told the daemon. */
 
 #include <jansson.h>
 #include <stdint.h>
@@ -21,4 +21,6 @@ uint64_t job_limits_plain(const struct job_limits *l);
 
 int job_unpack(int control_fd, const struct control_message *m, struct err *err);
 int job_load(int control_fd, const struct control_message *m, struct err *err);
+int job_pack(int control_fd, const struct control_message *m, struct err *err);
+int job_extract(int control_fd, const struct control_message *m, struct err *err);
 int job_fetch(int control_fd, struct err *err);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Mode load: an archive of an OCI image layout (image-spec, image-layout.md), or what "docker save" writes since it writes one, to its files. Only the
- * layout's own files are made, under names that are made here; every blob is summed before it gets its name. */
+/* Mode load: an archive of an OCI image layout (image-spec, image-layout.md), or what "docker save" wrote and writes, to its files. Only the
+ * layout's own files are made, under names that are made here; every blob is summed before it gets its name. The older archives of Docker call their
+ * members otherwise: these become blobs too, and the daemon is told which was which. */
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -26,6 +28,7 @@
 enum {
         INDEX_SIZE_MAX = 4 << 20,
         NAME_SHOWN = 200,
+        MEMBERS_MAX = 4096, /* of Docker's older archives */
         FD_INPUT = 0,
         FD_DIRECTORY = 1,
 };
@@ -38,7 +41,7 @@ struct load {
         struct job_limits limits;
         struct archive_source archive;
         struct digest *sum;
-        uint64_t bytes, entries, blobs;
+        uint64_t bytes, entries, blobs, told;
         int64_t progress_ns;
         const char *raw_name;
         char path[ENTRY_PATH_SIZE];
@@ -140,7 +143,55 @@ static int load_blob(struct load *l, const char *hex, struct err *err) {
         return r;
 }
 
+/* --- the older archive of Docker: "<id>.json", "<id>.tar", "<id>/layer.tar", which may be a link to another --- */
+
+static bool ends_with(const char *s, const char *end) {
+        size_t n = strlen(s), m = strlen(end);
+
+        return n > m && strcmp(s + n - m, end) == 0;
+}
+
+/* Of a member that is none of a layout: is it one of Docker's, and is it used? */
+static bool is_dockers(const char *path, bool *ret_used) {
+        const char *slash = strchr(path, '/');
+
+        *ret_used = slash ? strcmp(slash, "/layer.tar") == 0 : ends_with(path, ".json") || ends_with(path, ".tar");
+        return *ret_used || (slash && (strcmp(slash, "/json") == 0 || strcmp(slash, "/VERSION") == 0));
+}
+
+static int tell_member(struct load *l, const char *key, const char *value, struct err *err) {
+        json_t *name = json_string(l->path), *text = json_string(value);
+        int r;
+
+        if (!name || !text || ++l->told > MEMBERS_MAX) {
+                json_decref(name);
+                json_decref(text);
+                return err_set(err, ERR_INVALID, -EINVAL, "is one too many, or has a name that is not UTF-8");
+        }
+        r = control_send(l->control_fd, json_pack("{s:s, s:o, s:o}", "event", "member", "name", name, key, text));
+        return r < 0 ? err_errno(err, r, "cannot be reported") : 0;
+}
+
+static int load_dockers(struct load *l, struct err *err) {
+        char digest[DIGEST_SIZE];
+        auto_fd dir = -EBADF;
+        int r = open_blobs(l, &dir, err);
+
+        if (r == 0)
+                r = copy_aside(l, dir, digest, err);
+        if (r == 0 && renameat(dir, PARTIAL, dir, digest + strlen("sha256:")) < 0)
+                r = err_errno(err, -errno, "cannot get its name");
+        if (r < 0)
+                return r;
+        l->blobs++;
+        return tell_member(l, "digest", digest, err);
+}
+
 static int load_file(struct load *l, struct archive_entry *e, struct err *err) {
+        bool used;
+
+        if (archive_entry_filetype(e) == AE_IFLNK && archive_entry_symlink(e) && is_dockers(l->path, &used) && used && strchr(l->path, '/'))
+                return tell_member(l, "target", archive_entry_symlink(e), err);
         if (archive_entry_filetype(e) != AE_IFREG || archive_entry_hardlink(e))
                 return err_set(err, ERR_INVALID, -EINVAL, "is not a plain file");
         if (str_starts_with(l->path, BLOBS))
@@ -154,6 +205,8 @@ static int load_file(struct load *l, struct archive_entry *e, struct err *err) {
                         return err_set(err, ERR_TOO_LARGE, -EFBIG, "is longer than %d bytes", INDEX_SIZE_MAX);
                 return put(l, l->dir_fd, members[i].path, NULL, err);
         }
+        if (is_dockers(l->path, &used))
+                return used ? load_dockers(l, err) : 0;
         return err_set(err, ERR_INVALID, -EINVAL, "is no part of an OCI image layout");
 }
 

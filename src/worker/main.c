@@ -18,6 +18,13 @@
 
 enum { EXIT_JOB_FAILED = 1, EXIT_USAGE = 2, DIRECTORY_FD_AT = 1 };
 
+static int (*const jobs[])(int control_fd, const struct control_message *m, struct err *err) = {
+        [WORKER_UNPACK] = job_unpack,
+        [WORKER_LOAD] = job_load,
+        [WORKER_PACK] = job_pack,
+        [WORKER_EXTRACT] = job_extract,
+};
+
 /* One job with fds: the directory is known from the message's second fd, so that its text is parsed inside the confinement. */
 static int run_one(enum worker_mode mode, struct err *err) {
         struct control_message m = { 0 };
@@ -27,17 +34,15 @@ static int run_one(enum worker_mode mode, struct err *err) {
                 return err_errno(err, r, "worker: control socket");
         if (r == 0)
                 return 0;
-        if (m.n_fds <= DIRECTORY_FD_AT)
+        if (m.n_fds <= DIRECTORY_FD_AT || (mode != WORKER_UNPACK && mode != WORKER_PACK && m.n_fds > DIRECTORY_FD_AT + 1))
                 r = err_set(err, ERR_INVALID, -EINVAL, "worker: a job without its file descriptors");
         if (r > 0)
-                r = confine_seal(mode, m.fds[DIRECTORY_FD_AT], err);
-        if (r == 0)
-                r = mode == WORKER_UNPACK ? job_unpack(WORKER_FD_CONTROL, &m, err) : job_load(WORKER_FD_CONTROL, &m, err);
-        return r;
+                r = confine_seal(mode, m.fds + DIRECTORY_FD_AT, mode == WORKER_PACK ? m.n_fds - DIRECTORY_FD_AT : 1, err);
+        return r == 0 ? jobs[mode](WORKER_FD_CONTROL, &m, err) : r;
 }
 
 static int run_fetch(struct err *err) {
-        int r = confine_seal(WORKER_FETCH, -1, err);
+        int r = confine_seal(WORKER_FETCH, NULL, 0, err);
 
         return r < 0 ? r : job_fetch(WORKER_FD_CONTROL, err);
 }
@@ -48,7 +53,7 @@ int main(int argc, char **argv) {
         int r;
 
         if (argc != 2 || worker_mode_parse(argv[1], &mode) < 0) {
-                fprintf(stderr, "usage: kist-worker fetch|unpack|load (started by kistd, with fds 3 and 4)\n");
+                fprintf(stderr, "usage: kist-worker fetch|unpack|load|pack|extract (started by kistd, with fds 3 and 4)\n");
                 return EXIT_USAGE;
         }
         prctl(PR_SET_NAME, "kist-worker"); /* started by an fd, it would be called by that number */

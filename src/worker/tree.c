@@ -57,6 +57,15 @@ static int open_beneath(int root_fd, const char *path, int flags) {
         return fd < 0 ? -errno : (int) fd;
 }
 
+/* Of a path of this tree. */
+static int open_directory(struct tree *t, const char *path, int flags) {
+        auto_free char *whole = t->base ? str_format("%s/%s", t->base, path) : NULL;
+
+        if (!t->base)
+                return open_beneath(t->root_fd, path, flags);
+        return whole ? path_open_in(t->root_fd, whole, flags, 0) : -ENOMEM;
+}
+
 static bool is_whiteout(const struct stat *st) {
         return S_ISCHR(st->st_mode) && st->st_rdev == makedev(0, 0);
 }
@@ -88,12 +97,24 @@ static int make_parent(struct tree *t, int at, const char *name, const char *upt
         return r < 0 ? r : 0;
 }
 
+static int make_parents_in_container(struct tree *t, const char *path, int *ret_fd, struct err *err) {
+        auto_free char *whole = str_format("%s/%s", t->base, path);
+        int fd = whole ? path_mkdir_in(t->root_fd, whole, IMPLICIT_MODE) : -ENOMEM;
+
+        if (fd < 0)
+                return err_errno(err, fd, "cannot have its directory \"%s\"", path);
+        *ret_fd = fd;
+        return 0;
+}
+
 /* All parts of `path` as directories, made where they are missing; O_PATH. */
 static int make_parents(struct tree *t, const char *path, int *ret_fd, struct err *err) {
         auto_free char *upto = strdup(path);
         auto_fd at = -EBADF;
         char *name = upto;
 
+        if (t->base)
+                return make_parents_in_container(t, path, ret_fd, err);
         if (!upto)
                 return err_errno(err, -ENOMEM, "cannot be made");
         at = open_beneath(t->root_fd, "", OPEN_DIR);
@@ -132,7 +153,7 @@ static int keep_parent(struct tree *t, const char *path, size_t size, struct err
 
         if (!parent)
                 return err_errno(err, -ENOMEM, "cannot be made");
-        fd = open_beneath(t->root_fd, parent, OPEN_DIR);
+        fd = open_directory(t, parent, OPEN_DIR);
         if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP) {
                 int r;
 
@@ -167,8 +188,11 @@ static int enter_parent(struct tree *t, const char *path, const char **ret_name,
 
 /* Take what has the name away: a tree, too. */
 static int remove_old(struct tree *t, const char *name, struct err *err) {
+        struct stat st;
         int r;
 
+        if (t->keep_kinds && fstatat(t->parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
+                return err_set(err, ERR_INVALID, -EISDIR, "cannot take the place of a directory");
         if (unlinkat(t->parent_fd, name, 0) == 0 || errno == ENOENT)
                 return 0;
         if (errno != EISDIR && errno != EPERM)
@@ -244,6 +268,8 @@ static int make_directory(struct tree *t, const char *path, const char *name, mo
                 return err_errno(err, -errno, "cannot be made");
         if (S_ISDIR(st.st_mode))
                 return 0;
+        if (t->keep_kinds)
+                return err_set(err, ERR_INVALID, -ENOTDIR, "is a directory and cannot take the place of what is none");
         r = remove_old(t, name, err);
         if (r < 0)
                 return r;
@@ -265,7 +291,7 @@ int tree_directory(struct tree *t, const char *path, const struct tree_meta *m, 
                         return r;
                 fd = openat(t->parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         } else {
-                fd = open_beneath(t->root_fd, "", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                fd = open_directory(t, "", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         }
         if (fd < 0)
                 return err_errno(err, -errno, "cannot be opened");
@@ -372,7 +398,7 @@ int tree_hard_link(struct tree *t, const char *path, const char *target, struct 
 
         if (!dir)
                 return err_errno(err, -ENOMEM, "cannot be made");
-        dir_fd = open_beneath(t->root_fd, dir, OPEN_DIR);
+        dir_fd = open_directory(t, dir, OPEN_DIR);
         if (dir_fd == -ELOOP)
                 return err_set(err, ERR_INVALID, -ELOOP, "is a hard link to \"%s\" through a symbolic link", target);
         if (dir_fd < 0 || fstatat(dir_fd, from, &st, AT_SYMLINK_NOFOLLOW) < 0) {
@@ -408,7 +434,7 @@ int tree_finish(struct tree *t, struct err *err) {
 
                 memcpy(&d, p, sizeof(d));
                 p += sizeof(d);
-                fd = open_beneath(t->root_fd, p, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                fd = open_directory(t, p, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
                 if (fd >= 0) {
                         times[0] = times[1] = d.mtime;
                         if (futimens(fd, times) < 0)

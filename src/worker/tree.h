@@ -3,7 +3,11 @@
 
 /* Making a tree of files beneath one directory, on held fds only: parents are resolved with openat2(RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS), the last
  * part is made with O_EXCL or its like. Whatever had the name before goes first, except that a directory stays one. Paths are plain (see entry.h).
- * Error messages say the reason only; the caller names the entry. */
+ * Error messages say the reason only; the caller names the entry.
+ *
+ * With a `base` the directory is the root of a container that may be running: paths are below base, symlinks among the parents mean what they mean in
+ * the container and other mounts may be entered (openat2(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS) from the root each time): whoever races with
+ * us in there can at worst choose another place in the same container. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,6 +28,8 @@ struct tree_meta {
 
 struct tree {
         int root_fd; /* borrowed */
+        const char *base; /* NULL: nobody else is at work there */
+        bool keep_kinds;  /* a directory does not give way to anything else, nor the other way round */
         /* A directory took the place of a whiteout of the same layer: it must hide what is below. Negative return: stop. */
         int (*on_opaque)(void *data, const char *path, struct err *err);
         void *data;

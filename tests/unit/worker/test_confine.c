@@ -112,7 +112,7 @@ static int confined(enum worker_mode mode, int dir_fd, int (*body)(void)) {
                 dup2(spare, USERNS);
                 if (dir >= 0)
                         dup2(dir, CONTROL);
-                if (confine_enter(mode, USERNS, &err) < 0 || confine_seal(mode, dir >= 0 ? DIRECTORY : -1, &err) < 0) {
+                if (confine_enter(mode, USERNS, &err) < 0 || confine_seal(mode, &(const int) { DIRECTORY }, dir >= 0 ? 1 : 0, &err) < 0) {
                         (void) !write(LAST_STANDARD, err.msg, strlen(err.msg));
                         _exit(100);
                 }

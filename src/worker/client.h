@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* kist-worker processes from the daemon's side (src/worker/job.h is the protocol). What they say is hostile: one JSON object per message,
+/* kist-worker processes from the daemon's side (worker/job.h is the protocol). What they say is hostile: one JSON object per message,
  * sized and typed here; numbers and paths are for the callers to check. */
 
+#include <errno.h>
 #include <jansson.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
-
-#include "image/store.h"
 
 struct err;
 
@@ -19,12 +18,15 @@ struct worker {
 };
 #define WORKER_NONE ((struct worker) { .pid = -1, .pidfd = -EBADF, .control = -EBADF })
 
-/* mode: "fetch", "unpack", "load". */
-int worker_start(struct image_store *s, const char *mode, struct worker *ret, struct err *err);
+/* program_fd: kist-worker, as of proc_open_program(). userns_fd: the namespace that it lives in. mode: see job.h. */
+int worker_start(int program_fd, int userns_fd, const char *mode, struct worker *ret, struct err *err);
 /* A request and its fds. `request` is stolen. */
 int worker_send(struct worker *w, json_t *request, const int *fds, size_t n_fds, struct err *err);
 /* One event, after poll(2) said that there is one. ERR_INTERNAL when the worker ended or talks nonsense. */
 int worker_receive(struct worker *w, json_t **ret, struct err *err);
+/* Wait for the event "done" (*ret, may be NULL: the caller's reference), or for another named `what` when that is not NULL; "error" is given back
+ * as *err; what else comes is for nobody. -ECANCELED when cancel_fd (may be negative) becomes readable first. */
+int worker_await(struct worker *w, const char *what, int cancel_fd, json_t **ret, struct err *err);
 /* After its last event: let it go by itself for a moment, else kill it; reaped in any case. Nothing of it lives after this. */
 void worker_end(struct worker *w);
 /* At once. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "image/workers.h"
+#include "worker/client.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -30,10 +30,10 @@ static void free_strings(char **list, size_t n) {
                 free(list[i]);
 }
 
-static int spawn(struct image_store *s, const char *mode, const int fds[2], struct worker *w, struct err *err) {
+static int spawn(int program_fd, const char *mode, const int fds[2], struct worker *w, struct err *err) {
         char *const argv[] = { (char *) "kist-worker", (char *) mode, NULL };
         char *envp[ARRAY_SIZE(passed_on) + 1] = { NULL };
-        struct proc_spawn p = { .exe_fd = s->worker_fd, .argv = argv, .envp = envp, .stdio = { -1, -1, -1 }, .fds = fds, .n_fds = 2 };
+        struct proc_spawn p = { .exe_fd = program_fd, .argv = argv, .envp = envp, .stdio = { -1, -1, -1 }, .fds = fds, .n_fds = 2 };
         size_t n = 0;
         int r = 0;
 
@@ -52,7 +52,7 @@ static int spawn(struct image_store *s, const char *mode, const int fds[2], stru
         return r;
 }
 
-int worker_start(struct image_store *s, const char *mode, struct worker *ret, struct err *err) {
+int worker_start(int program_fd, int userns_fd, const char *mode, struct worker *ret, struct err *err) {
         struct timeval patience = { .tv_sec = SEND_TIMEOUT_S };
         auto_fd ours = -EBADF, theirs = -EBADF;
         struct worker w = WORKER_NONE;
@@ -64,7 +64,7 @@ int worker_start(struct image_store *s, const char *mode, struct worker *ret, st
         theirs = pair[1];
         /* A worker that was taken over may stop reading: that must not hold the daemon's thread for ever. */
         setsockopt(ours, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-        r = spawn(s, mode, (int[]){ theirs, s->sink.userns_fd }, &w, err);
+        r = spawn(program_fd, mode, (int[]){ theirs, userns_fd }, &w, err);
         if (r < 0)
                 return r;
         w.control = move_fd(ours);
@@ -107,6 +107,33 @@ int worker_receive(struct worker *w, json_t **ret, struct err *err) {
                 return err_set(err, ERR_INTERNAL, -EPROTO, "answer of a worker is not an event");
         *ret = take_ptr(&event);
         return 0;
+}
+
+int worker_await(struct worker *w, const char *what, int cancel_fd, json_t **ret, struct err *err) {
+        for (;;) {
+                struct pollfd p[] = { { .fd = w->control, .events = POLLIN }, { .fd = cancel_fd, .events = POLLIN } };
+                auto_json *event = NULL;
+                const char *said;
+                int r;
+
+                if (poll(p, ARRAY_SIZE(p), -1) < 0 && errno != EINTR)
+                        return err_errno(err, -errno, "poll");
+                if (p[1].revents)
+                        return err_set(err, ERR_UNAVAILABLE, -ECANCELED, "canceled");
+                if (!p[0].revents)
+                        continue;
+                r = worker_receive(w, &event, err);
+                if (r < 0)
+                        return r;
+                said = json_get_str(event, "event", "");
+                if (strcmp(said, "error") == 0)
+                        return worker_error(event, err);
+                if (strcmp(said, "done") != 0 && !(what && strcmp(said, what) == 0))
+                        continue;
+                if (ret)
+                        *ret = take_ptr(&event);
+                return 0;
+        }
 }
 
 static void reap(struct worker *w) {
