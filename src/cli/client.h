@@ -13,7 +13,8 @@ struct client {
         const char *host; /* "unix:///run/kist/kist.sock" */
 };
 
-#define CLIENT_API "/v1.51" /* the version this program was written for */
+#define CLIENT_API_VERSION "1.51" /* the version this program was written for */
+#define CLIENT_API "/v" CLIENT_API_VERSION
 
 /* A path with its query, written into a buffer that grows: values are percent-encoded. */
 struct path {

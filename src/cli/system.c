@@ -24,11 +24,11 @@ static int run_version(struct client *c, const struct args *a) {
         if (format) {
                 struct err ignored;
 
-                all = json_pack("{s:{s:s, s:s}, s:O?}", "Client", "Version", KIST_VERSION, "ApiVersion", CLIENT_API + 2, "Server", server);
+                all = json_pack("{s:{s:s, s:s}, s:O?}", "Client", "Version", KIST_VERSION, "ApiVersion", CLIENT_API_VERSION, "Server", server);
                 format_print(format, all, &ignored);
                 return r < 0 ? client_complain(&err, 1) : 0;
         }
-        printf("Client: Kist\n Version:      %s\n API version:  %s\n", KIST_VERSION, CLIENT_API + 2);
+        printf("Client: Kist\n Version:      %s\n API version:  %s\n", KIST_VERSION, CLIENT_API_VERSION);
         if (r < 0)
                 return client_complain(&err, 1);
         printf("\nServer: Kist\n Version:      %s\n API version:  %s (minimum %s)\n OS/Arch:      %s/%s\n Kernel:       %s\n",

@@ -270,7 +270,6 @@ static int tell(struct transfer *t, struct transfer_layer *l, bool now, struct e
 
 /* The blob's file, written by the worker or found in the source, gets its name in the store. */
 static int keep_blob(struct transfer *t, struct transfer_layer *l, struct err *err) {
-        auto_fd fd = -EBADF;
         struct stat st;
         int r;
 

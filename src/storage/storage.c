@@ -77,7 +77,8 @@ int storage_open(int root_fd, struct storage **ret, struct err *err) {
 
         if (!s)
                 return err_errno(err, -ENOMEM, "data directory");
-        s->tmp_fd = s->layers_fd = s->empty_fd = s->containers_fd = s->mount_ns = -EBADF;
+        s->tmp_fd = s->layers_fd = s->empty_fd = s->containers_fd = -EBADF;
+        s->mount_ns = -EBADF;
         r = open_dirs(s, root_fd, err);
         if (r < 0) {
                 storage_free(s);

@@ -49,9 +49,9 @@ int control_parse(const struct control_message *m, json_t **ret, struct err *err
 }
 
 int control_send(int fd, json_t *event) {
-        auto_json *own = event;
         auto_free char *text = event ? json_text(event) : NULL;
 
+        json_decref(event);
         if (!text)
                 return -ENOMEM;
         return fd_send(fd, text, strlen(text), NULL, 0);
