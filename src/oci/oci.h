@@ -10,7 +10,7 @@
 
 #include "base/err.h"
 
-#define OCI_VERSION "1.2.0"
+#define OCI_VERSION "1.3.0"
 #define PROGRAM "kist-runtime"
 
 enum { LIST_MAX = 256 };

@@ -89,16 +89,22 @@ podman() { # shellcheck disable=SC2046  # words on purpose
 
 @test "podman: what a container may be told" {
 	has podman
-	run -0 podman run --rm --network none --read-only --tmpfs /x:size=1m,notmpcopyup --shm-size 3m -v "$BUILD/data:/data:ro" --user 5:6 --cap-drop all --ulimit nofile=55:55 \
+	run -0 podman run --rm --network none --read-only --tmpfs /x:size=1m --shm-size 3m -v "$BUILD/data:/data:ro" --user 5:6 --cap-drop all --ulimit nofile=55:55 \
 		--security-opt no-new-privileges --hostname named --sysctl kernel.msgmax=8193 --device /dev/zero:/dev/zero2:r --annotation a=b --umask 027 $IMAGE \
 		sh -c 'touch /y 2>/dev/null || echo read-only; df -k /x /dev/shm | tail -n 2 | tr -s " " | cut -d" " -f2; ls /data; touch /data/x 2>/dev/null || echo ro;
 			id -u; grep -E "^(CapBnd|NoNewPrivs)" /proc/self/status | tr -d "\t"; ulimit -n; hostname; cat /proc/sys/kernel/msgmax; test -c /dev/zero2 && echo node; umask'
-	[ "${lines[*]}" = "read-only 1024 3072 busybox.oci.tar ro 5 CapBnd:0000000000000000 NoNewPrivs:1 55 named 8193 node 0027" ]
+	[ "${lines[*]}" = "read-only 1024 3072 busybox.oci.tar ro 5 CapBnd:0000000000000000 NoNewPrivs:1 55 named 8193 node 0027" ] || { echo "$output" >&2; return 1; }
 	run -0 podman run --rm --network none --privileged $IMAGE sh -c 'mkdir /m && mount -t tmpfs none /m && echo mounted; ls /dev | wc -l'
 	[ "${lines[0]}" = mounted ]
 	# A user namespace of its own.
 	run -0 podman run --rm --network none --uidmap 0:100000:1000 --gidmap 0:100000:1000 $IMAGE sh -c 'id -u; tr -s " " </proc/self/uid_map; touch /made && ls -ln /made | tr -s " " | cut -d" " -f3'
 	[ "${lines[*]}" = "0  0 100000 1000 0" ]
+}
+
+@test "podman: files that are handed on" {
+	has podman
+	echo three >"$CALLER_DIR/three"
+	[ "$(podman run --rm --network none --preserve-fds 1 $IMAGE cat /proc/self/fd/3 3<"$CALLER_DIR/three")" = three ]
 }
 
 @test "podman: namespaces of another container" {

@@ -367,7 +367,28 @@ PY
 	jq -e '.process.args == ["sh"] and .root.readonly' "$RT_DIR/fresh/config.json"
 	refused "config.json" rt spec -b "$RT_DIR/fresh"
 	refused "/no/such" rt spec -b /no/such
-	rt features | jq -e '.ociVersionMax'
+}
+
+@test "features: what they name is understood" {
+	rt features | jq -e '.ociVersionMax and (.hooks | length) == 6 and (.linux.namespaces | length) == 8 and (.mountOptions | index("rro")) and (.linux.seccomp.actions | index("SCMP_ACT_NOTIFY"))
+		and (.linux.capabilities | index("CAP_CHECKPOINT_RESTORE")) and (.linux.seccomp.supportedFlags | index("SECCOMP_FILTER_FLAG_LOG"))'
+	config '.mounts += [{"destination": "/x", "type": "tmpfs", "source": "tmpfs", "options": []}]'
+	cp "$RT_DIR/bundle/config.json" "$RT_DIR/with-mount.json"
+	local word
+	# Those of which a tmpfs says nothing are the bind mounts', and those that change one.
+	for word in $(rt features | jq -r '.mountOptions[]' | grep -vE '^(r?bind|r?idmap|remount|mand|iversion)$'); do
+		jq --arg w "$word" '.mounts[-1].options = [$w]' "$RT_DIR/with-mount.json" >"$RT_DIR/bundle/config.json"
+		run -0 run_it || { echo "mount option $word: $output" >&2; return 1; }
+	done
+	cp "$RT_DIR/base.json" "$RT_DIR/bundle/config.json"
+	config '.process.capabilities.bounding = ($f.linux.capabilities) | .linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", architectures: [$f.linux.seccomp.archs[] | select(test("X86|X32"))],
+		flags: ($f.linux.seccomp.supportedFlags - ["SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"]),
+		syscalls: [$f.linux.seccomp.operators[] | {names: ["chroot"], action: "SCMP_ACT_ERRNO", args: [{index: 0, value: 1, valueTwo: 1, op: .}]}]}' --argjson f "$(rt features)"
+	run -0 run_it || { echo "$output" >&2; return 1; }
+}
+
+@test "the same exit statuses as the others: tests/lib/compare-runtimes" {
+	"$BATS_TEST_DIRNAME/../lib/compare-runtimes" "${RUNTIME%/bin/kist-runtime}" --check
 }
 
 @test "limits as seen from inside and outside" {
@@ -558,8 +579,8 @@ PY
 	local there=$RT_DIR/bundle/rootfs/full
 	mkdir -p "$there/a/b"
 	echo text >"$there/a/b/file"
-	chmod 4710 "$there/a/b/file"
 	chown 5:6 "$there/a/b/file"
+	chmod 4710 "$there/a/b/file"
 	ln -s /etc/passwd "$there/link"
 	mkfifo "$there/fifo"
 	mknod "$there/node" c 1 3

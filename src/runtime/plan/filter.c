@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/mem.h"
@@ -347,4 +349,38 @@ int plan_filter(struct planner *p, struct err *err) {
         if (r == 0 && (p->builder.header.filter_flags & FLAG_WAIT_KILLABLE_RECV) && !p->builder.header.listener_path)
                 r = err_set(err, ERR_INVALID, -EINVAL, "linux.seccomp.flags: SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV is for SCMP_ACT_NOTIFY only");
         return r < 0 ? r : compile_or_recall(p, seccomp, err);
+}
+
+/* The kernel looks at the flags before the program: a known one is refused for the missing program only. */
+static bool kernel_knows_flag(uint32_t flag) {
+        return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flag, NULL) < 0 && errno == EFAULT;
+}
+
+json_t *plan_seccomp_features(void) {
+        static const char *const known[] = { "X86",    "X86_64",   "X32",         "ARM",  "AARCH64", "MIPS",    "MIPS64", "MIPS64N32", "MIPSEL", "MIPSEL64",
+                                             "MIPSEL64N32", "PPC", "PPC64", "PPC64LE", "S390", "S390X", "PARISC", "PARISC64", "RISCV64", "LOONGARCH64" };
+        json_t *a = json_array(), *o = json_array(), *archs = json_array(), *all = json_array(), *supported = json_array();
+
+        for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
+                json_array_append_new(a, json_string(actions[i].name));
+        for (size_t i = 0; i < ARRAY_SIZE(operators); i++)
+                json_array_append_new(o, json_string(operators[i].name));
+        for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+                char name[32];
+                uint32_t arch;
+
+                snprintf(name, sizeof(name), "SCMP_ARCH_%s", known[i]);
+                if (parse_arch(name, &arch) == 0)
+                        json_array_append_new(archs, json_string(name));
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+                /* WAIT_KILLABLE_RECV is known together with a listener only. */
+                uint32_t flag = flags[i].flag | (flags[i].flag == FLAG_WAIT_KILLABLE_RECV ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0);
+
+                json_array_append_new(all, json_string(flags[i].name));
+                if (kernel_knows_flag(flag))
+                        json_array_append_new(supported, json_string(flags[i].name));
+        }
+        return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o}", "enabled", 1, "actions", a, "operators", o, "archs", archs, "knownFlags", all, "supportedFlags",
+                         supported);
 }

@@ -173,3 +173,11 @@ int plan_mount_options(struct planner *p, const json_t *mount, const char *at, s
         *ret = o;
         return 0;
 }
+
+json_t *plan_mount_option_names(void) {
+        json_t *names = json_array();
+
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+                json_array_append_new(names, json_string(rows[i].word));
+        return names;
+}

@@ -48,6 +48,12 @@ int plan_run_hooks(const json_t *config, const char *list, const json_t *state, 
 /* The state of the runtime-spec, for them: a new reference, or NULL when memory is out. pid 0: left out (stopped). */
 json_t *plan_state(const json_t *config, const char *id, const char *bundle, int pid, const char *status);
 
+/* --- For `features`: what configs may say (new references) --- */
+
+json_t *plan_mount_option_names(void);
+/* linux.seccomp of the features object: actions, operators, architectures, flags that are known and those that this kernel has. */
+json_t *plan_seccomp_features(void);
+
 /* --- What engine and runtime both need to make a config --- */
 
 /* The field's default seccomp profile as a linux.seccomp object (new reference), for a process with the given capabilities
