@@ -191,3 +191,21 @@ int handle_container_top(struct request *q, struct err *err) {
 
         return r < 0 ? r : request_answer_json(q, MHD_HTTP_OK, value, err);
 }
+
+int handle_container_update(struct request *q, struct err *err) {
+        json_t *value = NULL;
+        int r = engine_update(q->engine, q->name, request_object(q), &value, err);
+
+        return r < 0 ? r : request_answer_json(q, MHD_HTTP_OK, value, err);
+}
+
+int handle_container_prune(struct request *q, struct err *err) {
+        auto_json *filters = NULL;
+        json_t *value = NULL;
+        int r;
+
+        r = query_filters(&q->query, &filters, err);
+        if (r == 0)
+                r = engine_prune(q->engine, filters, &value, err);
+        return r < 0 ? r : request_answer_json(q, MHD_HTTP_OK, value, err);
+}

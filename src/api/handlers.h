@@ -9,6 +9,7 @@
 int handle_ping(struct request *q, struct err *err);
 int handle_version(struct request *q, struct err *err);
 int handle_info(struct request *q, struct err *err);
+int handle_disk_usage(struct request *q, struct err *err);
 int handle_events(struct request *q, struct err *err);
 
 /* containers.c */
@@ -24,6 +25,8 @@ int handle_container_unpause(struct request *q, struct err *err);
 int handle_container_rename(struct request *q, struct err *err);
 int handle_container_resize(struct request *q, struct err *err);
 int handle_container_remove(struct request *q, struct err *err);
+int handle_container_update(struct request *q, struct err *err);
+int handle_container_prune(struct request *q, struct err *err);
 int handle_container_top(struct request *q, struct err *err);
 
 /* container-streams.c */

@@ -37,6 +37,13 @@ int handle_info(struct request *q, struct err *err) {
         return r < 0 ? r : request_answer_json(q, MHD_HTTP_OK, value, err);
 }
 
+int handle_disk_usage(struct request *q, struct err *err) {
+        json_t *value = NULL;
+        int r = engine_disk_usage(q->engine, &value, err);
+
+        return r < 0 ? r : request_answer_json(q, MHD_HTTP_OK, value, err);
+}
+
 struct events {
         struct engine *engine;
         int64_t since_ns, until_ns;

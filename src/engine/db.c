@@ -10,7 +10,7 @@
 
 #include "engine/internal.h"
 
-enum statement { INSERT, UPDATE, DELETE, SPEC, EACH, OWNER, SLOT, CONSTANT_SET, CONSTANT_GET, _STATEMENT_MAX };
+enum statement { INSERT, UPDATE, SET_SPEC, DELETE, SPEC, EACH, OWNER, SLOT, CONSTANT_SET, CONSTANT_GET, _STATEMENT_MAX };
 
 #define COLUMNS                                                                                                    \
         "id, name, state, created_ns, started_ns, finished_ns, exit_code, pid, restart_count, id_slot, oom_killed, " \
@@ -21,6 +21,7 @@ static const char *const statements[] = {
         [INSERT] = "INSERT INTO container (" COLUMNS ", spec) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20)",
         [UPDATE] = "UPDATE container SET name=?2, state=?3, started_ns=?5, finished_ns=?6, exit_code=?7, pid=?8, restart_count=?9, "
                    "oom_killed=?11, stopped_by_user=?12, endpoint=?14, error=?15 WHERE id=?1",
+        [SET_SPEC] = "UPDATE container SET spec=?2 WHERE id=?1",
         [DELETE] = "DELETE FROM container WHERE id=?1",
         [SPEC] = "SELECT spec FROM container WHERE id=?1",
         [EACH] = "SELECT " COLUMNS " FROM container ORDER BY created_ns, id",
@@ -319,6 +320,14 @@ int db_update(struct db *db, const struct container_row *row, struct err *err) {
         if (constraint && name_owner(db, row->name, owner))
                 return name_conflict(err, row->name, owner);
         return r;
+}
+
+int db_set_spec(struct db *db, const char *id, const char *spec, struct err *err) {
+        auto_use u = use_begin(db, SET_SPEC);
+
+        bind_text(u.s, 1, id);
+        bind_text(u.s, 2, spec);
+        return sqlite3_step(u.s) == SQLITE_DONE ? 0 : db_err(db, err, "updating a container");
 }
 
 int db_delete(struct db *db, const char *id, struct err *err) {

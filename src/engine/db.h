@@ -22,6 +22,8 @@ int db_constant(struct db *db, const char *key, const char *value, char *ret, si
 /* ERR_CONFLICT when the name is taken: the id of its owner is in `owner` (65 bytes) then. `spec`: JSON text. */
 int db_insert(struct db *db, const struct container_row *row, const char *spec, char owner[65], struct err *err);
 int db_update(struct db *db, const struct container_row *row, struct err *err);
+/* Replace the spec: what an update changed. */
+int db_set_spec(struct db *db, const char *id, const char *spec, struct err *err);
 int db_delete(struct db *db, const char *id, struct err *err);
 int db_spec(struct db *db, const char *id, json_t **ret, struct err *err);
 

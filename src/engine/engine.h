@@ -41,6 +41,8 @@ void engine_close(struct engine *e);
 int engine_info(struct engine *e, json_t **ret, struct err *err);    /* GET /info */
 int engine_version(struct engine *e, json_t **ret, struct err *err); /* GET /version */
 
+int engine_disk_usage(struct engine *e, json_t **ret, struct err *err); /* GET /system/df */
+
 /* --- containers. `name`: id, unique id prefix, or name. ERR_NOT_FOUND: "No such container: NAME". --- */
 
 /* body: POST /containers/create ({…Config, HostConfig, NetworkingConfig}). name may be NULL: one is made up. *ret: {"Id", "Warnings"}.
@@ -53,9 +55,13 @@ int engine_kill(struct engine *e, const char *name, const char *signal, struct e
 int engine_pause(struct engine *e, const char *name, bool paused, struct err *err);
 int engine_remove(struct engine *e, const char *name, bool force, bool volumes, struct err *err);
 int engine_rename(struct engine *e, const char *name, const char *new_name, struct err *err);
+/* Limits and restart policy; changes: the body of POST /containers/NAME/update. Empty fields are left as they are. *ret: {"Warnings"}. */
+int engine_update(struct engine *e, const char *name, const json_t *changes, json_t **ret, struct err *err);
 int engine_inspect(struct engine *e, const char *name, bool size, json_t **ret, struct err *err); /* GET /containers/ID/json */
 /* filters: {"name": ["a"], "status": […], "label": […], "id", "ancestor", "exited", …} as decoded from the query, or NULL. limit 0: all. */
 int engine_list(struct engine *e, bool all, int limit, bool size, const json_t *filters, json_t **ret, struct err *err);
+/* Remove those that do not run. filters: "until", "label", "label!". *ret: {"ContainersDeleted", "SpaceReclaimed"}. */
+int engine_prune(struct engine *e, const json_t *filters, json_t **ret, struct err *err);
 int engine_top(struct engine *e, const char *name, const char *ps_args, json_t **ret, struct err *err);
 int engine_resize(struct engine *e, const char *name, uint16_t rows, uint16_t columns, struct err *err);
 int engine_stats(struct engine *e, const char *name, json_t **ret, struct err *err); /* one sample */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test.h"
 
+#include "engine/prune.h"
 #include "engine/spec.h"
 
 static const struct {
@@ -183,12 +184,30 @@ static void processors_are_what_the_host_has(void **state) {
         assert_non_null(strstr(err.msg, "CPUs available"));
 }
 
+static void until_is_a_length_of_time_or_a_point_in_it(void **state) {
+        static const struct {
+                const char *text;
+                int64_t ns; /* now is 10 hours after 1970 */
+        } lengths[] = { { "10m", 35400000000000 }, { "1h30m", 30600000000000 }, { "24h", -50400000000000 }, { "1.5s", 35998500000000 }, { "2ms", 35999998000000 },
+                        { "1700000000", 1700000000000000000 }, { "1970-01-01T00:00:01Z", 1000000000 } };
+        static const char *const bad[] = { "", "soon", "10q", "-5m", "5m5", "5mm", "1e400h", "h" };
+        int64_t ns;
+
+        for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
+                assert_int_equal(prune_parse_until(lengths[i].text, 36000000000000, &ns), 0);
+                assert_int_equal(ns, lengths[i].ns);
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+                assert_true(prune_parse_until(bad[i], 36000000000000, &ns) < 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(every_row_is_taken_or_refused_with_its_words),
                 cmocka_unit_test(host_modes_share_the_hosts_ids),
                 cmocka_unit_test(mounts_come_outermost_first),
                 cmocka_unit_test(processors_are_what_the_host_has),
+                cmocka_unit_test(until_is_a_length_of_time_or_a_point_in_it),
                 cmocka_unit_test(bytes_are_read_with_their_unit),
         };
 
