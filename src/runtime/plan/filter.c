@@ -123,16 +123,19 @@ static int parse_args(const json_t *list, const char *at, struct scmp_arg_cmp re
                 const char *name = NULL;
                 int64_t index = -1;
                 size_t op = 0;
-                int r = field_int(a, at, "index", 0, 5, &index, err);
+                char here[80];
+                int r;
 
+                snprintf(here, sizeof(here), "%s.args[%zu]", at, i);
+                r = field_int(a, here, "index", 0, 5, &index, err);
                 if (r == 0)
-                        r = field_string(a, at, "op", &name, err);
+                        r = field_string(a, here, "op", &name, err);
                 if (r < 0)
                         return r;
                 while (op < ARRAY_SIZE(operators) && (!name || strcmp(operators[op].name, name) != 0))
                         op++;
                 if (op == ARRAY_SIZE(operators) || index < 0)
-                        return err_set(err, ERR_INVALID, -EINVAL, "%s.args[%zu]: \"%s\" is not a comparison", at, i, name ? name : "");
+                        return err_set(err, ERR_INVALID, -EINVAL, "%s.op: \"%s\" is not a comparison", here, name ? name : "");
                 *ret_repeated = *ret_repeated || (seen >> index & 1);
                 seen |= 1u << index;
                 ret[i] = (struct scmp_arg_cmp) { (unsigned) index, operators[op].op, number(a, "value"), number(a, "valueTwo") };

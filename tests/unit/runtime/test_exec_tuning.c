@@ -257,6 +257,28 @@ static void domainname_is_seen(void **state) {
         container_done(&c);
 }
 
+/* "unconfined" is a profile of every host with AppArmor; of another one only its absence is sure. */
+static void apparmor_profile_is_entered(void **state) {
+        struct container c;
+
+        if (access("/sys/module/apparmor", F_OK) != 0) {
+                print_message("this host has no AppArmor\n");
+                skip();
+        }
+        for (enum userns_mode mode = 0; mode < _USERNS_MODES; mode++) {
+                container_init(&c, mode, "cat /proc/self/attr/current");
+                container_set(&c, "process", "apparmorProfile", json_string("unconfined"));
+                assert_int_equal(container_run(&c), 0);
+                assert_true(says(&c, "unconfined"));
+                container_done(&c);
+                container_init(&c, mode, "true");
+                container_set(&c, "process", "apparmorProfile", json_string("kist-no-such-profile"));
+                assert_true(container_start(&c) < 0);
+                assert_non_null(strstr(c.err.msg, "process.apparmorProfile: kist-no-such-profile"));
+                container_done(&c);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(scheduler_is_set),
@@ -269,6 +291,7 @@ int main(void) {
                 cmocka_unit_test(memory_policy_is_set),
                 cmocka_unit_test(missing_memory_node_is_refused),
                 cmocka_unit_test(domainname_is_seen),
+                cmocka_unit_test(apparmor_profile_is_entered),
         };
 
         if (geteuid() != 0 || (access("/bin/busybox", X_OK) != 0 && access("/usr/bin/busybox", X_OK) != 0)) {
