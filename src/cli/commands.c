@@ -8,6 +8,7 @@ const struct command *const all_commands[] = {
         &command_run,    &command_create, &command_start,   &command_stop,   &command_restart, &command_kill,
         &command_rm,     &command_ps,     &command_exec,    &command_attach, &command_logs,    &command_inspect,
         &command_wait,   &command_pause,  &command_unpause, &command_rename, &command_top,     &command_images,
-        &command_pull,   &command_rmi,    &command_tag,     &command_history, &command_load,   &command_version,
-        &command_info,   &command_events, NULL,
+        &command_pull,   &command_rmi,    &command_tag,     &command_history, &command_load,   &command_save,
+        &command_cp,     &command_diff,   &command_commit,  &command_export, &command_version, &command_info,
+        &command_events, NULL,
 };

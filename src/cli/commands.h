@@ -13,6 +13,7 @@ extern const struct command command_stop, command_restart, command_kill, command
 extern const struct command command_rm, command_wait, command_rename;                                          /* life.c */
 extern const struct command command_ps, command_logs, command_top, command_inspect;                            /* look.c */
 extern const struct command command_images, command_pull, command_rmi, command_tag, command_history, command_load; /* images.c */
+extern const struct command command_cp, command_export, command_diff, command_commit, command_save;            /* copy.c */
 extern const struct command command_version, command_info, command_events;                                     /* system.c */
 
 /* --filter a=b --filter a=c → {"a":["b","c"]} as text (the caller frees), NULL when none was given. Ends the program on a malformed one. */

@@ -106,7 +106,7 @@ static int read_head(struct http *h, struct err *err) {
                 return r;
         if (sscanf(line, "HTTP/1.%*1d %3d", &h->status) != 1)
                 return err_set(err, ERR_UNAVAILABLE, -EPROTO, "what answers at the socket does not speak HTTP");
-        h->content_type[0] = '\0';
+        h->content_type[0] = h->wanted[0] = '\0';
         h->body = HTTP_BODY_UNTIL_CLOSE;
         h->left = 0;
         h->chunk_open = false;
@@ -118,6 +118,8 @@ static int read_head(struct http *h, struct err *err) {
                         break;
                 if ((value = header_value(line, "Content-Type")))
                         snprintf(h->content_type, sizeof(h->content_type), "%s", value);
+                else if (h->want && (value = header_value(line, h->want)))
+                        snprintf(h->wanted, sizeof(h->wanted), "%s", value);
                 else if ((value = header_value(line, "Transfer-Encoding")) && strcasecmp(value, "chunked") == 0)
                         h->body = HTTP_BODY_CHUNKED;
                 else if ((value = header_value(line, "Content-Length")) && h->body != HTTP_BODY_CHUNKED &&
@@ -174,7 +176,7 @@ int http_request_from_fd(struct http *h, const char *method, const char *path, i
         int r = send_head(h, method, path, NULL, "Content-Type: application/x-tar\r\nTransfer-Encoding: chunked\r\n", false, NULL, 0, err);
 
         while (r == 0) {
-                char size[16];
+                char size[24];
                 ssize_t n = read(body_fd, chunk, sizeof(chunk));
 
                 if (n < 0 && errno == EINTR)

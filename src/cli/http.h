@@ -15,6 +15,8 @@ struct http {
         int fd;
         int status;               /* of the last response */
         char content_type[96];
+        const char *want;         /* one more header to keep, or NULL: set by the caller before the request */
+        char wanted[8192];        /* its value; "" when it did not come */
         /* What has been read from the socket and not yet been handed out. */
         char buffer[16384];
         size_t start, end;
