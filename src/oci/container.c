@@ -4,6 +4,8 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,6 +58,12 @@ const char *container_cgroup_path(const struct container *c) {
         return json_get_str(c->state, "cgroup", "");
 }
 
+int container_need_cgroup(const struct container *c, const char *what, struct err *err) {
+        if (*container_cgroup_path(c))
+                return 0;
+        return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "cannot %s container %s: it has no cgroup, which its user may not make", what, c->id);
+}
+
 int container_id_check(const char *id, struct err *err) {
         static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.";
         size_t n = strlen(id);
@@ -67,7 +75,8 @@ int container_id_check(const char *id, struct err *err) {
 
 /* mkdir -p: a path that the administrator gave, nobody else's. */
 static int open_root(const struct options *o, bool make, int *ret_fd, struct err *err) {
-        const char *path = o->root ?: DEFAULT_ROOT;
+        auto_free char *own = o->root ? NULL : rootless_state_path(o);
+        const char *path = o->root ?: own ?: DEFAULT_ROOT;
         int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
         if (fd < 0 && errno == ENOENT && make) {
@@ -85,11 +94,12 @@ static int open_root(const struct options *o, bool make, int *ret_fd, struct err
 
 char *container_filter_cache(const struct options *o) {
         static const char name[] = "~~filters"; /* no id, and not what container_forget() makes of one */
+        auto_free char *own = o->root ? NULL : rootless_state_path(o);
         auto_fd root = -EBADF;
 
         if (open_root(o, true, &root, NULL) < 0 || (mkdirat(root, name, 0700) < 0 && errno != EEXIST))
                 return NULL;
-        return str_format("%s/%s", o->root ?: DEFAULT_ROOT, name);
+        return str_format("%s/%s", o->root ?: own ?: DEFAULT_ROOT, name);
 }
 
 /* The directory that `name` means now is the one that `fd` holds: nobody deleted and made it again while we waited for the lock. */
@@ -154,11 +164,23 @@ int container_config(const struct container *c, json_t **ret, struct err *err) {
         return json_parse(text, size, CONFIG_MAX, "config.json", ret, err);
 }
 
+/* Without a cgroup there is its pid namespace, which ends with its init. */
+static void kill_init(struct container *c) {
+        enum { WAIT_MS = 10000 };
+        auto_fd fd = container_pidfd(c);
+        struct pollfd p = { .fd = fd, .events = POLLIN };
+
+        if (fd >= 0 && syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) == 0)
+                poll(&p, 1, WAIT_MS);
+}
+
 int container_destroy(const struct options *o, struct container *c, struct err *err) {
         const char *path = container_cgroup_path(c);
         auto_json *config = NULL;
         int r = *path ? destroy_cgroup(c, path, err) : 0;
 
+        if (!*path)
+                kill_init(c);
         /* Without its config there is no saying what hooks it had; it has to go all the same. */
         if (r == 0 && container_config(c, &config, NULL) < 0)
                 config = NULL;
@@ -331,7 +353,7 @@ static bool is_frozen(struct container *c) {
         const struct cgroup_host *h = NULL;
         bool frozen = false;
 
-        if (container_cgroups(c, &h, NULL) == 0)
+        if (*container_cgroup_path(c) && container_cgroups(c, &h, NULL) == 0)
                 cgroup_is_frozen(h, container_cgroup_path(c), &frozen, NULL);
         return frozen;
 }
@@ -354,8 +376,15 @@ int container_processes(struct container *c, json_t **ret, struct err *err) {
         const struct cgroup_host *h = NULL;
         auto_free pid_t *pids = NULL;
         size_t n = 0;
-        int r = container_cgroups(c, &h, err);
+        int r;
 
+        if (!*container_cgroup_path(c)) {
+                auto_fd fd = container_pidfd(c);
+
+                *ret = fd < 0 ? json_array() : json_pack("[O]", json_object_get(c->state, "pid"));
+                return 0;
+        }
+        r = container_cgroups(c, &h, err);
         if (r == 0)
                 r = cgroup_pids(h, container_cgroup_path(c), &pids, &n, err);
         if (r < 0)

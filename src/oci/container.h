@@ -51,7 +51,10 @@ int container_save(struct container *c, struct err *err);
 
 /* The host's cgroups, owned by *c. */
 int container_cgroups(struct container *c, const struct cgroup_host **ret, struct err *err);
+/* "": it has none, because its user may not make any. */
 const char *container_cgroup_path(const struct container *c);
+/* For what needs one: ERR_UNSUPPORTED when there is none. */
+int container_need_cgroup(const struct container *c, const char *what, struct err *err);
 
 /* Note where its cgroup will be, before there is one: who clears up after us must know. */
 int container_note_cgroup(struct container *c, const char *path, struct err *err);

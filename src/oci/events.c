@@ -108,6 +108,9 @@ int command_events(const struct options *o, char **args, int n_args, struct err 
         if (r < 0)
                 return r;
         pidfd = container_pidfd(&c);
+        r = container_need_cgroup(&c, "count what is used by", err);
+        if (r < 0)
+                return r;
         if (pidfd < 0)
                 return err_set(err, ERR_CONFLICT, pidfd, "container not running: %s", c.id);
         if (o->stats)

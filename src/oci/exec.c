@@ -155,10 +155,11 @@ static int start(const struct options *o, struct container *c, const json_t *pro
         const struct cgroup_host *h = NULL;
         int r = plan_process(process, config, &options, &fds->plan, err);
 
-        if (r == 0)
+        if (r == 0 && *container_cgroup_path(c)) {
                 r = container_cgroups(c, &h, err);
-        if (r == 0)
-                r = cgroup_open(h, container_cgroup_path(c), fds, err);
+                if (r == 0)
+                        r = cgroup_open(h, container_cgroup_path(c), fds, err);
+        }
         return r < 0 ? r : exec_process(fds, p, err);
 }
 

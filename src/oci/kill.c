@@ -41,7 +41,16 @@ static int parse_signal(const char *s, int *ret, struct err *err) {
 
 static int signal_all(struct container *c, int sig, struct err *err) {
         const struct cgroup_host *h = NULL;
-        int r = container_cgroups(c, &h, err);
+        auto_fd pidfd = *container_cgroup_path(c) ? -EBADF : container_pidfd(c);
+        int r;
+
+        if (!*container_cgroup_path(c)) {
+                /* Its init is all that can be named; what that was killed with ends its pid namespace. */
+                if (pidfd >= 0)
+                        syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0);
+                return 0;
+        }
+        r = container_cgroups(c, &h, err);
 
         return r < 0 ? r : cgroup_kill(h, container_cgroup_path(c), sig, err);
 }

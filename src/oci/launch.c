@@ -167,10 +167,26 @@ static int prepare(struct making *m, const char *id, struct err *err) {
         r = launch_check_terminal(m->options, m->terminal, m->gate || m->options->detach, err);
         if (r == 0)
                 r = config_cgroup_path(m->bundle.config, id, &m->cgroup_path, err);
-        plan.cgroup_path = m->cgroup_path;
+        /* Where there may be none in the end, there is none to show. */
+        plan.cgroup_path = rootless(m->options) ? NULL : m->cgroup_path;
         if (r == 0)
                 r = plan_container(m->bundle.config, &plan, &m->fds.plan, err);
         return r;
+}
+
+/* A user to whom no cgroup was delegated has none to give: the container runs, but not with limits that nobody enforces. The list of devices is
+ * not one of them: in a user namespace no node can be made. */
+static int do_without_cgroup(struct making *m, struct container *c, const json_t *resources, struct err *err) {
+        const char *key;
+        json_t *value;
+
+        json_object_foreach((json_t *) resources, key, value)
+                if (strcmp(key, "devices") != 0 && (json_object_size(value) > 0 || json_array_size(value) > 0))
+                        return err_prefix(err, "linux.resources.%s", key);
+        report_debug(m->options, "container %s: no cgroup, which this user may not make", c->id);
+        unlinkat(c->dir_fd, "cgroup", 0);
+        *m->cgroup_path = '\0';
+        return 0;
 }
 
 static int make_cgroup(struct making *m, struct container *c, struct err *err) {
@@ -180,6 +196,8 @@ static int make_cgroup(struct making *m, struct container *c, struct err *err) {
 
         if (r == 0)
                 r = cgroup_create(h, m->cgroup_path, resources, err);
+        if ((r == -EACCES || r == -EPERM || r == -EROFS) && rootless(m->options))
+                return do_without_cgroup(m, c, resources, err);
         if (r < 0)
                 return r;
         m->has_cgroup = true;

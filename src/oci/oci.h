@@ -87,6 +87,11 @@ int options_parse(char **argv, int argc, int *at, unsigned bits, bool only_optio
                   int *n_args, struct err *err);
 void options_print(unsigned bits);
 
+/* rootless.c */
+bool rootless(const struct options *o);
+/* Where such a user's containers are kept by default; NULL when the usual place is right. The caller frees. */
+char *rootless_state_path(const struct options *o);
+
 /* self.c */
 int self_protect(char **argv, struct err *err);
 

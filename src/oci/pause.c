@@ -17,7 +17,9 @@ static int freeze(const struct options *o, const char *id, bool frozen, struct e
         if (status != wanted)
                 return err_set(err, ERR_CONFLICT, -EBUSY, "container not %s: cannot %s %s that is %s", frozen ? "running" : "paused", frozen ? "pause" : "resume",
                                id, container_status_name(status));
-        r = container_cgroups(&c, &h, err);
+        r = container_need_cgroup(&c, frozen ? "pause" : "resume", err);
+        if (r == 0)
+                r = container_cgroups(&c, &h, err);
         return r < 0 ? r : cgroup_freeze(h, container_cgroup_path(&c), frozen, err);
 }
 

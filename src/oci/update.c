@@ -51,6 +51,8 @@ int command_update(const struct options *o, char **args, int n_args, struct err 
         if (r == 0 && status == STATUS_STOPPED)
                 r = err_set(err, ERR_CONFLICT, -ESRCH, "container not running: %s", c.id);
         if (r == 0)
+                r = container_need_cgroup(&c, "update", err);
+        if (r == 0)
                 r = container_cgroups(&c, &h, err);
         return r < 0 ? r : cgroup_update(h, container_cgroup_path(&c), resources, err);
 }

@@ -123,6 +123,41 @@ podman() { # shellcheck disable=SC2046  # words on purpose
 	[[ "$output" == *"inet 10.88."* ]]
 }
 
+# As an ordinary user, whose ids the small machine alone knows.
+as_user() { # COMMAND [ARG...]
+	inside sh -c '[ -e /run/tester ] || {
+		echo "tester:x:4242:4242::/run/tester:/bin/sh" | cat /etc/passwd - >/run/passwd
+		echo "tester:x:4242:" | cat /etc/group - >/run/group
+		echo "tester:300000:65536" >/run/subid
+		for file in passwd group; do mount --bind /run/$file /etc/$file; done
+		for file in subuid subgid; do mount --bind /run/subid /etc/$file; done
+		mkdir -p /run/tester/run && chown -R 4242:4242 /run/tester
+	}'
+	inside setpriv --reuid 4242 --regid 4242 --clear-groups --reset-env env -i PATH=/usr/bin:/bin:/usr/sbin:/sbin HOME=/run/tester XDG_RUNTIME_DIR=/run/tester/run "$@"
+}
+user_podman() { as_user podman --cgroup-manager cgroupfs --events-backend none --storage-driver vfs --runtime "$RUNTIME" "$@"; }
+
+@test "podman: as an ordinary user" {
+	has podman
+	has newuidmap
+	[ -e /etc/subuid ] && [ -e /etc/subgid ] || skip "no /etc/subuid"
+	# The archive and the program must be within reach of that user.
+	chmod 755 "$CALLER_DIR"
+	as_user test -x "$RUNTIME" || skip "the build directory is closed to ordinary users"
+	user_podman load -q -i "$BUILD/data/busybox.oci.tar"
+	[ "$(user_podman run --rm --network none $IMAGE id -u)" = 0 ]
+	[ "$(user_podman run --rm --network none $IMAGE cat /proc/self/uid_map | head -n 1 | tr -s ' ')" = " 0 4242 1" ]
+	run -7 user_podman run --rm --network none $IMAGE sh -c 'exit 7'
+	run -127 user_podman run --rm --network none $IMAGE nosuch
+	[ "$(user_podman run --rm --network none --userns keep-id $IMAGE id -u)" = 4242 ]
+	[ "$(user_podman run --rm --network none --uidmap 0:1:1000 $IMAGE cat /proc/self/uid_map | tr -s ' ')" = " 0 1 1000" ]
+	user_podman run -d --name mine --network none $IMAGE sleep 300
+	run -4 user_podman exec mine sh -c 'exit 4'
+	user_podman kill mine
+	[ "$(user_podman wait mine)" = 137 ]
+	user_podman rm mine
+}
+
 # --- Buildah ---
 
 buildah_words() { echo buildah --root "$CALLER_DIR/buildah" --runroot /run/buildah-run; }

@@ -3,6 +3,7 @@
 /* /dev: the nodes that every container has, those of linux.devices, the usual symlinks, the console.
  * And what is hidden of /proc and /sys. */
 
+#include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
 #include <stdio.h>
@@ -10,7 +11,9 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
+#include "base/fd.h"
 #include "base/mem.h"
 #include "runtime/plan/private.h"
 
@@ -35,7 +38,7 @@ static void add_device(struct planner *p, const struct device *d) {
                 .device = d->number,
         };
 
-        if ((p->spaces & CLONE_NEWUSER) && !S_ISFIFO(d->mode)) {
+        if (p->nodes_are_bound && !S_ISFIFO(d->mode)) {
                 struct plan_source source = {
                         .path = step.target,
                         .what = step.what,
@@ -117,13 +120,28 @@ static bool is_listed(const json_t *list, const char *path) {
         return false;
 }
 
+/* Its own one, or that of the caller: the first user namespace alone maps every id on itself. */
+static bool is_in_user_namespace(const struct planner *p) {
+        auto_fd fd = open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC);
+        unsigned long inside, outside, count;
+        char text[128] = "";
+
+        if (p->spaces & CLONE_NEWUSER)
+                return true;
+        if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0 || sscanf(text, "%lu %lu %lu", &inside, &outside, &count) != 3)
+                return false;
+        return inside != 0 || outside != 0 || count != UINT32_MAX;
+}
+
 static int add_all(struct planner *p, struct err *err) {
-        const size_t max = p->spaces & CLONE_NEWUSER ? 96 : 4096;
+        size_t max;
         const json_t *list = NULL;
         int r = field_array(p->linux_, "linux", "devices", &list, err);
 
         if (r < 0)
                 return r;
+        p->nodes_are_bound = is_in_user_namespace(p);
+        max = p->nodes_are_bound ? 96 : 4096;
         /* A privileged container gets all nodes of the host; where each is a mount, and so an open file while it starts, they must be fewer. */
         if (json_array_size(list) > max)
                 return err_set(err, ERR_TOO_LARGE, -E2BIG, "linux.devices: more than %zu", max);

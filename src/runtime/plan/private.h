@@ -14,6 +14,7 @@ struct planner {
         const struct plan_options *options;
         const json_t *config, *process, *linux_; /* the last two may be NULL */
         uint32_t spaces;   /* CLONE_NEW*: namespaces other than the caller's, made or joined */
+        bool nodes_are_bound; /* nobody can make a node in a user namespace: those of the host are mounted */
         bool dev_is_bound; /* /dev is a tree of the host: nothing is made in it */
 };
 
