@@ -82,7 +82,7 @@ image_load() {
 	mkdir -p "$work/layout"
 	[ -f "$KT_DIR/plain.tar" ] || tar -C "$KT_DIR/plain/rootfs" --numeric-owner -cf "$KT_DIR/plain.tar" bin etc tmp h
 	tar -C "$2" --numeric-owner -cf "$work/top.tar" .
-	"$BATS_TEST_DIRNAME/../lib/oci-image" "$work/layout" "$KT_DIR/plain.tar" "$work/top.tar:${LAYER:-gzip}" --config "${3:-{\}}"
+	"$BATS_TEST_DIRNAME/../lib/oci-image" "$work/layout" "$KT_DIR/plain.tar:none" "$work/top.tar:${LAYER:-gzip}" --config "${3:-{\}}"
 	jq --arg name "$1:latest" '.manifests[0].annotations |= . + {"io.containerd.image.name": $name, "org.opencontainers.image.ref.name": $name}' \
 		"$work/layout/index.json" >"$work/index" && mv "$work/index" "$work/layout/index.json"
 	tar -C "$work/layout" -cf "$work/image.tar" .

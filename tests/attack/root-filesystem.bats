@@ -40,7 +40,7 @@ host_state() {
 @test "attack: /proc, /sys or /dev of the image is a symlink (CVE-2019-19921, CVE-2026-41579, CVE-2026-47766)" {
 	local dir target
 	for dir in proc sys dev dev/pts dev/shm sys/fs; do
-		for target in "$H/dir" "../../../../../../../../$H/dir" /tmp . nothing-there /proc/self/root; do
+		for target in "$H/dir" "../../../../../../../../$H/dir" /tmp nothing-there; do
 			rm -rf "$B"; bundle_new; mkdir -p "$R$H/dir"
 			# With the mounts above it taken away, so that the symlink is met.
 			config ".mounts |= map(select(.destination as \$d | \"/$dir\" | startswith(\$d + \"/\") | not))"
@@ -80,10 +80,12 @@ host_state() {
 		config ".mounts += [{destination: \"$dest\", type: \"bind\", source: \"$H/dir\", options: [\"rbind\"]}]"
 		rt_refused
 		[[ "$output" == *proc* || "$output" == *".."* ]]
-		run -125 "$KIST" run --rm -v "$H/dir:$dest" $BUSYBOX true
 		cp "$KT_DIR/plain/config.json" "$B/config.json"
 		config ".mounts += [{destination: \"$dest\", type: \"tmpfs\", source: \"tmpfs\"}]"
 		rt_refused
+	done
+	for dest in /proc //proc /./proc/sys /proc/self/attr /proc/1/attr/exec; do
+		run -125 "$KIST" run --rm -v "$H/dir:$dest" $BUSYBOX true
 		run -125 "$KIST" run --rm --tmpfs "$dest" $BUSYBOX true
 	done
 }
@@ -251,7 +253,7 @@ race_end() {
 @test "attack: mount target swapped for a symlink while containers start, made directories likewise (CVE-2021-30465, CVE-2024-45310, CVE-2017-1002101)" {
 	local i ran=0
 	race_start "$H/dir"
-	for i in $(seq 40); do
+	for i in $(seq 25); do
 		config '.mounts = (.mounts | map(select(.destination | startswith("/shared") | not))) + [
 			{destination: "/shared", type: "bind", source: $ARGS.positional[0], options: ["rbind"]},
 			{destination: "/shared/t/sub", type: "bind", source: $ARGS.positional[1], options: ["rbind"]},
@@ -265,19 +267,19 @@ race_end() {
 		[ -z "$(ls -A "$H/dir")" ] || { echo "made on the host: $(ls "$H/dir")"; race_end; false; }
 	done
 	race_end
-	echo "ran $ran of 40"
+	echo "ran $ran of 25"
 	[ "$ran" -ge 1 ] # some did win their way: the attack was in time
 }
 
 @test "attack: the same through kist, and masked paths under the race" {
 	local i ran=0
 	race_start "$H/dir"
-	for i in $(seq 15); do
+	for i in $(seq 8); do
 		run timeout 20 "$KIST" run --rm -v "$S:/shared" -v "$BATS_TEST_TMPDIR/inner:/shared/t/sub$i" --tmpfs "/shared/t/new$i/deep" $BUSYBOX echo ran
 		[ "$output" != ran ] || ran=$((ran + 1))
 		[ -z "$(ls -A "$H/dir")" ]
 	done
-	for i in $(seq 30); do
+	for i in $(seq 12); do
 		config '.mounts = (.mounts | map(select(.destination != "/shared"))) + [{destination: "/shared", type: "bind", source: $ARGS.positional[0], options: ["rbind"]}]
 			| .linux.maskedPaths += ["/shared/t", "/shared/t/sub"] | .linux.readonlyPaths += ["/shared/t"]' --args "$S"
 		args /bin/true
@@ -298,7 +300,7 @@ race_end() {
 	SWAP=$!
 	config '.process.terminal = true | .mounts |= map(if .destination == "/dev" then {destination: "/dev", type: "bind", source: $ARGS.positional[0], options: ["rbind"]} else . end)' --args "$S/dev"
 	args /bin/sh -c 'echo kist-attack >/dev/console'
-	for i in $(seq 25); do
+	for i in $(seq 12); do
 		run timeout 10 script -qec "'$RUNTIME' --root '$KT_DIR/state' run -b '$B' $ID" /dev/null </dev/null
 		[ "$(cat "$H/file")" = "of the host" ]
 	done

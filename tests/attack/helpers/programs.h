@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Which program a process runs: one of the container's (this one, and those named on the command line), or one of the engine's. */
+/* For the watchers. Which program a process runs: one of the container's (this one, and those named on the command line), or one of the
+ * engine's; and how long to watch: for so many seconds, or until SIGTERM. */
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <time.h>
 
 static struct {
         dev_t dev;
@@ -28,4 +31,20 @@ static inline bool program_is_known(const struct stat *st) {
                 if (programs[i].dev == st->st_dev && programs[i].ino == st->st_ino)
                         return true;
         return false;
+}
+
+static volatile sig_atomic_t watch_is_over;
+
+static inline void watch_stop(int number) {
+        watch_is_over = 1;
+}
+
+static inline void watch_start(void) {
+        signal(SIGTERM, watch_stop);
+        printf("ready\n");
+        fflush(stdout);
+}
+
+static inline bool watch_goes_on(time_t end) {
+        return !watch_is_over && time(NULL) < end;
 }

@@ -77,9 +77,8 @@ int main(int argc, char **argv) {
         program_add("/proc/self/exe");
         for (int i = 2; i < argc; i++)
                 program_add(argv[i]);
-        printf("ready\n");
-        fflush(stdout);
-        while (time(NULL) < end) {
+        watch_start();
+        while (watch_goes_on(end)) {
                 rewinddir(proc);
                 for (struct dirent *e; (e = readdir(proc));)
                         if (e->d_name[0] >= '1' && e->d_name[0] <= '9')
