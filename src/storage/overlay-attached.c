@@ -3,9 +3,9 @@
 /* Before Linux 6.15 overlayfs takes only layers that are attached in the mount namespace of whoever makes it. So it is made in a namespace
  * of storage's own, in which nothing is but an empty tmpfs, and what comes back is a detached clone: the host's table never sees any of it.
  *
- * To enter a mount namespace, a thread must have a root and a working directory that it shares with no other, and it cannot share them again:
- * hence a thread per mount, that ends with it. A helper process would need the layers sent to it, 32 at a time, and be watched over; a thread has
- * them, and its credentials are its own as well. The namespace is kept, by its fd: a new one copies the host's whole table. */
+ * To enter a mount namespace, a thread must have a root and a working directory that it shares with no other, and it cannot share them
+ * again: hence a thread per mount, that ends with it. A helper process would need the layers sent to it, 32 at a time, and be watched over;
+ * a thread has them, and its credentials are its own as well. The namespace is kept, by its fd: a new one copies the host's whole table. */
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -149,7 +149,7 @@ static int make_on_stage(struct job *j) {
         return fd < 0 ? fail(j, "detaching it") : fd;
 }
 
-/* The stage has a name of its own in the namespace's root, as others may be at work there; it is unmounted with all that is on it, in one go. */
+/* The stage has a name of its own in the namespace's root, as others may be at work there; it is unmounted with all on it in one go. */
 static void *make_in_namespace(void *data) {
         struct job *j = data;
         char name[NAME_SIZE];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* An overlay that is never attached to any mount table: fsconfig(2) with an fd per directory. Two things of Linux 6.15 are needed: overlayfs
- * clones layers that are detached themselves, and takes O_PATH fds, which is what open_tree(2) gives. */
+/* An overlay that is never attached to any mount table: fsconfig(2) with an fd per directory. Two things of Linux 6.15 are needed:
+ * overlayfs clones layers that are detached themselves, and takes O_PATH fds, which is what open_tree(2) gives. */
 
 #include <fcntl.h>
 #include <string.h>

@@ -5,7 +5,7 @@
 
 #include "storage/internal.h"
 
-/* Each directory is a detached clone with the ids it is to be seen with; they are the caller's, and needed only until the overlay is made. */
+/* Each directory is a detached clone with the ids it is to be seen with; they are the caller's, and needed until the overlay is made. */
 struct overlay {
         const struct storage_rootfs *of;
         int *lowers; /* the topmost first */

@@ -3,7 +3,7 @@
 
 /* Layers and root file systems. A layer is a directory tree in overlay form, named by its diff id, ids 0… on disk as the image says:
  * ROOT/layers/sha256/<64 hex>/. A container's root is a DETACHED overlay mount over idmapped clones of its layers, an fd that is never
- * in the host's mount table (fsopen(2), open_tree(2), mount_setattr(2), fsmount(2); Linux 6.13 for layers by fd, 6.7 for lowerdir+).
+ * in the host's mount table (open_tree(2), mount_setattr(2), fsopen(2); Linux 5.19; before 6.15 made in a mount namespace of storage's own).
  * Everything here works on held directory fds. */
 
 #include <stdbool.h>

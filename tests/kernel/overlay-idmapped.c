@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* What src/storage/rootfs.c relies on.
+/* What src/storage/overlay-detached.c relies on.
  *
  * - An overlay can be made of idmapped clones of its layers (Linux 5.19), given by fd (6.13; O_PATH fds: 6.15), without any mount in the
  *   mount table; a process of the user namespace attaches it in its own mount namespace.

@@ -38,7 +38,9 @@ memory() { is "$(kist run --rm --memory 32m $image cat /sys/fs/cgroup/memory.max
 check "--memory is seen from inside" memory
 
 other_limits() {
-	is "$(kist run --rm --pids-limit 30 --cpus 0.5 --cpuset-cpus 0 $image sh -c 'cd /sys/fs/cgroup; cat pids.max cpu.max cpuset.cpus' | tr '\n' ' ')" "30 50000 100000 0 "
+	kist run --rm --pids-limit 30 --cpus 0.5 --cpuset-cpus 0 $image sh -c 'cd /sys/fs/cgroup; cat pids.max cpu.max cpuset.cpus' >/tmp/seen
+	is "$(tr '\n' ' ' </tmp/seen)" "30 50000 100000 0 "
+	rm /tmp/seen
 }
 check "--pids-limit, --cpus and --cpuset-cpus are seen from inside" other_limits
 
@@ -48,6 +50,9 @@ oom() {
 	kist rm box
 }
 check "who wants more memory than allowed is killed, and it is said" oom
+
+reopen() { is "$(kist run --rm --user 65534 $image sh -c 'echo again >/proc/self/fd/1')" again; }
+check "another user of a container can open the output again" reopen
 
 no_network() { is "$(kist run --rm --network none $image ls /sys/class/net)" lo; }
 check "--network none has only loopback" no_network

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # For the tests in the virtual machine, by busybox's sh.   begin; check "what is true" FUNCTION; … finish
-# A function fails by its first failing command. `skip REASON` in it ends it; `is A B` and `has TEXT FILE` say what they found. After a failure
-# afresh() is called, if there is one, so that what is left is not in the way of the next.
+# A function fails by its first failing command. `skip REASON` in it ends it; `is A B` and `has TEXT FILE` say what they found.
+# After a failure afresh() is called, if there is one, so that what is left is not in the way of the next.
 tests=0
 
 # One cgroup for the test itself: the root may have processes only while no controller below it is bothered by them.

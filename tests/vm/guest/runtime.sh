@@ -15,7 +15,8 @@ rt() { kist-runtime --root /tmp/state "$@"; }
 config() { # JQ-FILTER COMMAND...: the configuration of the next container
 	filter=$1
 	shift
-	jq '.process.terminal = false | .linux.cgroupsPath = "/vm/box" | .process.args = $ARGS.positional | '"$filter" /tmp/base.json --args -- "$@" >$bundle/config.json
+	jq '.process.terminal = false | .linux.cgroupsPath = "/vm/box" | .process.args = $ARGS.positional | '"$filter" \
+		/tmp/base.json --args -- "$@" >$bundle/config.json
 }
 started() { # until the container runs
 	rt run --detach --bundle $bundle box </dev/null >/tmp/out.box 2>&1 3>&- || { cat /tmp/out.box; return 1; }
@@ -77,7 +78,8 @@ check "the limit of processor time is felt" cpu_limit_is_felt
 
 # With CAP_MKNOD, no user namespace, and as the owner of the files: only the cgroup's program stands between.
 disk=$(stat -c '%t %T' /dev/vda)
-with_devices='.root.readonly = false | .process.capabilities |= map_values(. + ["CAP_MKNOD"]) | .linux.namespaces |= map(select(.type != "user"))'
+with_devices='.root.readonly = false | .process.capabilities |= map_values(. + ["CAP_MKNOD"]) |
+	.linux.namespaces |= map(select(.type != "user"))'
 
 devices_are_denied() {
 	config "$with_devices" sh -c "
