@@ -151,7 +151,12 @@ static int make_process(const struct options *o, const json_t *config, char **co
 static int start(const struct options *o, struct container *c, const json_t *process, const json_t *config, struct exec_fds *fds,
                  struct exec_process *p, struct err *err) {
         auto_free char *cache_dir = container_filter_cache(o);
-        const struct plan_options options = { .bundle = json_get_str(c->state, "bundle", NULL), .cache_dir = cache_dir };
+        const struct plan_options options = {
+                .bundle = json_get_str(c->state, "bundle", NULL),
+                .cache_dir = cache_dir,
+                .id = c->id,
+                .pid = (int) json_get_int(c->state, "pid", 0),
+        };
         const struct cgroup_host *h = NULL;
         int r = plan_process(process, config, &options, &fds->plan, err);
 

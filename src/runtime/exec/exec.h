@@ -27,8 +27,9 @@ struct exec_fds {
         int listen;                            /* -1: sockets to hand on (LISTEN_FDS) are not supported by this version, and refused */
         unsigned preserve;                     /* the fds 3 … 2+preserve of the caller, all open, are the process's as well, by the same numbers */
         int start_fifo;                        /* looked at when the plan says start_fifo only: a fifo of mode 0622, opened O_PATH */
-        /* Called by exec_container() when the config has prestart or createRuntime hooks: the namespaces are there and everything is mounted, the
-         * root is still the host's, and the process (`pid` as the caller sees it) waits. Negative: the container is not made, *err says why. */
+        /* Called by exec_container() when the config has prestart or createRuntime hooks: the namespaces are there and everything is mounted,
+         * the root is still the host's, and the process (`pid` as the caller sees it) waits. Negative: the container is not made, *err says
+         * why. */
         int (*runtime_hooks)(pid_t pid, void *data, struct err *err);
         void *hooks_data;
 };

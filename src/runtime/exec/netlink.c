@@ -76,7 +76,8 @@ int netlink_call(int sock, struct netlink_request *q) {
         return error_of((struct nlmsghdr *) buffer);
 }
 
-int netlink_list(int sock, struct netlink_request *q, uint16_t type, size_t size, int (*each)(const struct nlmsghdr *h, void *data), void *data) {
+int netlink_list(int sock, struct netlink_request *q, uint16_t type, size_t size, int (*each)(const struct nlmsghdr *h, void *data),
+                 void *data) {
         _Alignas(struct nlmsghdr) uint8_t buffer[32768]; /* the kernel never sends more at once to who did not ask for it */
         int r = send_request(sock, q);
 

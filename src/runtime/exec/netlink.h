@@ -25,8 +25,10 @@ void netlink_put(struct netlink_request *q, uint16_t type, const void *data, siz
 /* Send it and wait for the kernel's answer. */
 int netlink_call(int sock, struct netlink_request *q);
 
-/* Send a request to list objects, and call `each` with every answer of `type` that is at least `size` bytes long. It stops on a negative return. */
-int netlink_list(int sock, struct netlink_request *q, uint16_t type, size_t size, int (*each)(const struct nlmsghdr *h, void *data), void *data);
+/* Send a request to list objects, and call `each` with every answer of `type` that is at least `size` bytes long. It stops on a negative
+ * return. */
+int netlink_list(int sock, struct netlink_request *q, uint16_t type, size_t size, int (*each)(const struct nlmsghdr *h, void *data),
+                 void *data);
 
 /* The attribute of that type among those behind `size` bytes of body; NULL when there is none. Its payload goes to *ret_size. */
 const void *netlink_attribute(const struct nlmsghdr *h, size_t size, uint16_t type, size_t *ret_size);

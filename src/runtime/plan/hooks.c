@@ -111,7 +111,8 @@ static void add_hook(struct planner *p, enum plan_hook_stage stage, const struct
 
 json_t *plan_state(const json_t *config, const char *id, const char *bundle, int pid, const char *status) {
         json_t *annotations = json_object_get(config, "annotations");
-        json_t *state = json_pack("{s:s, s:s, s:s}", "ociVersion", json_get_str(config, "ociVersion", "1.0.0"), "id", id, "bundle", bundle ? bundle : "");
+        json_t *state = json_pack("{s:s, s:s, s:s}", "ociVersion", json_get_str(config, "ociVersion", "1.0.0"), "id", id, "bundle",
+                                  bundle ? bundle : "");
 
         if (!state)
                 return NULL;

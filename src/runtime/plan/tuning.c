@@ -127,7 +127,8 @@ static int field_bits(const json_t *object, const char *at, const char *key, str
         if (r < 0 || !text || !*text)
                 return r;
         if (parse_bits(text, ret) < 0)
-                return err_set(err, ERR_INVALID, -EINVAL, "%s.%s: \"%s\" is not a list like 0-3,7 of numbers below %d", at, key, text, PLAN_BITS);
+                return err_set(err, ERR_INVALID, -EINVAL, "%s.%s: \"%s\" is not a list like 0-3,7 of numbers below %d", at, key, text,
+                               PLAN_BITS);
         *ret_given = true;
         return 0;
 }

@@ -103,7 +103,7 @@ static void make_order(const struct hooked *h) {
 static void run_in_order_and_in_their_namespaces(void **state) {
         for (enum userns_mode mode = NO_USERNS; mode < _USERNS_MODES; mode++) {
                 struct hooked h;
-                auto_free char *order = NULL, *spaces = NULL, *own = NULL;
+                auto_free char *order = NULL, *spaces = NULL;
                 char host[64] = "", expected[256];
 
                 hooked_init(&h, mode, "cat /order; readlink /proc/self/ns/uts");
