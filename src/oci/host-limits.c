@@ -87,7 +87,8 @@ static void fit_oom_score(const struct options *o, json_t *process) {
 }
 
 void launch_fit_host(const struct options *o, json_t *process) {
-        if (!json_is_object(process) || has_sys_resource())
+        /* In a user namespace it is held, and counts for nothing. */
+        if (!json_is_object(process) || (has_sys_resource() && !rootless(o)))
                 return;
         fit_limits(o, process);
         fit_oom_score(o, process);

@@ -152,6 +152,10 @@ static int prepare(struct making *m, const char *id, struct err *err) {
                 r = bundle_load(m->options->bundle, &m->bundle, err);
         if (r < 0)
                 return r;
+        if (geteuid() != 0)
+                r = rootless_enter(m->bundle.config, err);
+        if (r < 0)
+                return r;
         process = json_object_get(m->bundle.config, "process");
         r = hand_on_sockets(process, &m->fds.preserve, err);
         if (r < 0)

@@ -4,6 +4,7 @@
 /* kist-runtime: the command line of an OCI runtime. One file per command; main.c has the table of commands, options.c the table of
  * options. Commands and flags are those that containerd, CRI-O, Podman and Docker give to any runtime. */
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -91,6 +92,10 @@ void options_print(unsigned bits);
 bool rootless(const struct options *o);
 /* Where such a user's containers are kept by default; NULL when the usual place is right. The caller frees. */
 char *rootless_state_path(const struct options *o);
+
+/* For an ordinary user: become root of the user namespace that the config asks for, with a mount namespace to set it up in, and take it out of
+ * the config, as it is entered already. Its maps are written by newuidmap(1) and newgidmap(1), from what /etc/subuid and /etc/subgid allow. */
+int rootless_enter(json_t *config, struct err *err);
 
 /* self.c */
 int self_protect(char **argv, struct err *err);

@@ -65,7 +65,7 @@ static const struct row {
         { OF_UPDATE, "memory-swap", 0, TEXT, AT(limits.memory_swap), "SIZE", "memory and swap together; -1: no limit" },
         { OF_UPDATE, "pids-limit", 0, TEXT, AT(limits.pids_limit), "N", "how many processes" },
         { OF_UPDATE, "resources", 'r', TEXT, AT(resources), "FILE", "the spec's linux.resources object; -: standard input" },
-        { OF_SPEC, "rootless", 0, FLAG, AT(rootless), NULL, "refused: not for processes without root" },
+        { OF_SPEC, "rootless", 0, FLAG, AT(rootless), NULL, "for an ordinary user" },
 #undef AT
 };
 

@@ -37,14 +37,32 @@ static json_t *config(void) {
                          "readonlyPaths", plan_default_readonly_paths());
 }
 
+/* What an ordinary user may have: a user namespace of that one id, no limits, and no terminal group, which is not mapped. */
+static void make_rootless(json_t *c) {
+        json_t *l = json_object_get(c, "linux"), *mount, *option;
+        size_t i, k;
+
+        json_array_append_new(json_object_get(l, "namespaces"), json_pack("{s:s}", "type", "user"));
+        json_object_set_new(l, "uidMappings", json_pack("[{s:i, s:I, s:i}]", "containerID", 0, "hostID", (json_int_t) geteuid(), "size", 1));
+        json_object_set_new(l, "gidMappings", json_pack("[{s:i, s:I, s:i}]", "containerID", 0, "hostID", (json_int_t) getegid(), "size", 1));
+        json_object_del(l, "resources");
+        json_array_foreach(json_object_get(c, "mounts"), i, mount)
+                json_array_foreach(json_object_get(mount, "options"), k, option)
+                        if (strcmp(json_string_value(option), "gid=5") == 0) {
+                                json_array_remove(json_object_get(mount, "options"), k);
+                                break;
+                        }
+}
+
 int command_spec(const struct options *o, char **args, int n_args, struct err *err) {
         auto_json *c = config();
-        auto_free char *text = c ? json_dumps(c, JSON_INDENT(4)) : NULL;
+        auto_free char *text = NULL;
         auto_fd dir = -EBADF, fd = -EBADF;
         int r;
 
-        if (o->rootless)
-                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "--rootless is not supported");
+        if (c && o->rootless)
+                make_rootless(c);
+        text = c ? json_dumps(c, JSON_INDENT(4)) : NULL;
         if (!text)
                 return err_errno(err, -ENOMEM, "config.json");
         dir = open(o->bundle ?: ".", O_PATH | O_DIRECTORY | O_CLOEXEC);

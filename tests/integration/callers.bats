@@ -125,6 +125,7 @@ podman() { # shellcheck disable=SC2046  # words on purpose
 
 # As an ordinary user, whose ids the small machine alone knows.
 as_user() { # COMMAND [ARG...]
+	chmod 755 "$CALLER_DIR" # what it works with is below it
 	inside sh -c '[ -e /run/tester ] || {
 		echo "tester:x:4242:4242::/run/tester:/bin/sh" | cat /etc/passwd - >/run/passwd
 		echo "tester:x:4242:" | cat /etc/group - >/run/group
@@ -141,8 +142,6 @@ user_podman() { as_user podman --cgroup-manager cgroupfs --events-backend none -
 	has podman
 	has newuidmap
 	[ -e /etc/subuid ] && [ -e /etc/subgid ] || skip "no /etc/subuid"
-	# The archive and the program must be within reach of that user.
-	chmod 755 "$CALLER_DIR"
 	as_user test -x "$RUNTIME" || skip "the build directory is closed to ordinary users"
 	user_podman load -q -i "$BUILD/data/busybox.oci.tar"
 	[ "$(user_podman run --rm --network none $IMAGE id -u)" = 0 ]
@@ -156,6 +155,44 @@ user_podman() { as_user podman --cgroup-manager cgroupfs --events-backend none -
 	user_podman kill mine
 	[ "$(user_podman wait mine)" = 137 ]
 	user_podman rm mine
+}
+
+@test "no caller: an ordinary user at the command line" {
+	has newuidmap
+	[ -e /etc/subuid ] && [ -e /etc/subgid ] || skip "no /etc/subuid"
+	as_user test -x "$RUNTIME" || skip "the build directory is closed to ordinary users"
+	local b=$CALLER_DIR/user-bundle
+	mkdir -p "$b/rootfs/bin" "$b/rootfs/proc" "$b/rootfs/sys" "$b/rootfs/dev"
+	cp "$(command -v busybox)" "$b/rootfs/bin/busybox"
+	ln -sf busybox "$b/rootfs/bin/sh"
+	change() { jq "$1" "$b/config.json" >"$b/new" && mv "$b/new" "$b/config.json"; }
+	chown 4242:4242 "$b"
+	as_user sh -c "cd $b && $RUNTIME spec --rootless"
+	change '.process.terminal = false | .process.args = ["/bin/sh", "-c", "busybox cat /proc/self/uid_map; exit 6"]'
+	run -6 as_user "$RUNTIME" run -b "$b" one
+	[ "$(tr -s ' ' <<<"$output")" = " 0 4242 1" ]
+	# With the ids that /etc/subuid gives; its own file in the root is root's.
+	change '.linux.uidMappings += [{containerID: 1, hostID: 300000, size: 1000}] | .linux.gidMappings = .linux.uidMappings | .process.args = ["/bin/busybox", "sleep", "300"]'
+	as_user "$RUNTIME" create -b "$b" life </dev/null >/dev/null 2>&1
+	as_user "$RUNTIME" start life
+	run -3 as_user "$RUNTIME" exec life /bin/sh -c 'busybox id -u; exit 3'
+	[ "$output" = 0 ]
+	run -1 as_user "$RUNTIME" pause life
+	[[ "$output" == *"it has no cgroup"* ]]
+	run -1 as_user "$RUNTIME" delete life
+	as_user "$RUNTIME" delete --force life
+	[ "$(as_user "$RUNTIME" list -q)" = "" ]
+	# What cannot be given is said.
+	change '.linux.resources.memory = {limit: 67108864}'
+	run -1 as_user "$RUNTIME" run -b "$b" bad
+	[[ "$output" == *"linux.resources.memory"* ]]
+	change 'del(.linux.resources) | .linux.uidMappings[1].hostID = 100'
+	run -1 as_user "$RUNTIME" run -b "$b" bad
+	[[ "$output" == *"linux.uidMappings: refused by newuidmap"* ]]
+	change '.linux.namespaces |= map(select(.type != "user"))'
+	run -1 as_user "$RUNTIME" run -b "$b" bad
+	[[ "$output" == *"an ordinary user needs a user namespace"* ]]
+	[ "$(as_user "$RUNTIME" list -q)" = "" ]
 }
 
 # --- Buildah ---
