@@ -347,6 +347,30 @@ static void loads_while_the_body_comes(void **state) {
 }
 
 /* A stop with streams open cuts them; close_server() sees that no call is left. */
+static void archives_go_both_ways(void **state) {
+        static const char tar[] = "Content-Type: application/x-tar\r\n";
+
+        expect("HEAD", "/containers/web/archive?path=/there", "", "", "200", "X-Docker-Container-Path-Stat: eyJuYW1lIjoidGhlcmUiLCJzaXplIjo1fQ==");
+        expect("GET", "/containers/web/archive?path=/there", "", "", "200", "X-Docker-Container-Path-Stat: eyJuYW1lIjoidGhlcmUiLCJzaXplIjo1fQ==");
+        expect("GET", "/containers/web/archive?path=/there", "", "", "200", "a tar");
+        expect("GET", "/containers/web/archive?path=/nothing", "", "", "404", "Could not find the file /nothing in container web");
+        expect("GET", "/containers/web/archive", "", "", "400", "path is missing");
+        expect("PUT", "/containers/web/archive?path=/there&noOverwriteDirNonDir=true", tar, "body", "200", NULL);
+        expect("PUT", "/containers/web/archive?path=/there&noOverwriteDirNonDir=maybe", tar, "body", "400", "neither true nor false");
+        expect("PUT", "/containers/web/archive?path=/nothing", tar, "body", "404", "Could not find the file");
+        expect("PUT", "/containers/web/archive", tar, "body", "400", "path is missing");
+        expect("GET", "/containers/web/export", "", "", "200", "export");
+        expect("GET", "/containers/nosuch/export", "", "", "404", "No such container: nosuch");
+        expect("GET", "/containers/web/changes", "", "", "200", "null");
+        expect("GET", "/images/get?names=a:1&names=b,c", "", "", "200", "a:1;b;c;");
+        expect("GET", "/images/x/y:1/get", "", "", "200", "x/y:1;");
+        expect("POST", "/commit?container=web&repo=r&tag=1&changes=USER%20a&changes=CMD%20b%0AENV%20c", JSON, "null\n", "201",
+               "{\"Id\":\"web\",\"reference\":\"r:1\",\"n\":3,\"first\":\"USER a\",\"pause\":true}");
+        expect("POST", "/commit?container=web&pause=0", "", "", "201", "\"pause\":false");
+        expect("POST", "/commit", "", "", "400", "container is missing");
+        wait_for_no_calls();
+}
+
 static void stops_with_open_streams(void **state) {
         auto_fd wait = dial(), events = dial(), idle = dial();
         auto_free char *one = NULL, *two = NULL, *rest = NULL;
@@ -376,6 +400,7 @@ int main(void) {
                 T(hands_over_the_connection),
                 T(tells_late_failures_in_the_stream),
                 T(loads_while_the_body_comes),
+                T(archives_go_both_ways),
                 T(stops_with_open_streams),
         };
 
