@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/json.h"
@@ -60,9 +61,17 @@ static void print_composite(const json_t *v) {
         fputs("]", stdout);
 }
 
+/* Labels and commands are somebody else's words: on a terminal they must not move the cursor. In a pipe they come as they are. */
+static void print_text(const char *s) {
+        bool terminal = isatty(STDOUT_FILENO);
+
+        for (; *s; s++)
+                putchar(terminal && ((unsigned char) *s < ' ' || *s == 0x7f) && *s != '\t' && *s != '\n' ? '?' : *s);
+}
+
 static void print_plain(const json_t *v) {
         if (json_is_string(v))
-                fputs(json_string_value(v), stdout);
+                print_text(json_string_value(v));
         else if (json_is_integer(v))
                 printf("%" JSON_INTEGER_FORMAT, json_integer_value(v));
         else if (json_is_real(v))
