@@ -67,4 +67,10 @@ void image_upload_free(struct image_upload *u);
 /* networks.c */
 int handle_network_list(struct request *q, struct err *err);
 int handle_network_inspect(struct request *q, struct err *err);
+
+/* volumes.c */
 int handle_volume_list(struct request *q, struct err *err);
+int handle_volume_create(struct request *q, struct err *err);
+int handle_volume_inspect(struct request *q, struct err *err);
+int handle_volume_remove(struct request *q, struct err *err);
+int handle_volume_prune(struct request *q, struct err *err);

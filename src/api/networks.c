@@ -20,7 +20,3 @@ int handle_network_inspect(struct request *q, struct err *err) {
 
         return r < 0 ? r : request_answer_json(q, MHD_HTTP_OK, value, err);
 }
-
-int handle_volume_list(struct request *q, struct err *err) {
-        return request_answer_json(q, MHD_HTTP_OK, json_pack("{s:[], s:[]}", "Volumes", "Warnings"), err);
-}

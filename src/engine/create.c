@@ -12,6 +12,7 @@
 #include "engine/merge.h"
 #include "engine/peers.h"
 #include "engine/spec.h"
+#include "engine/volumes.h"
 #include "storage/storage.h"
 
 enum { NAME_TRIES = 32, SLOT_TRIES = 200 };
@@ -53,11 +54,16 @@ static void make_up_name(char ret[CONTAINER_NAME_SIZE], bool numbered) {
 
 /* A container on its way into the world. */
 struct birth {
+        struct engine *engine;
         struct container_row row;
         char *spec;
+        json_t *body; /* NULL again when the container is there: until then the volumes that were made for it go with it */
 };
 
 static void birth_done(struct birth *b) {
+        if (b->body)
+                volumes_undo(b->engine, b->body);
+        json_decref(b->body);
         container_row_done(&b->row);
         free(b->spec);
 }
@@ -105,6 +111,9 @@ static int birth_begin(struct engine *e, const json_t *body, const struct image 
                 return r;
         if (*s.stop_signal && (r = engine_signal_parse(s.stop_signal, &(int) { 0 }, err)) < 0)
                 return r;
+        b->body = json_incref(complete);
+        if ((r = volumes_prepare(e, complete, &s, err)) < 0)
+                return r;
         b->row.created_ns = time_now_ns();
         b->row.auto_remove = s.auto_remove;
         b->row.image_id = strdup(image->id);
@@ -147,7 +156,7 @@ static int birth_insert(struct engine *e, struct birth *b, const char *name, boo
 }
 
 static int create_from_image(struct engine *e, const char *name, const json_t *body, const struct image *image, struct container **ret, struct err *err) {
-        __attribute__((cleanup(birth_done))) struct birth b = {};
+        __attribute__((cleanup(birth_done))) struct birth b = { .engine = e };
         auto_container *c = NULL;
         auto_fd dir = -EBADF;
         bool own_ids = false;
@@ -171,6 +180,8 @@ static int create_from_image(struct engine *e, const char *name, const json_t *b
                 storage_container_remove(e->storage, c ? c->row.id : b.row.id, NULL);
                 return err_errno(err, -ENOMEM, "creating a container");
         }
+        json_decref(b.body);
+        b.body = NULL;
         *ret = take_ptr(&c);
         return 0;
 }
@@ -187,8 +198,9 @@ int engine_create(struct engine *e, const char *name, const json_t *body, json_t
                 return err_set(err, ERR_INVALID, -EINVAL, "Invalid container name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", name);
         if (!*image_name)
                 return err_set(err, ERR_INVALID, -EINVAL, "no image specified");
-        /* From here until the row is there no image may go. */
+        /* From here until the row is there no image and no volume may go. */
         pthread_rwlock_rdlock(&e->images_lock);
+        pthread_mutex_lock(&e->volumes_lock);
         r = image_get(e->images, image_name, &image, err);
         if (r == 0 && *platform)
                 r = image_check_platform(image, image_name, platform, err);
@@ -196,6 +208,7 @@ int engine_create(struct engine *e, const char *name, const json_t *body, json_t
                 r = create_from_image(e, name, body, image, &c, err);
         if (image)
                 image_free(image);
+        pthread_mutex_unlock(&e->volumes_lock);
         pthread_rwlock_unlock(&e->images_lock);
         if (r < 0)
                 return r;

@@ -10,7 +10,7 @@
 
 #include "engine/internal.h"
 
-enum statement { INSERT, UPDATE, SET_SPEC, DELETE, SPEC, EACH, OWNER, SLOT, CONSTANT_SET, CONSTANT_GET, _STATEMENT_MAX };
+enum statement { INSERT, UPDATE, SET_SPEC, DELETE, SPEC, EACH, OWNER, SLOT, CONSTANT_SET, CONSTANT_GET, VOLUME_INSERT, VOLUME_GET, VOLUME_DELETE, VOLUME_EACH, _STATEMENT_MAX };
 
 #define COLUMNS                                                                                                    \
         "id, name, state, created_ns, started_ns, finished_ns, exit_code, pid, restart_count, id_slot, oom_killed, " \
@@ -32,6 +32,10 @@ static const char *const statements[] = {
                  "(SELECT 1 FROM container b WHERE b.id_slot=a.id_slot+1) ORDER BY a.id_slot LIMIT 1) LIMIT 1",
         [CONSTANT_SET] = "INSERT OR IGNORE INTO constant (key, value) VALUES (?1,?2)",
         [CONSTANT_GET] = "SELECT value FROM constant WHERE key=?1",
+        [VOLUME_INSERT] = "INSERT OR IGNORE INTO volume (name, created_ns, anonymous, labels) VALUES (?1,?2,?3,?4)",
+        [VOLUME_GET] = "SELECT name, created_ns, anonymous, labels FROM volume WHERE name=?1",
+        [VOLUME_DELETE] = "DELETE FROM volume WHERE name=?1",
+        [VOLUME_EACH] = "SELECT name, created_ns, anonymous, labels FROM volume ORDER BY name",
 };
 _Static_assert(ARRAY_SIZE(statements) == _STATEMENT_MAX, "every statement has its text");
 
@@ -45,6 +49,7 @@ static const char *const migrations[] = {
         " auto_remove INTEGER NOT NULL, endpoint TEXT, error TEXT NOT NULL, image_id TEXT NOT NULL, image_name TEXT NOT NULL,"
         " diff_ids TEXT NOT NULL, labels TEXT, spec TEXT NOT NULL) WITHOUT ROWID;"
         "CREATE UNIQUE INDEX container_id_slot ON container (id_slot);",
+        "CREATE TABLE volume (name TEXT PRIMARY KEY, created_ns INTEGER NOT NULL, anonymous INTEGER NOT NULL, labels TEXT) WITHOUT ROWID;",
 };
 
 struct db {
@@ -364,6 +369,67 @@ int db_each(struct db *db, int (*fn)(struct container_row *row, void *data), voi
                         return err_errno(err, r, "reading the containers");
         }
         return r == SQLITE_DONE ? 0 : db_err(db, err, "reading the containers");
+}
+
+int db_volume_insert(struct db *db, const struct db_volume *v, bool *ret_made, struct err *err) {
+        auto_use u = use_begin(db, VOLUME_INSERT);
+
+        bind_text(u.s, 1, v->name);
+        sqlite3_bind_int64(u.s, 2, v->created_ns);
+        sqlite3_bind_int(u.s, 3, v->anonymous);
+        bind_text(u.s, 4, v->labels);
+        if (sqlite3_step(u.s) != SQLITE_DONE)
+                return db_err(db, err, "making a volume");
+        *ret_made = sqlite3_changes(db->sqlite) == 1;
+        return 0;
+}
+
+static void read_volume(sqlite3_stmt *s, struct db_volume *v) {
+        *v = (struct db_volume) { .created_ns = sqlite3_column_int64(s, 1), .anonymous = sqlite3_column_int(s, 2), .labels = column_dup(s, 3) };
+        copy_text(v->name, sizeof(v->name), (const char *) sqlite3_column_text(s, 0));
+}
+
+static int no_such_volume(const char *name, struct err *err) {
+        return err_set(err, ERR_NOT_FOUND, -ENOENT, "get %s: no such volume", name);
+}
+
+int db_volume_get(struct db *db, const char *name, struct db_volume *ret, struct err *err) {
+        auto_use u = use_begin(db, VOLUME_GET);
+        int r;
+
+        bind_text(u.s, 1, name);
+        r = sqlite3_step(u.s);
+        if (r == SQLITE_DONE)
+                return no_such_volume(name, err);
+        if (r != SQLITE_ROW)
+                return db_err(db, err, "reading a volume");
+        read_volume(u.s, ret);
+        return 0;
+}
+
+int db_volume_delete(struct db *db, const char *name, struct err *err) {
+        auto_use u = use_begin(db, VOLUME_DELETE);
+
+        bind_text(u.s, 1, name);
+        if (sqlite3_step(u.s) != SQLITE_DONE)
+                return db_err(db, err, "removing a volume");
+        return sqlite3_changes(db->sqlite) == 1 ? 0 : no_such_volume(name, err);
+}
+
+int db_volumes_each(struct db *db, int (*fn)(struct db_volume *v, void *data), void *data, struct err *err) {
+        auto_use u = use_begin(db, VOLUME_EACH);
+        int r;
+
+        while ((r = sqlite3_step(u.s)) == SQLITE_ROW) {
+                struct db_volume v;
+
+                read_volume(u.s, &v);
+                r = fn(&v, data);
+                free(v.labels);
+                if (r < 0)
+                        return err_errno(err, r, "reading the volumes");
+        }
+        return r == SQLITE_DONE ? 0 : db_err(db, err, "reading the volumes");
 }
 
 int db_free_slot(struct db *db, uint32_t max, uint32_t *ret, struct err *err) {

@@ -6,6 +6,7 @@
  * last moments). */
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct container_row;
@@ -29,6 +30,20 @@ int db_spec(struct db *db, const char *id, json_t **ret, struct err *err);
 
 /* All rows, oldest first; fn takes over the strings of *row. Stops at the first negative return. Not from inside fn: other calls of db_*(). */
 int db_each(struct db *db, int (*fn)(struct container_row *row, void *data), void *data, struct err *err);
+
+/* Volumes. *made: it was not there before. */
+struct db_volume {
+        char name[256];
+        int64_t created_ns;
+        bool anonymous; /* nobody gave it a name */
+        char *labels;   /* JSON text or NULL */
+};
+int db_volume_insert(struct db *db, const struct db_volume *v, bool *ret_made, struct err *err);
+/* The caller frees ret->labels. ERR_NOT_FOUND. */
+int db_volume_get(struct db *db, const char *name, struct db_volume *ret, struct err *err);
+int db_volume_delete(struct db *db, const char *name, struct err *err);
+/* By name; fn may take over v->labels (setting it NULL), else it is freed. As db_each(). */
+int db_volumes_each(struct db *db, int (*fn)(struct db_volume *v, void *data), void *data, struct err *err);
 
 /* Ranges of host ids: the lowest free slot in [1, max), kept as long as the row that is inserted with it. Two creates at once may be told the same:
  * then the second db_insert() fails with ERR_CONFLICT and −EAGAIN, and it tries again. ERR_NO_SPACE when all are taken. */

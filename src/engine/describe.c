@@ -87,7 +87,7 @@ json_t *describe_networks(const struct container_row *row, const struct spec *s)
         return json_pack("{s:o}", name, n);
 }
 
-json_t *describe_mounts(const struct spec *s) {
+json_t *describe_mounts(const char *root, const struct spec *s) {
         json_t *list = json_array();
 
         for (size_t i = 0; i < s->n_mounts; i++) {
@@ -95,6 +95,12 @@ json_t *describe_mounts(const struct spec *s) {
 
                 if (m->type == SPEC_MOUNT_TMPFS)
                         continue; /* Docker's list has what HostConfig.Tmpfs has not */
+                if (m->type == SPEC_MOUNT_VOLUME) {
+                        json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:b, s:s}", "Type", "volume", "Name", m->source, "Source",
+                                                              json_sprintf("%s/volumes/%s/_data", root, m->source), "Destination", m->target, "Driver", "local", "Mode",
+                                                              m->from_binds ? (m->read_only ? "ro" : "z") : "", "RW", !m->read_only, "Propagation", ""));
+                        continue;
+                }
                 json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:b, s:s}", "Type", "bind", "Source", m->source, "Destination", m->target, "Mode",
                                                       m->read_only && m->from_binds ? "ro" : "", "RW", !m->read_only, "Propagation", m->propagation));
         }

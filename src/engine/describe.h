@@ -18,6 +18,6 @@ const char *network_id(const char *name);
 /* NetworkSettings.Networks: {"bridge": {…}}. */
 json_t *describe_networks(const struct container_row *row, const struct spec *s);
 /* [{Type, Source, Destination, Mode, RW, Propagation}] */
-json_t *describe_mounts(const struct spec *s);
+json_t *describe_mounts(const char *root, const struct spec *s);
 /* "0001-01-01T00:00:00Z" for never. */
 json_t *describe_time(int64_t ns);

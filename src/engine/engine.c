@@ -165,6 +165,7 @@ int engine_open(const struct engine_options *o, struct engine **ret, struct err 
         e->opened_ns = time_now_ns();
         pthread_rwlock_init(&e->images_lock, NULL);
         pthread_rwlock_init(&e->table.lock, NULL);
+        pthread_mutex_init(&e->volumes_lock, NULL);
         r = open_all(e, o, err);
         if (r < 0) {
                 engine_close(e);
@@ -209,6 +210,7 @@ void engine_close(struct engine *e) {
         fd_close(e->root_fd);
         pthread_rwlock_destroy(&e->table.lock);
         pthread_rwlock_destroy(&e->images_lock);
+        pthread_mutex_destroy(&e->volumes_lock);
         free(e->root);
         free(e->run_root);
         free(e->bridge);

@@ -145,6 +145,14 @@ int engine_image_history(struct engine *e, const char *name, json_t **ret, struc
 int engine_image_remove(struct engine *e, const char *name, bool force, json_t **ret, struct err *err);
 int engine_image_tag(struct engine *e, const char *name, const char *target, struct err *err);
 
+/* --- volumes: named directories that outlive containers. ERR_NOT_FOUND: "get NAME: no such volume". --- */
+int engine_volume_create(struct engine *e, const json_t *body, json_t **ret, struct err *err); /* POST /volumes/create; one that is there is left as it is */
+int engine_volume_inspect(struct engine *e, const char *name, json_t **ret, struct err *err);
+int engine_volume_list(struct engine *e, const json_t *filters, json_t **ret, struct err *err);
+int engine_volume_remove(struct engine *e, const char *name, bool force, struct err *err); /* ERR_CONFLICT while a container has it */
+/* Those that no container has: without a name of the user's, or all of them. */
+int engine_volume_prune(struct engine *e, bool named_too, const json_t *filters, json_t **ret, struct err *err);
+
 /* --- networks: those that are always there. --- */
 int engine_network_list(struct engine *e, const json_t *filters, json_t **ret, struct err *err);      /* GET /networks */
 int engine_network_inspect(struct engine *e, const char *name, json_t **ret, struct err *err);        /* GET /networks/NAME: name, id or prefix */

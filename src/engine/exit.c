@@ -118,7 +118,7 @@ void container_exited(struct engine *e, struct container *c, int status, int64_t
         else if (next.auto_remove) {
                 struct err err;
 
-                if (remove_container_locked(e, c, &err) < 0)
+                if (remove_container_locked(e, c, true, &err) < 0)
                         log_error("container %.12s: %s", next.id, err.msg);
         }
 }

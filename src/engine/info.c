@@ -105,9 +105,9 @@ int engine_info(struct engine *e, json_t **ret, struct err *err) {
         sysinfo(&si);
         os_release(os, sizeof(os), os_version, sizeof(os_version));
         time_format_now(now);
-        o = json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:s, s:[[s,s],[s,s]], s:{s:n, s:[s,s,s], s:n, s:[s]}, s:b, s:b, s:b, s:b, s:b, s:b, s:b, s:b, s:b}", "ID", e->host_id,
+        o = json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:s, s:[[s,s],[s,s]], s:{s:[s], s:[s,s,s], s:n, s:[s]}, s:b, s:b, s:b, s:b, s:b, s:b, s:b, s:b, s:b}", "ID", e->host_id,
                       "Containers", n.all, "ContainersRunning", n.running, "ContainersPaused", n.paused, "ContainersStopped", n.stopped, "Images", count_images(e), "Driver",
-                      "overlay", "DriverStatus", "Mounts", "detached", "Id mapping", "own user namespace per container", "Plugins", "Volume", "Network", "bridge", "host", "none",
+                      "overlay", "DriverStatus", "Mounts", "detached", "Id mapping", "own user namespace per container", "Plugins", "Volume", "local", "Network", "bridge", "host", "none",
                       "Authorization", "Log", "json-file", "MemoryLimit", memory, "SwapLimit", memory, "CpuCfsPeriod", cpu, "CpuCfsQuota", cpu, "CPUShares", cpu, "CPUSet",
                       cgroup_host_has(e->cgroups, "cpuset"), "PidsLimit", cgroup_host_has(e->cgroups, "pids"), "IPv4Forwarding", 1, "OomKillDisable", 0);
         if (!o)

@@ -151,7 +151,7 @@ int engine_inspect(struct engine *e, const char *name, bool size, json_t **ret, 
                       file_path(e, &row, "hostname"), "HostsPath", file_path(e, &row, "hosts"), "LogPath",
                       s.log_json && log_name ? file_path(e, &row, log_name) : json_string(""), "Name", json_sprintf("/%s", row.name), "RestartCount",
                       (json_int_t) row.restart_count, "Driver", "overlay", "Platform", "linux", "MountLabel", "", "ProcessLabel", "", "AppArmorProfile", "", "ExecIDs",
-                      execs_ids(e, c), "HostConfig", host_object(e, &s), "GraphDriver", "Name", "overlay", "Data", "Mounts", describe_mounts(&s), "Config",
+                      execs_ids(e, c), "HostConfig", host_object(e, &s), "GraphDriver", "Name", "overlay", "Data", "Mounts", describe_mounts(e->root, &s), "Config",
                       config_object(&s, &row), "NetworkSettings", network_settings(&row, &s));
         if (!o)
                 return err_errno(err, -ENOMEM, "inspecting container %s", row.name);

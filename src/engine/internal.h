@@ -3,7 +3,7 @@
 
 /* What the files of this room share. Order of locks, outermost first:
  *
- *     images_lock → container.op → table.lock → container.lock → the small ones (monitor links, execs, events, database, work)
+ *     images_lock → container.op → volumes_lock → table.lock → container.lock → the small ones (monitor links, execs, events, database, work)
  *
  * and nobody holds anything but a container's own `op` while waiting for its monitor. */
 
@@ -62,6 +62,7 @@ struct engine {
         struct health_checks *health;
 
         pthread_rwlock_t images_lock; /* read: an image is about to be used by a new container; write: images are removed */
+        pthread_mutex_t volumes_lock;  /* who takes volumes into use, and who removes them */
         struct container_table table;
 };
 
@@ -77,8 +78,9 @@ bool engine_name_is_valid(const char *name);
 int start_container(struct engine *e, struct container *c, struct err *err);
 /* stop.c: reads "KILL", "SIGTERM", "9", "RTMIN+1". */
 int engine_signal_parse(const char *text, int *ret, struct err *err);
-/* remove.c: c->op is held and it does not run. Consumes nothing; the container is out of the table when this returns 0. */
-int remove_container_locked(struct engine *e, struct container *c, struct err *err);
+/* remove.c: c->op is held and it does not run. Consumes nothing; the container is out of the table when this returns 0. volumes: with those that
+ * have no name of the user's. */
+int remove_container_locked(struct engine *e, struct container *c, bool volumes, struct err *err);
 /* exit.c: what happens after the end of a container's init. `status` −1: the monitor is lost. c->op is held. */
 void container_exited(struct engine *e, struct container *c, int status, int64_t finished_ns);
 void container_schedule_restart(struct engine *e, struct container *c, int64_t delay_ms);

@@ -120,7 +120,7 @@ static int add_entry(struct engine *e, const struct view *v, const struct contai
                           row->image_name, "ImageID", row->image_id, "Command", command_line(&s), "Created", (json_int_t) (row->created_ns / 1000000000), "Ports",
                           ports(&s), "Labels", s.labels ? json_incref(s.labels) : json_object(), "State", container_state_name(row->state), "Status",
                           status ? status : "", "HostConfig", "NetworkMode", s.network_mode, "NetworkSettings", "Networks", describe_networks(row, &s), "Mounts",
-                          describe_mounts(&s));
+                          describe_mounts(e->root, &s));
         if (!entry)
                 return -ENOMEM;
         r = size ? size_add(e, row, entry) : 0;

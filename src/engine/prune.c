@@ -81,7 +81,7 @@ static void prune_one(struct engine *e, struct container *c, const json_t *filte
         if (c->gone || !is_prunable(&c->row, filters, until_ns))
                 return;
         size_add(e, &c->row, sizes);
-        if (remove_container_locked(e, c, &err) < 0) {
+        if (remove_container_locked(e, c, false, &err) < 0) {
                 log_warning("container %.12s: %s", c->row.id, err.msg);
                 return;
         }

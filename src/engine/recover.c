@@ -141,7 +141,7 @@ static void recover_one(struct engine *e, struct container *c) {
         if (c->gone || container_state_is_live(c->row.state))
                 return;
         if (c->row.state == CONTAINER_REMOVING || c->row.state == CONTAINER_DEAD || (c->row.state == CONTAINER_EXITED && c->row.auto_remove)) {
-                if (remove_container_locked(e, c, &err) < 0)
+                if (remove_container_locked(e, c, c->row.auto_remove, &err) < 0)
                         log_warning("container %.12s: %s", c->row.id, err.msg);
         } else if (c->row.state != CONTAINER_CREATED && wants_start(e, c) && work_add(e->work, 0, start_again, drop_start, container_ref(c)) < 0)
                 container_unref(c);

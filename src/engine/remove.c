@@ -7,15 +7,19 @@
 #include "engine/exec.h"
 #include "engine/internal.h"
 #include "engine/monitors.h"
+#include "engine/volumes.h"
 #include "runtime/cgroup/cgroup.h"
 #include "storage/storage.h"
 
 /* The row goes last: a daemon that dies in between finds "removing" and does the rest. */
-int remove_container_locked(struct engine *e, struct container *c, struct err *err) {
+int remove_container_locked(struct engine *e, struct container *c, bool volumes, struct err *err) {
         auto_free char *cgroup = engine_cgroup_path(e, c->row.id);
         struct container_row next = c->row;
+        auto_json *body = NULL;
         int r;
 
+        if (volumes)
+                db_spec(e->db, next.id, &body, NULL);
         next.state = CONTAINER_REMOVING;
         r = container_store(c, &next, err);
         if (r < 0)
@@ -38,6 +42,8 @@ int remove_container_locked(struct engine *e, struct container *c, struct err *e
         c->gone = true;
         pthread_cond_broadcast(&c->changed);
         pthread_mutex_unlock(&c->lock);
+        if (body)
+                volumes_remove_anonymous(e, body);
         container_notify_waiters(c, HAPPENED_REMOVAL, next.exit_code);
         events_container(c, "destroy", NULL);
         return 0;
@@ -47,8 +53,6 @@ int engine_remove(struct engine *e, const char *name, bool force, bool volumes, 
         auto_container *c = NULL;
         int r = table_find(&e->table, name, &c, err);
 
-        /* Image volumes are part of the container's own layer: they go with it whether `volumes` says so or not. */
-        (void) volumes;
         if (r < 0)
                 return r;
         for (;;) {
@@ -58,7 +62,7 @@ int engine_remove(struct engine *e, const char *name, bool force, bool volumes, 
                         if (c->gone) /* --rm was faster */
                                 return force ? 0 : err_set(err, ERR_NOT_FOUND, -ENOENT, "No such container: %s", name);
                         if (!container_state_is_live(c->row.state))
-                                return remove_container_locked(e, c, err);
+                                return remove_container_locked(e, c, volumes, err);
                 }
                 if (!force)
                         return err_set(err, ERR_CONFLICT, -EBUSY, "cannot remove container \"%s\": container is %s: stop the container before removing or force remove", name,

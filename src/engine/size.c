@@ -38,6 +38,12 @@ static uint64_t tree_size(int dir_fd, int depth) {
         return sum;
 }
 
+uint64_t size_of_tree(int dir_fd) {
+        int copy = openat(dir_fd, ".", O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+
+        return copy < 0 ? 0 : tree_size(copy, 0);
+}
+
 int size_add(struct engine *e, const struct container_row *row, json_t *entry) {
         auto_free char *text = strdup(row->diff_ids);
         auto_free char **diff_ids = NULL;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* HostConfig.Binds, .Mounts and .Tmpfs → one list. */
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -96,11 +97,57 @@ static bool bind_option(struct spec_mount *m, const char *word) {
                         return true;
         if (!strcmp(word, "ro"))
                 return m->read_only = true;
+        if (!strcmp(word, "nocopy") && m->type == SPEC_MOUNT_VOLUME)
+                return m->no_copy = true;
         if (!strcmp(word, "bind")) {
                 m->recursive = false;
                 return true;
         }
         return set_propagation(m, word);
+}
+
+bool spec_is_volume_name(const char *text) {
+        size_t n = strlen(text);
+
+        if (n < 2 || n > 255 || !isalnum((unsigned char) *text))
+                return false;
+        for (; *text; text++)
+                if (!isalnum((unsigned char) *text) && !strchr("_.-", *text))
+                        return false;
+        return true;
+}
+
+/* name "": one that is made up when the container is made, and then found in the body. */
+static struct spec_mount *add_volume(struct spec *s, const char *target, const char *name, const char *field, struct err *err) {
+        struct spec_mount *m;
+
+        if (*name && !spec_is_volume_name(name)) {
+                err_set(err, ERR_INVALID, -EINVAL, "\"%s\" includes invalid characters for a local volume name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass "
+                                                   "a host directory, use absolute path", name);
+                return NULL;
+        }
+        m = add(s, target, field, err);
+        if (!m)
+                return NULL;
+        m->type = SPEC_MOUNT_VOLUME;
+        if (!*name)
+                name = json_get_str(json_object_get(s->body, "AnonymousVolumes"), m->target, "");
+        m->source = strdup(name);
+        if (!m->source) {
+                err_errno(err, -ENOMEM, "HostConfig.%s", field);
+                return NULL;
+        }
+        return m;
+}
+
+static int read_volume_options(struct spec_mount *m, const json_t *o, struct err *err) {
+        const json_t *driver = json_get_object(o, "DriverConfig");
+        const char *name = json_get_str(driver, "Name", "");
+
+        m->no_copy = json_get_bool(o, "NoCopy", false);
+        if ((*name && strcmp(name, "local") != 0) || json_object_size(json_get_object(driver, "Options")) || *json_get_str(o, "Subpath", ""))
+                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "HostConfig.Mounts: drivers, their options and sub-paths of volumes (for %s) are not supported by this version", m->target);
+        return 0;
 }
 
 static int read_bind(struct spec *s, const char *text, struct err *err) {
@@ -112,23 +159,28 @@ static int read_bind(struct spec *s, const char *text, struct err *err) {
                 return err_errno(err, -ENOMEM, "HostConfig.Binds");
         target = strchr(copy, ':');
         if (!target)
-                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "HostConfig.Binds: \"%s\": anonymous volumes are not supported by this version; give HOST-DIRECTORY:PATH", text);
+                return add_volume(s, text, "", "Binds", err) ? 0 : -EINVAL;
         *target++ = '\0';
         options = strchr(target, ':');
         if (options)
                 *options++ = '\0';
         if (!*source || !*target || (options && (!*options || strchr(options, ':'))))
                 return err_set(err, ERR_INVALID, -EINVAL, "invalid volume specification: '%s'", text);
-        if (*source != '/')
-                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "HostConfig.Binds: \"%s\": named volumes are not supported by this version; give an absolute host path", text);
-        m = add(s, target, "Binds", err);
-        if (!m)
-                return -EINVAL;
-        m->type = SPEC_MOUNT_BIND;
-        m->make_source = m->from_binds = true;
-        m->source = strdup(source);
-        if (!m->source)
-                return err_errno(err, -ENOMEM, "HostConfig.Binds");
+        if (*source != '/') {
+                m = add_volume(s, target, source, "Binds", err);
+                if (!m)
+                        return -EINVAL;
+                m->from_binds = true;
+        } else {
+                m = add(s, target, "Binds", err);
+                if (!m)
+                        return -EINVAL;
+                m->type = SPEC_MOUNT_BIND;
+                m->make_source = m->from_binds = true;
+                m->source = strdup(source);
+                if (!m->source)
+                        return err_errno(err, -ENOMEM, "HostConfig.Binds");
+        }
         for (word = options ? strtok_r(options, ",", &save) : NULL; word; word = strtok_r(NULL, ",", &save))
                 if (!bind_option(m, word))
                         return err_set(err, ERR_INVALID, -EINVAL, "invalid mode: %s", word);
@@ -168,8 +220,15 @@ static int read_mount(struct spec *s, const json_t *o, struct err *err) {
         const char *type = json_get_str(o, "Type", ""), *source = json_get_str(o, "Source", ""), *target = json_get_str(o, "Target", "");
         struct spec_mount *m;
 
-        if (!strcmp(type, "volume") || !strcmp(type, "cluster") || !strcmp(type, "image"))
-                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "HostConfig.Mounts: type \"%s\" (for %s) is not supported by this version; bind and tmpfs are", type, target);
+        if (!strcmp(type, "volume")) {
+                m = add_volume(s, target, source, "Mounts", err);
+                if (!m)
+                        return -EINVAL;
+                m->read_only = json_get_bool(o, "ReadOnly", false);
+                return read_volume_options(m, json_get_object(o, "VolumeOptions"), err);
+        }
+        if (!strcmp(type, "cluster") || !strcmp(type, "image"))
+                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "HostConfig.Mounts: type \"%s\" (for %s) is not supported by this version; bind, volume and tmpfs are", type, target);
         if (strcmp(type, "bind") != 0 && strcmp(type, "tmpfs") != 0)
                 return err_set(err, ERR_INVALID, -EINVAL, "invalid mount config: mount type unknown: \"%s\"", type);
         m = add(s, target, "Mounts", err);
@@ -216,6 +275,13 @@ int spec_read_mounts(struct spec *s, struct err *err) {
                 m->options = strdup(json_string_value(v));
                 if (!m->options)
                         return err_errno(err, -ENOMEM, "HostConfig.Tmpfs");
+        }
+        /* Of the image, and of -v with a path alone: where nothing else is mounted. */
+        json_object_foreach(s->volumes, key, v) {
+                auto_free char *clean = clean_target(key);
+
+                if ((!clean || !spec_mount_at(s, clean)) && !add_volume(s, key, "", "Volumes", err))
+                        return -EINVAL;
         }
         /* "/a" before "/a/b": what is below is mounted into what is above. */
         if (s->n_mounts)

@@ -42,7 +42,7 @@ static const struct field config_fields[] = {
         { "Entrypoint", COMMAND, USED, S(entrypoint) },
         { "Labels", MAP, USED, S(labels) },
         { "ExposedPorts", MAP, USED, S(exposed_ports) },
-        { "Volumes", MAP, USED, S(volumes) }, /* part of the container's own layer, and removed with it */
+        { "Volumes", MAP, USED, S(volumes) },
         { "Tty", BOOL, USED, S(tty) },
         { "OpenStdin", BOOL, USED, S(open_stdin) },
         { "StdinOnce", BOOL, USED, S(stdin_once) },

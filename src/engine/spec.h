@@ -15,12 +15,13 @@ enum spec_network { SPEC_NETWORK_BRIDGE, SPEC_NETWORK_NONE, SPEC_NETWORK_HOST, S
 enum spec_restart { SPEC_RESTART_NO, SPEC_RESTART_ON_FAILURE, SPEC_RESTART_ALWAYS, SPEC_RESTART_UNLESS_STOPPED };
 
 struct spec_mount {
-        enum { SPEC_MOUNT_BIND, SPEC_MOUNT_TMPFS } type;
-        char *source;      /* host path of a bind mount */
+        enum { SPEC_MOUNT_BIND, SPEC_MOUNT_TMPFS, SPEC_MOUNT_VOLUME } type;
+        char *source;      /* host path of a bind mount; name of a volume ("": it is still to get one) until volumes_mount() */
         char *target;      /* absolute and clean */
         char *options;     /* of a tmpfs: "size=1m,mode=1777" */
         char propagation[12]; /* "rprivate", … */
         bool read_only, recursive;
+        bool no_copy;      /* a volume: not filled from the image */
         bool make_source;  /* -v: a missing host directory is made */
         bool from_binds;   /* asked for as HostConfig.Binds, for inspect */
 };
@@ -103,6 +104,7 @@ bool device_rule_parse(const char *text, struct device_rule *ret);
 int spec_find_devices(struct spec *s, struct err *err);
 /* spec-mounts.c: Binds, Mounts, Tmpfs → mounts. */
 int spec_read_mounts(struct spec *s, struct err *err);
+bool spec_is_volume_name(const char *text);
 const struct spec_mount *spec_mount_at(const struct spec *s, const char *target);
 
 /* "10m", "1g", "1024": what people write for bytes. −EINVAL. */

@@ -22,6 +22,7 @@
 #include "engine/monitors.h"
 #include "engine/peers.h"
 #include "engine/spec.h"
+#include "engine/volumes.h"
 #include "network/network.h"
 #include "runtime/cgroup/cgroup.h"
 #include "runtime/namespaces.h"
@@ -127,6 +128,10 @@ static int mount_rootfs(struct starting *s, struct err *err) {
                 return err_errno(err, -ENOMEM, "layers of container %.12s", s->row.id);
         r.diff_ids = (const char *const *) diff_ids;
         return storage_rootfs_mount(s->e->storage, &r, &s->rootfs, err);
+}
+
+static int mount_volumes(struct starting *s, struct err *err) {
+        return volumes_mount(s->e, &s->spec, s->rootfs, s->first_id, err);
 }
 
 static int connect_network(struct starting *s, struct err *err) {
@@ -377,6 +382,7 @@ static const struct stage {
         { "namespaces", make_namespaces, NULL },           /* before the root: its ids; before the network: where eth0 goes   */
         { "rootfs", mount_rootfs, NULL },                  /* gone with its fd */
         { "network", connect_network, disconnect_network }, /* before the files: /etc/hosts has the address                    */
+        { "volumes", mount_volumes, NULL },                /* after the root: what it has in their place                      */
         { "files", write_files, NULL },
         { "plan", make_plan, NULL },                       /* needs the root, to look up the user                             */
         { "row", store_starting, NULL },                   /* before anything that outlives this process                      */
@@ -510,7 +516,7 @@ int engine_start(struct engine *e, const char *name, struct err *err) {
                 r = start_container(e, c, err);
                 /* --rm of something that never ran: nobody would remove it later. */
                 if (r < 0 && first && c->row.auto_remove && !container_state_is_live(c->row.state))
-                        remove_container_locked(e, c, NULL);
+                        remove_container_locked(e, c, true, NULL);
         }
         return r;
 }

@@ -42,7 +42,7 @@ message() { api "$@" | jq -r .message; }
 	refused "CPUs" --cpuset-cpus 4096 $BUSYBOX true
 	refused "NOSUCHCAP" --cap-add NOSUCHCAP $BUSYBOX true
 	refused "nosuchlimit" --ulimit nosuchlimit=5 $BUSYBOX true
-	refused "relative" -v relative:/x $BUSYBOX true || refused "volume" -v relative:/x $BUSYBOX true
+	refused "volume name" -v rela/tive:/x $BUSYBOX true
 	refused "container path" -v /tmp:relative $BUSYBOX true || refused "relative" -v /tmp:relative $BUSYBOX true
 	refused "name" --name 'bad name!' $BUSYBOX true
 	refused "nosuchmode" --ipc nosuchmode $BUSYBOX true

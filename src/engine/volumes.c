@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/volumes.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "base/timestamp.h"
+#include "engine/db.h"
+#include "engine/describe.h"
+#include "engine/events.h"
+#include "engine/filters.h"
+#include "engine/internal.h"
+#include "engine/size.h"
+#include "engine/spec.h"
+
+static const char anonymous_key[] = "AnonymousVolumes";
+
+/* --- directories --- */
+
+static int open_volumes(struct engine *e) {
+        if (mkdirat(e->root_fd, "volumes", 0701) < 0 && errno != EEXIST)
+                return -errno;
+        return openat(e->root_fd, "volumes", O_DIRECTORY | O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* ROOT/volumes/NAME/_data, made when missing. */
+static int open_data(struct engine *e, const char *name, int *ret, struct err *err) {
+        auto_fd volumes = open_volumes(e), dir = -EBADF;
+
+        if (volumes < 0 || (mkdirat(volumes, name, 0701) < 0 && errno != EEXIST))
+                return err_errno(err, -errno, "volume %s", name);
+        dir = openat(volumes, name, O_DIRECTORY | O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+        if (dir < 0 || (mkdirat(dir, "_data", 0755) < 0 && errno != EEXIST))
+                return err_errno(err, -errno, "volume %s", name);
+        *ret = openat(dir, "_data", O_DIRECTORY | O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+        return *ret < 0 ? err_errno(err, -errno, "volume %s", name) : 0;
+}
+
+static json_t *mountpoint(struct engine *e, const char *name) {
+        return json_sprintf("%s/volumes/%s/_data", e->root, name);
+}
+
+static json_t *describe(struct engine *e, const struct db_volume *v) {
+        char created[TIME_RFC3339_SIZE];
+
+        time_format_ns(v->created_ns, created);
+        return json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:n}", "CreatedAt", created, "Driver", "local", "Name", v->name, "Mountpoint", mountpoint(e, v->name), "Labels",
+                         v->labels ? json_loads(v->labels, 0, NULL) : json_null(), "Scope", "local", "Options");
+}
+
+/* The directory first: one without a row is taken up by the next volume of that name. volumes_lock is held. */
+static int make_locked(struct engine *e, const char *name, const json_t *labels, bool anonymous, struct err *err) {
+        auto_free char *text = json_object_size(labels) ? json_text(labels) : NULL;
+        struct db_volume v = { .created_ns = time_now_ns(), .anonymous = anonymous, .labels = text };
+        auto_fd data = -EBADF;
+        bool made = false;
+        int r = open_data(e, name, &data, err);
+
+        if (r < 0)
+                return r;
+        snprintf(v.name, sizeof(v.name), "%s", name);
+        r = db_volume_insert(e->db, &v, &made, err);
+        if (r == 0 && made)
+                events_publish(e->events, "volume", "create", name, json_pack("{s:s}", "driver", "local"));
+        return r;
+}
+
+/* --- containers --- */
+
+int volumes_prepare(struct engine *e, json_t *body, struct spec *s, struct err *err) {
+        for (size_t i = 0; i < s->n_mounts; i++) {
+                struct spec_mount *m = &s->mounts[i];
+                json_t *names = json_object_get(body, anonymous_key);
+                bool anonymous = m->type == SPEC_MOUNT_VOLUME && !*m->source;
+                char name[65];
+                int r;
+
+                if (m->type != SPEC_MOUNT_VOLUME)
+                        continue;
+                if (anonymous) {
+                        if (str_random_hex(name, 32) < 0)
+                                return err_errno(err, -EIO, "volume");
+                        if (!names)
+                                json_object_set_new(body, anonymous_key, names = json_object());
+                        json_object_set_new(names, m->target, json_string(name));
+                }
+                r = make_locked(e, anonymous ? name : m->source, NULL, anonymous, err);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static bool is_empty(int fd) {
+        int copy = openat(fd, ".", O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+        DIR *d = copy >= 0 ? fdopendir(copy) : NULL;
+        size_t n = 0;
+
+        if (!d) {
+                fd_close(copy);
+                return false;
+        }
+        for (struct dirent *entry; n < 3 && (entry = readdir(d));)
+                n++;
+        closedir(d);
+        return n == 2;
+}
+
+int volumes_mount(struct engine *e, struct spec *s, int rootfs_fd, uint32_t first_id, struct err *err) {
+        for (size_t i = 0; i < s->n_mounts; i++) {
+                struct spec_mount *m = &s->mounts[i];
+                auto_fd data = -EBADF, image = -EBADF;
+                auto_free char *path = NULL;
+                int r;
+
+                if (m->type != SPEC_MOUNT_VOLUME)
+                        continue;
+                r = open_data(e, m->source, &data, err);
+                if (r < 0)
+                        return r;
+                image = m->no_copy || !is_empty(data) ? -EBADF : path_open_in(rootfs_fd, m->target, O_DIRECTORY | O_RDONLY, 0);
+                if (image >= 0 && (r = volume_copy_tree(image, data, first_id, err)) < 0) {
+                        path_remove_children(data); /* the next start tries again */
+                        return r;
+                }
+                path = str_format("%s/volumes/%s/_data", e->root, m->source);
+                if (!path)
+                        return err_errno(err, -ENOMEM, "volume %s", m->source);
+                free(m->source);
+                m->source = take_ptr(&path);
+        }
+        return 0;
+}
+
+/* The id of a container that has it; false: none. */
+static bool find_user(struct engine *e, const char *name, char ret[CONTAINER_ID_SIZE]) {
+        struct container **containers;
+        bool found = false;
+        size_t n;
+
+        ret[0] = '\0';
+        if (table_snapshot(&e->table, &containers, &n) < 0)
+                return true;
+        for (size_t i = 0; i < n; i++) {
+                auto_json *body = NULL;
+                auto_spec s = {};
+
+                if (!found && db_spec(e->db, containers[i]->row.id, &body, NULL) == 0 && spec_parse(body, &s, NULL) == 0)
+                        for (size_t k = 0; k < s.n_mounts && !found; k++)
+                                found = s.mounts[k].type == SPEC_MOUNT_VOLUME && !strcmp(s.mounts[k].source, name);
+                if (found && !*ret)
+                        memcpy(ret, containers[i]->row.id, CONTAINER_ID_SIZE);
+                container_unref(containers[i]);
+        }
+        free(containers);
+        return found;
+}
+
+/* The row first: what is then left of the directory is taken up by the next volume of that name. volumes_lock is held. */
+static int remove_locked(struct engine *e, const char *name, struct err *err) {
+        auto_fd volumes = open_volumes(e);
+        int r = db_volume_delete(e->db, name, err);
+
+        if (r < 0)
+                return r;
+        r = volumes < 0 ? volumes : path_remove_tree_at(volumes, name);
+        if (r < 0)
+                return err_errno(err, r, "removing volume %s", name);
+        events_publish(e->events, "volume", "destroy", name, json_pack("{s:s}", "driver", "local"));
+        return 0;
+}
+
+void volumes_remove_anonymous(struct engine *e, const json_t *body) {
+        char user[CONTAINER_ID_SIZE];
+        const char *target;
+        json_t *name;
+        struct err err;
+
+        json_object_foreach(json_object_get(body, anonymous_key), target, name) {
+                pthread_mutex_lock(&e->volumes_lock);
+                if (!find_user(e, json_string_value(name), user) && remove_locked(e, json_string_value(name), &err) < 0)
+                        log_warning("%s", err.msg);
+                pthread_mutex_unlock(&e->volumes_lock);
+        }
+}
+
+void volumes_undo(struct engine *e, const json_t *body) {
+        const char *target;
+        json_t *name;
+
+        json_object_foreach(json_object_get(body, anonymous_key), target, name)
+                remove_locked(e, json_string_value(name), NULL);
+}
+
+/* --- what the API asks for --- */
+
+int engine_volume_create(struct engine *e, const json_t *body, json_t **ret, struct err *err) {
+        const char *name = json_get_str(body, "Name", ""), *driver = json_get_str(body, "Driver", ""), *key;
+        json_t *labels = json_get_object(body, "Labels"), *v;
+        char made_up[65];
+        int r;
+
+        if (*driver && strcmp(driver, "local") != 0)
+                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "volume driver \"%s\" is not supported by this version; local is", driver);
+        if (json_object_size(json_get_object(body, "DriverOpts")) || json_object_size(json_get_object(body, "ClusterVolumeSpec")))
+                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "DriverOpts: options of volumes are not supported by this version");
+        json_object_foreach(labels, key, v)
+                if (!json_is_string(v))
+                        return err_set(err, ERR_INVALID, -EINVAL, "Labels: the value of \"%s\" is not a string", key);
+        if (*name && !spec_is_volume_name(name))
+                return err_set(err, ERR_INVALID, -EINVAL,
+                               "create %s: \"%s\" includes invalid characters for a local volume name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host "
+                               "directory, use absolute path",
+                               name, name);
+        if (!*name && (r = str_random_hex(made_up, 32)) < 0)
+                return err_errno(err, r, "volume");
+        pthread_mutex_lock(&e->volumes_lock);
+        r = make_locked(e, *name ? name : made_up, labels, !*name, err);
+        pthread_mutex_unlock(&e->volumes_lock);
+        return r < 0 ? r : engine_volume_inspect(e, *name ? name : made_up, ret, err);
+}
+
+int engine_volume_inspect(struct engine *e, const char *name, json_t **ret, struct err *err) {
+        struct db_volume v;
+        int r = db_volume_get(e->db, name, &v, err);
+
+        if (r < 0)
+                return r;
+        *ret = describe(e, &v);
+        free(v.labels);
+        return *ret ? 0 : err_errno(err, -ENOMEM, "volume %s", name);
+}
+
+static bool has_part(const json_t *filters, const char *key, const char *text) {
+        const char *value;
+
+        for (size_t i = 0; (value = filter_value(filters, key, i)); i++)
+                if (strstr(text, value))
+                        return true;
+        return !filter_has(filters, key);
+}
+
+static bool passes(struct engine *e, const struct db_volume *v, const json_t *filters) {
+        auto_json *labels = v->labels ? json_loads(v->labels, 0, NULL) : NULL;
+        char user[CONTAINER_ID_SIZE];
+        bool dangling;
+
+        if (!has_part(filters, "name", v->name) || !filter_text(filters, "driver", "local") || !filter_labels(filters, "label", labels))
+                return false;
+        if (!filter_has(filters, "dangling"))
+                return true;
+        dangling = !find_user(e, v->name, user);
+        return filter_text(filters, "dangling", dangling ? "true" : "false") || filter_text(filters, "dangling", dangling ? "1" : "0");
+}
+
+struct listing {
+        struct db_volume *v;
+        size_t n;
+};
+
+static int collect(struct db_volume *v, void *data) {
+        struct listing *l = data;
+        struct db_volume *grown = reallocarray(l->v, l->n + 1, sizeof(*grown));
+
+        if (!grown)
+                return -ENOMEM;
+        l->v = grown;
+        l->v[l->n++] = *v;
+        v->labels = NULL;
+        return 0;
+}
+
+static void listing_done(struct listing *l) {
+        for (size_t i = 0; i < l->n; i++)
+                free(l->v[i].labels);
+        free(l->v);
+}
+
+int engine_volume_list(struct engine *e, const json_t *filters, json_t **ret, struct err *err) {
+        static const char *const known[] = { "name", "driver", "label", "label!", "dangling", NULL };
+        __attribute__((cleanup(listing_done))) struct listing all = {};
+        json_t *list;
+        int r;
+
+        if ((r = filters_check(filters, known, err)) < 0 || (r = db_volumes_each(e->db, collect, &all, err)) < 0)
+                return r;
+        list = json_array();
+        for (size_t i = 0; i < all.n; i++)
+                if (passes(e, &all.v[i], filters))
+                        json_array_append_new(list, describe(e, &all.v[i]));
+        *ret = json_pack("{s:o, s:n}", "Volumes", list, "Warnings");
+        return 0;
+}
+
+int engine_volume_remove(struct engine *e, const char *name, bool force, struct err *err) {
+        char user[CONTAINER_ID_SIZE];
+        struct db_volume v;
+        int r;
+
+        pthread_mutex_lock(&e->volumes_lock);
+        r = db_volume_get(e->db, name, &v, err);
+        if (r == 0) {
+                free(v.labels);
+                if (find_user(e, name, user))
+                        r = err_set(err, ERR_CONFLICT, -EBUSY, "remove %s: volume is in use - [%s]", name, user);
+                else
+                        r = remove_locked(e, name, err);
+        } else if (force && r == -ENOENT)
+                r = 0;
+        pthread_mutex_unlock(&e->volumes_lock);
+        return r;
+}
+
+int engine_volume_prune(struct engine *e, bool named_too, const json_t *filters, json_t **ret, struct err *err) {
+        static const char *const known[] = { "label", "label!", "all", NULL };
+        __attribute__((cleanup(listing_done))) struct listing all = {};
+        json_t *deleted;
+        json_int_t reclaimed = 0;
+        int r;
+
+        if ((r = filters_check(filters, known, err)) < 0 || (r = db_volumes_each(e->db, collect, &all, err)) < 0)
+                return r;
+        named_too |= filter_has(filters, "all") && (filter_text(filters, "all", "true") || filter_text(filters, "all", "1"));
+        deleted = json_array();
+        for (size_t i = 0; i < all.n; i++) {
+                const struct db_volume *v = &all.v[i];
+                auto_json *labels = v->labels ? json_loads(v->labels, 0, NULL) : NULL;
+                char user[CONTAINER_ID_SIZE];
+                uint64_t size;
+
+                if ((!v->anonymous && !named_too) || !filter_labels(filters, "label", labels))
+                        continue;
+                pthread_mutex_lock(&e->volumes_lock);
+                size = volume_size(e, v->name);
+                if (!find_user(e, v->name, user) && remove_locked(e, v->name, NULL) == 0) {
+                        json_array_append_new(deleted, json_string(v->name));
+                        reclaimed += (json_int_t) size;
+                }
+                pthread_mutex_unlock(&e->volumes_lock);
+        }
+        *ret = json_pack("{s:o, s:I}", "VolumesDeleted", deleted, "SpaceReclaimed", reclaimed);
+        return 0;
+}
+
+uint64_t volume_size(struct engine *e, const char *name) {
+        auto_fd data = -EBADF;
+
+        return open_data(e, name, &data, NULL) < 0 ? 0 : size_of_tree(data);
+}
