@@ -102,6 +102,7 @@ int self_protect(char **argv, struct err *err);
 
 /* report.c: the last words. stderr, and the log file in its format when there is one. */
 void report_error(const struct options *o, const struct err *err);
+/* To the log, or to stderr when there is none. */
 void report_warning(const struct options *o, const struct err *err);
 /* With --debug only, to the same places. */
 void report_debug(const struct options *o, const char *format, ...) __attribute__((format(printf, 2, 3)));

