@@ -58,11 +58,14 @@ struct birth {
         struct container_row row;
         char *spec;
         json_t *body; /* NULL again when the container is there: until then the volumes that were made for it go with it */
+        bool holds_volumes; /* volumes_lock: from before they are made until the container is in the table */
 };
 
 static void birth_done(struct birth *b) {
-        if (b->body)
+        if (b->body && b->holds_volumes)
                 volumes_undo(b->engine, b->body);
+        if (b->holds_volumes)
+                pthread_mutex_unlock(&b->engine->volumes_lock);
         json_decref(b->body);
         container_row_done(&b->row);
         free(b->spec);
@@ -92,6 +95,7 @@ static int complete_body(struct engine *e, const json_t *body, const struct imag
         if (!*mode || !strcmp(mode, "default"))
                 json_object_set_new(host, "NetworkMode", json_string("bridge"));
         json_object_set_new(copy, "HostConfig", host);
+        json_object_del(copy, VOLUMES_ANONYMOUS); /* ours to say */
         r = peers_resolve(e, copy, host, err);
         if (r < 0) {
                 json_decref(copy);
@@ -112,8 +116,14 @@ static int birth_begin(struct engine *e, const json_t *body, const struct image 
         if (*s.stop_signal && (r = engine_signal_parse(s.stop_signal, &(int) { 0 }, err)) < 0)
                 return r;
         b->body = json_incref(complete);
-        if ((r = volumes_prepare(e, complete, &s, err)) < 0)
-                return r;
+        for (size_t i = 0; i < s.n_mounts && !b->holds_volumes; i++)
+                b->holds_volumes = s.mounts[i].type == SPEC_MOUNT_VOLUME;
+        if (b->holds_volumes) {
+                pthread_mutex_lock(&e->volumes_lock);
+                r = volumes_prepare(e, complete, &s, err);
+                if (r < 0)
+                        return r;
+        }
         b->row.created_ns = time_now_ns();
         b->row.auto_remove = s.auto_remove;
         b->row.image_id = strdup(image->id);
@@ -198,9 +208,8 @@ int engine_create(struct engine *e, const char *name, const json_t *body, json_t
                 return err_set(err, ERR_INVALID, -EINVAL, "Invalid container name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", name);
         if (!*image_name)
                 return err_set(err, ERR_INVALID, -EINVAL, "no image specified");
-        /* From here until the row is there no image and no volume may go. */
+        /* From here until the row is there no image may go. */
         pthread_rwlock_rdlock(&e->images_lock);
-        pthread_mutex_lock(&e->volumes_lock);
         r = image_get(e->images, image_name, &image, err);
         if (r == 0 && *platform)
                 r = image_check_platform(image, image_name, platform, err);
@@ -208,7 +217,6 @@ int engine_create(struct engine *e, const char *name, const json_t *body, json_t
                 r = create_from_image(e, name, body, image, &c, err);
         if (image)
                 image_free(image);
-        pthread_mutex_unlock(&e->volumes_lock);
         pthread_rwlock_unlock(&e->images_lock);
         if (r < 0)
                 return r;

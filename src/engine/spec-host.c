@@ -145,6 +145,7 @@ int spec_read_security(struct spec *s, struct err *err) {
 }
 
 static int read_ulimits(struct spec *s, struct err *err) {
+        static const char *const names[] = { "as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss", "rtprio", "rttime", "sigpending", "stack" };
         json_t *v;
         size_t i;
 
@@ -152,7 +153,13 @@ static int read_ulimits(struct spec *s, struct err *err) {
                 const char *name = json_get_str(v, "Name", "");
                 int64_t soft = json_get_int(v, "Soft", -1), hard = json_get_int(v, "Hard", -1);
 
-                if (!*name || strspn(name, "abcdefghijklmnopqrstuvwxyz") != strlen(name) || soft < -1 || hard < -1)
+                size_t k = 0;
+
+                while (k < ARRAY_SIZE(names) && strcmp(names[k], name) != 0)
+                        k++;
+                if (k == ARRAY_SIZE(names))
+                        return err_set(err, ERR_INVALID, -EINVAL, "invalid ulimit type: %s", name);
+                if (soft < -1 || hard < -1)
                         return err_set(err, ERR_INVALID, -EINVAL, "HostConfig.Ulimits: invalid ulimit \"%s\"", name);
                 if (hard != -1 && (soft == -1 || soft > hard))
                         return err_set(err, ERR_INVALID, -EINVAL, "ulimit soft limit must be less than or equal to hard limit: %s", name);

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/spec.h"
+#include "engine/volumes.h"
 
 static const char *const propagations[] = { "private", "rprivate", "shared", "rshared", "slave", "rslave" };
 
@@ -131,7 +132,7 @@ static struct spec_mount *add_volume(struct spec *s, const char *target, const c
                 return NULL;
         m->type = SPEC_MOUNT_VOLUME;
         if (!*name)
-                name = json_get_str(json_object_get(s->body, "AnonymousVolumes"), m->target, "");
+                name = json_get_str(json_object_get(s->body, VOLUMES_ANONYMOUS), m->target, "");
         m->source = strdup(name);
         if (!m->source) {
                 err_errno(err, -ENOMEM, "HostConfig.%s", field);

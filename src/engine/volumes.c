@@ -20,8 +20,6 @@
 #include "engine/size.h"
 #include "engine/spec.h"
 
-static const char anonymous_key[] = "AnonymousVolumes";
-
 /* --- directories --- */
 
 static int open_volumes(struct engine *e) {
@@ -77,7 +75,7 @@ static int make_locked(struct engine *e, const char *name, const json_t *labels,
 int volumes_prepare(struct engine *e, json_t *body, struct spec *s, struct err *err) {
         for (size_t i = 0; i < s->n_mounts; i++) {
                 struct spec_mount *m = &s->mounts[i];
-                json_t *names = json_object_get(body, anonymous_key);
+                json_t *names = json_object_get(body, VOLUMES_ANONYMOUS);
                 bool anonymous = m->type == SPEC_MOUNT_VOLUME && !*m->source;
                 char name[65];
                 int r;
@@ -88,7 +86,7 @@ int volumes_prepare(struct engine *e, json_t *body, struct spec *s, struct err *
                         if (str_random_hex(name, 32) < 0)
                                 return err_errno(err, -EIO, "volume");
                         if (!names)
-                                json_object_set_new(body, anonymous_key, names = json_object());
+                                json_object_set_new(body, VOLUMES_ANONYMOUS, names = json_object());
                         json_object_set_new(names, m->target, json_string(name));
                 }
                 r = make_locked(e, anonymous ? name : m->source, NULL, anonymous, err);
@@ -183,7 +181,7 @@ void volumes_remove_anonymous(struct engine *e, const json_t *body) {
         json_t *name;
         struct err err;
 
-        json_object_foreach(json_object_get(body, anonymous_key), target, name) {
+        json_object_foreach(json_object_get(body, VOLUMES_ANONYMOUS), target, name) {
                 pthread_mutex_lock(&e->volumes_lock);
                 if (!find_user(e, json_string_value(name), user) && remove_locked(e, json_string_value(name), &err) < 0)
                         log_warning("%s", err.msg);
@@ -195,7 +193,7 @@ void volumes_undo(struct engine *e, const json_t *body) {
         const char *target;
         json_t *name;
 
-        json_object_foreach(json_object_get(body, anonymous_key), target, name)
+        json_object_foreach(json_object_get(body, VOLUMES_ANONYMOUS), target, name)
                 remove_locked(e, json_string_value(name), NULL);
 }
 

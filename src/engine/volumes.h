@@ -12,7 +12,9 @@ struct engine;
 struct err;
 struct spec;
 
-/* At create. Volumes without a name get one, which is noted in the body ("AnonymousVolumes": {target: name}); all are made that are not there yet.
+#define VOLUMES_ANONYMOUS "AnonymousVolumes" /* in the stored body: {target: name} */
+
+/* At create. Volumes without a name get one, which is noted in the body; all are made that are not there yet.
  * volumes_lock is held until the container is in the table: nobody removes them in between. */
 int volumes_prepare(struct engine *e, json_t *body, struct spec *s, struct err *err);
 /* What that made without a name of the user's goes again, the container did not come into being. volumes_lock is still held. */

@@ -97,3 +97,14 @@ teardown() { left_nothing && [ -z "$(docker volume ls -q)" ]; }
 	"$KIST" rm -f uses
 	docker volume rm one
 }
+
+@test "attack: a client that names the volumes without a name itself" {
+	mkdir "$KT_DIR/root/precious"
+	id=$(curl -s --unix-socket "$KT_DIR/kist.sock" -H 'Content-Type: application/json' http://kist/containers/create \
+		-d "{\"Image\":\"$BUSYBOX\",\"Cmd\":[\"true\"],\"Volumes\":{\"/v\":{}},\"AnonymousVolumes\":{\"/v\":\"../precious\",\"/w\":\"../precious\"}}" | jq -r .Id)
+	[ "$(docker volume ls -q | wc -l)" -eq 1 ]
+	[ ! -e "$KT_DIR/root/precious/_data" ]
+	"$KIST" start -a "$id"
+	docker rm -v "$id"
+	rmdir "$KT_DIR/root/precious"
+}

@@ -79,6 +79,7 @@ static const struct {
         { "{'HostConfig':{'ExtraHosts':['a\\nb:1.2.3.4']}}", ERR_INVALID, "add-host" },
         { "{'HostConfig':{'ExtraHosts':['a:nowhere']}}", ERR_INVALID, "add-host" },
         { "{'HostConfig':{'Ulimits':[{'Name':'nofile','Soft':5,'Hard':4}]}}", ERR_INVALID, "nofile" },
+        { "{'HostConfig':{'Ulimits':[{'Name':'nosuchlimit','Soft':5,'Hard':5}]}}", ERR_INVALID, "invalid ulimit type: nosuchlimit" },
         { "{'HostConfig':{'Sysctls':{'net.core.somaxconn':'1'},'NetworkMode':'host'}}", ERR_INVALID, "host network" },
         { "{'HostConfig':{'Binds':['/a:/b:ro','/c:/d']}}", ERR_NONE, "" },
         { "{'HostConfig':{'Binds':['/a:/b','/c:/b/']}}", ERR_INVALID, "Duplicate" },
