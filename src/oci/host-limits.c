@@ -62,7 +62,9 @@ static void fit_limits(const struct options *o, json_t *process) {
                 bool changed;
 
                 for (size_t k = 0; k < ARRAY_SIZE(rows); k++) {
-                        if (strcmp(rows[k].name, type) != 0 || getrlimit((__rlimit_resource_t) rows[k].resource, &have) < 0 || have.rlim_max == RLIM_INFINITY)
+                        if (strcmp(rows[k].name, type) != 0)
+                                continue;
+                        if (getrlimit((__rlimit_resource_t) rows[k].resource, &have) < 0 || have.rlim_max == RLIM_INFINITY)
                                 continue;
                         changed = lower(limit, "hard", have.rlim_max);
                         changed = lower(limit, "soft", have.rlim_max) || changed;

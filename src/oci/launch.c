@@ -236,9 +236,9 @@ static int record(const struct making *m, struct container *c, const struct exec
         if (r < 0)
                 return err_errno(err, r, "container %s: its process", c->id);
         time_format_now(now);
-        c->state = json_pack("{s:s, s:s, s:i, s:I, s:s, s:s, s:s, s:s, s:s, s:O?}", "ociVersion", json_get_str(config, "ociVersion", OCI_VERSION), "id", c->id,
-                             "pid", (int) p->pid, "start_time", (json_int_t) start, "bundle", m->bundle.path, "rootfs", rootfs, "created", now, "owner", "root", "cgroup",
-                             m->cgroup_path, "annotations", json_get_object(config, "annotations"));
+        c->state = json_pack("{s:s, s:s, s:i, s:I, s:s, s:s, s:s, s:s, s:s, s:O?}", "ociVersion", json_get_str(config, "ociVersion", OCI_VERSION),
+                             "id", c->id, "pid", (int) p->pid, "start_time", (json_int_t) start, "bundle", m->bundle.path, "rootfs", rootfs, "created",
+                             now, "owner", "root", "cgroup", m->cgroup_path, "annotations", json_get_object(config, "annotations"));
         if (!c->state)
                 return err_set(err, ERR_INVALID, -EINVAL, "container %s: its state is not UTF-8", c->id);
         r = file_write_atomic_at(c->dir_fd, "config.json", m->bundle.text, m->bundle.size, 0600, false);

@@ -57,7 +57,8 @@ static const struct command *find(const char *name) {
 static int check_globals(const struct options *o, struct err *err) {
         if (o->log_format && strcmp(o->log_format, "text") != 0 && strcmp(o->log_format, "json") != 0)
                 return err_set(err, ERR_INVALID, -EINVAL, "--log-format %s: neither text nor json", o->log_format);
-        if (o->rootless_mode && strcmp(o->rootless_mode, "auto") != 0 && strcmp(o->rootless_mode, "true") != 0 && strcmp(o->rootless_mode, "false") != 0)
+        if (o->rootless_mode && strcmp(o->rootless_mode, "auto") != 0 && strcmp(o->rootless_mode, "true") != 0 &&
+            strcmp(o->rootless_mode, "false") != 0)
                 return err_set(err, ERR_INVALID, -EINVAL, "--rootless %s: neither true nor false nor auto", o->rootless_mode);
         if (o->systemd_cgroup || (o->cgroup_manager && strcmp(o->cgroup_manager, "cgroupfs") != 0))
                 return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "only cgroupfs manages cgroups here: leave out %s",

@@ -15,8 +15,8 @@ static int freeze(const struct options *o, const char *id, bool frozen, struct e
         if (r < 0)
                 return r;
         if (status != wanted)
-                return err_set(err, ERR_CONFLICT, -EBUSY, "container not %s: cannot %s %s that is %s", frozen ? "running" : "paused", frozen ? "pause" : "resume",
-                               id, container_status_name(status));
+                return err_set(err, ERR_CONFLICT, -EBUSY, "container not %s: cannot %s %s that is %s", frozen ? "running" : "paused",
+                               frozen ? "pause" : "resume", id, container_status_name(status));
         r = container_need_cgroup(&c, frozen ? "pause" : "resume", err);
         if (r == 0)
                 r = container_cgroups(&c, &h, err);

@@ -130,9 +130,11 @@ static int unshare_mapped(struct map_command commands[2], struct err *err) {
                 return err_errno(err, -ECHILD, "maps of the user namespace");
         status = WEXITSTATUS(status);
         if (status >= 100)
-                return err_set(err, ERR_UNSUPPORTED, -ENOENT, "%s is not installed: an ordinary user needs it (package uidmap)", commands[status - 100].program);
+                return err_set(err, ERR_UNSUPPORTED, -ENOENT, "%s is not installed: an ordinary user needs it (package uidmap)",
+                               commands[status - 100].program);
         if (status != 0)
-                return err_set(err, ERR_DENIED, -EPERM, "linux.%s: refused by %s", status == 1 ? "uidMappings" : "gidMappings", commands[status - 1].program);
+                return err_set(err, ERR_DENIED, -EPERM, "linux.%s: refused by %s", status == 1 ? "uidMappings" : "gidMappings",
+                               commands[status - 1].program);
         return 0;
 }
 

@@ -45,8 +45,8 @@ int command_start(const struct options *o, char **args, int n_args, struct err *
         if (r < 0)
                 return r;
         if (status != STATUS_CREATED)
-                return err_set(err, ERR_CONFLICT, -EBUSY, "cannot start %s: %s", status == STATUS_STOPPED ? "a container that has stopped" : "an already running container",
-                               c.id);
+                return err_set(err, ERR_CONFLICT, -EBUSY, "cannot start %s: %s",
+                               status == STATUS_STOPPED ? "a container that has stopped" : "an already running container", c.id);
         pidfd = container_pidfd(&c);
         if (pidfd < 0)
                 return err_errno(err, pidfd, "container %s: its process", c.id);
