@@ -36,7 +36,7 @@ unsigned api_status_of(enum err_kind kind) {
 void api_status_message(const struct err *err, char *ret, size_t size) {
         const char *phrase = (unsigned) err->kind < _ERR_KIND_MAX ? rows[err->kind].phrase : NULL;
 
-        if (phrase && !strcasestr(err->msg, phrase) && !strcasestr(err->msg, rows[err->kind].other))
+        if (phrase && !strstr(err->msg, phrase) && !strstr(err->msg, rows[err->kind].other))
                 snprintf(ret, size, "%.400s: %s", err->msg, phrase);
         else
                 snprintf(ret, size, "%s", *err->msg ? err->msg : "internal error");
