@@ -58,7 +58,7 @@ int engine_start(struct engine *e, const char *name, struct err *err) {
         if (!strcmp(name, "running"))
                 return err_set(err, ERR_NOT_MODIFIED, -EALREADY, "it runs");
         if (!strcmp(name, "nocmd"))
-                return err_set(err, ERR_NO_COMMAND, -ENOENT, "exec: /x: No such file or directory");
+                return err_set(err, ERR_NO_COMMAND, -ENOENT, "exec: /x: no such file or directory");
         if (!strcmp(name, "cannotrun"))
                 return err_set(err, ERR_NOT_EXECUTABLE, -EIO, "exec: /x: of no use");
         return check(name, err);

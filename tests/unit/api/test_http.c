@@ -144,7 +144,7 @@ static void answers_each_route(void **state) {
                 { "GET", "/containers/x/json", "", "", "404", "No such container: x" },
                 { "POST", "/containers/c1/start", "", "", "204", NULL },
                 { "POST", "/containers/running/start", "", "", "304", NULL },
-                { "POST", "/containers/nocmd/start", "", "", "400", "exec: /x: No such file or directory\"" },
+                { "POST", "/containers/nocmd/start", "", "", "400", "exec: /x: no such file or directory\"" },
                 { "POST", "/containers/cannotrun/start", "", "", "400", "exec: /x: of no use: permission denied" },
                 { "POST", "/containers/asked/stop?t=5&signal=SIGINT", "", "", "409", "timeout 5 signal 2" },
                 { "POST", "/containers/asked/stop?t=-1&signal=9", "", "", "409", "timeout -2 signal 9" },
