@@ -243,6 +243,9 @@ static void gives_each_kind_a_status(void **state) {
         err_set(&err, ERR_NO_COMMAND, -ENOENT, "exec: x: executable file not found in $PATH");
         api_status_message(&err, text, sizeof(text));
         assert_string_equal(text, err.msg);
+        err_set(&err, ERR_NO_COMMAND, -ENOENT, "exec: /x: no such file or directory"); /* says the same to a client */
+        api_status_message(&err, text, sizeof(text));
+        assert_string_equal(text, err.msg);
         err_set(&err, ERR_NOT_EXECUTABLE, -EACCES, "exec: x: Permission denied");
         api_status_message(&err, text, sizeof(text));
         assert_string_equal(text, "exec: x: Permission denied: permission denied");
