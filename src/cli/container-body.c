@@ -144,6 +144,7 @@ static const struct {
         const char *option, *field;
 } lists[] = {
         { "add-host", "ExtraHosts" }, { "cap-add", "CapAdd" },        { "cap-drop", "CapDrop" },   { "dns", "Dns" },
+        { "device-cgroup-rule", "DeviceCgroupRules" },
         { "dns-option", "DnsOptions" }, { "dns-search", "DnsSearch" }, { "group-add", "GroupAdd" }, { "volume", "Binds" },
 };
 

@@ -15,8 +15,11 @@ int option_wrong(const struct args *a, const char *option, const char *value, co
 /* "64m", "1.5g", "1048576", "1024k", "512b", "-1": powers of 1024, as Docker reads them. */
 bool parse_bytes(const char *text, int64_t *ret);
 
+/* "30s", "1m30s", "250ms", "1h": Go's durations in nanoseconds, not negative. */
+bool parse_duration(const char *text, int64_t *ret);
+
 /* "KEY=VALUE" (or another separator) → a member; KEY alone gets "". */
 void set_pair(json_t *object, const char *pair, char separator);
 
-/* Options whose values have parts: --ulimit, --mount, --device, --security-opt, --publish and --expose. */
+/* Options whose values have parts: --ulimit, --mount, --device, --security-opt, --publish and --expose, --health-…. */
 int set_structured(const struct args *a, json_t *config, json_t *host);

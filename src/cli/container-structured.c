@@ -175,9 +175,78 @@ static int set_ports(const struct args *a, json_t *config, json_t *host) {
         return 0;
 }
 
+bool parse_duration(const char *text, int64_t *ret) {
+        static const struct {
+                const char *name;
+                int64_t ns;
+        } units[] = { { "ms", 1000000 }, { "us", 1000 }, { "ns", 1 }, { "h", 3600000000000 }, { "m", 60000000000 }, { "s", 1000000000 } };
+        double sum = 0;
+
+        if (!*text)
+                return false;
+        while (*text) {
+                double value;
+                char *end;
+                size_t i = 0;
+
+                if (!isdigit((unsigned char) *text))
+                        return false;
+                value = strtod(text, &end);
+                while (i < ARRAY_SIZE(units) && !str_starts_with(end, units[i].name))
+                        i++;
+                if (i == ARRAY_SIZE(units))
+                        return false;
+                sum += value * (double) units[i].ns;
+                text = end + strlen(units[i].name);
+        }
+        if (sum > 9e18)
+                return false;
+        *ret = (int64_t) sum;
+        return true;
+}
+
+static int set_health(const struct args *a, json_t *config) {
+        static const struct {
+                const char *option, *field;
+        } times[] = {
+                { "health-interval", "Interval" },
+                { "health-timeout", "Timeout" },
+                { "health-start-period", "StartPeriod" },
+                { "health-start-interval", "StartInterval" },
+        };
+        const char *command = args_text(a, "health-cmd"), *retries = args_text(a, "health-retries");
+        auto_json *check = json_object();
+        uint64_t count;
+        int64_t ns;
+
+        for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
+                const char *text = args_text(a, times[i].option);
+
+                if (text && !parse_duration(text, &ns))
+                        return option_wrong(a, times[i].option, text, "not a time such as 30s or 1m30s");
+                if (text)
+                        json_object_set_new(check, times[i].field, json_integer(ns));
+        }
+        if (retries && str_to_u64(retries, 0, 1000000, &count) < 0)
+                return option_wrong(a, "health-retries", retries, "not a whole number");
+        if (retries)
+                json_object_set_new(check, "Retries", json_integer((json_int_t) count));
+        if (command)
+                json_object_set_new(check, "Test", json_pack("[s, s]", "CMD-SHELL", command));
+        if (args_flag(a, "no-healthcheck")) {
+                if (json_object_size(check) > 0)
+                        return option_wrong(a, "no-healthcheck", "true", "--health-… options say the opposite");
+                json_object_set_new(check, "Test", json_pack("[s]", "NONE"));
+        }
+        if (json_object_size(check) > 0)
+                json_object_set(config, "Healthcheck", check);
+        return 0;
+}
+
 int set_structured(const struct args *a, json_t *config, json_t *host) {
         set_devices(a, host);
-        if (set_ulimits(a, host) < 0 || set_mounts(a, host) < 0 || set_security(a, host) < 0 || set_ports(a, config, host) < 0)
+        if (set_ulimits(a, host) < 0 || set_mounts(a, host) < 0 || set_security(a, host) < 0 || set_ports(a, config, host) < 0 ||
+            set_health(a, config) < 0)
                 return -1;
         return 0;
 }

@@ -198,7 +198,13 @@ static int write_files(struct starting *s, struct err *err) {
 }
 
 static int make_plan(struct starting *s, struct err *err) {
-        struct plan_options options = { .rootfs_by_fd = true, .userns_by_fd = s->userns >= 0, .netns_by_fd = s->netns >= 0, .create_cwd = true };
+        struct plan_options options = {
+                .rootfs_by_fd = true,
+                .userns_by_fd = s->userns >= 0,
+                .netns_by_fd = s->netns >= 0,
+                .create_cwd = true,
+                .cgroup_path = s->cgroup,
+        };
         auto_free char *dir = str_format("%s/containers/%s", s->e->root, s->row.id);
         auto_free char *files_dir = *s->network_id ? str_format("%s/containers/%s", s->e->root, s->network_id) : NULL;
         auto_free char *pid_path = s->pidns >= 0 ? str_format("/proc/%d/fd/%d", (int) getpid(), s->pidns) : NULL;

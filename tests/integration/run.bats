@@ -173,6 +173,24 @@ tests_pty() {
 	[ "$("$KIST" run --rm --userns host $BUSYBOX awk '{print $3; exit}' /proc/self/uid_map)" = 4294967295 ]
 }
 
+@test "--cgroupns: its own, or the host's, and in both it sees its own limits only" {
+	for mode in private host; do
+		run -0 "$KIST" run --rm --cgroupns $mode --memory 48m $BUSYBOX sh -c \
+			'cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null || cat /sys/fs/cgroup/memory.max'
+		[ "$output" = $((48 << 20)) ]
+	done
+}
+
+@test "--health-cmd: starting, healthy, unhealthy" {
+	"$KIST" run -d --name hc --health-cmd 'test ! -e /sick' --health-interval 100ms --health-retries 2 $BUSYBOX sleep 60
+	health_is() { [ "$("$KIST" inspect -f '{{.State.Health.Status}}' hc)" = "$1" ]; }
+	eventually health_is healthy
+	"$KIST" exec hc touch /sick
+	eventually health_is unhealthy
+	[[ "$("$KIST" ps)" == *"(unhealthy)"* ]]
+	"$KIST" rm -f hc
+}
+
 @test "the host's mount table does not change while a container runs" {
 	sort /proc/self/mountinfo >"$BATS_TEST_TMPDIR/before"
 	id=$("$KIST" run -d $BUSYBOX sleep 60)

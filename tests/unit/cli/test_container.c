@@ -68,6 +68,11 @@ static void test_each_option_reaches_its_field(void **state) {
                   "\"Devices\":[{\"PathOnHost\":\"/dev/a\",\"PathInContainer\":\"/dev/b\",\"CgroupPermissions\":\"r\"}]" },
                 { { "--security-opt", "no-new-privileges", "i" }, "\"SecurityOpt\":[\"no-new-privileges\"]" },
                 { { "-it", "i", "sh", "-c", "x" }, "\"Cmd\":[\"sh\",\"-c\",\"x\"]" },
+                { { "--health-cmd", "test -e /ok", "--health-interval", "1m30s", "i" },
+                  "\"Healthcheck\":{\"Interval\":90000000000,\"Test\":[\"CMD-SHELL\",\"test -e /ok\"]}" },
+                { { "--health-timeout", "250ms", "--health-retries", "5", "i" }, "\"Timeout\":250000000,\"Retries\":5" },
+                { { "--no-healthcheck", "i" }, "\"Healthcheck\":{\"Test\":[\"NONE\"]}" },
+                { { "--device-cgroup-rule", "c 1:3 r", "i" }, "\"DeviceCgroupRules\":[\"c 1:3 r\"]" },
                 { { "-i", "i" }, "\"OpenStdin\":true,\"StdinOnce\":true,\"AttachStdin\":true" },
         };
 
@@ -85,6 +90,7 @@ static void test_bad_values_are_refused(void **state) {
                 { "--cpus", "two", "i" },        { "--cpus", "-1", "i" },         { "--cpus", "nan", "i" },           { "--pids-limit", "1.5", "i" },
                 { "--ulimit", "nofile", "i" },   { "--ulimit", "nofile=x", "i" }, { "--ulimit", "nofile=1:2:3", "i" }, { "--sysctl", "a", "i" },
                 { "--mount", "type=bind", "i" }, { "--mount", "nope=1,dst=/x", "i" }, { "-p", "a:b", "i" },           { "--restart", "on-failure:x", "i" },
+                { "--health-interval", "soon", "i" }, { "--health-timeout", "5", "i" }, { "--health-retries", "-1", "i" },
                 { "--env-file", "/no/such", "i" }, { "--security-opt", "seccomp=/no/such", "i" },
         };
 
