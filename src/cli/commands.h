@@ -3,6 +3,8 @@
 
 /* The rows of all_commands[], by the file that has them, and the little that their files share. */
 
+#include <stdio.h>
+
 #include "cli/command.h"
 
 struct client;
@@ -16,8 +18,9 @@ extern const struct command command_images, command_pull, command_rmi, command_t
 extern const struct command command_cp, command_export, command_diff, command_commit, command_save;            /* copy.c */
 extern const struct command command_version, command_info, command_events;                                     /* system.c */
 
-/* --filter a=b --filter a=c → {"a":["b","c"]} as text (the caller frees), NULL when none was given. Ends the program on a malformed one. */
-char *filters_text(const struct args *a);
+/* --filter a=b --filter a=c → {"a":["b","c"]} as text (the caller frees), NULL when none was given; `reference` (may be NULL) is one more
+ * filter, of that name. Ends the program on a malformed one. */
+char *filters_text(const struct args *a, const char *reference);
 
-/* POST /images/create, with progress: bars on a terminal, lines elsewhere, on standard error when not `to_stdout`. */
-int pull_image(struct client *c, const char *reference, const char *platform, bool to_stdout, struct err *err);
+/* POST /images/create, with progress: bars when `out` is a terminal, lines elsewhere, nothing when it is NULL. */
+int pull_image(struct client *c, const char *reference, const char *platform, FILE *out, struct err *err);

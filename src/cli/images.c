@@ -15,7 +15,7 @@
 #include "cli/progress.h"
 #include "cli/table.h"
 
-int pull_image(struct client *c, const char *reference, const char *platform, bool to_stdout, struct err *err) {
+int pull_image(struct client *c, const char *reference, const char *platform, FILE *out, struct err *err) {
         auto_http h = { .fd = -EBADF };
         auto_path path = { 0 };
         struct progress *p;
@@ -27,34 +27,21 @@ int pull_image(struct client *c, const char *reference, const char *platform, bo
         r = client_open(c, &h, "POST", &path, NULL, err);
         if (r < 0)
                 return r;
-        p = progress_new(to_stdout ? stdout : stderr);
+        p = progress_new(out);
         r = progress_run(p, &h, err);
         progress_free(p);
         return r;
 }
 
 static int run_pull(struct client *c, const struct args *a) {
+        bool quiet = args_flag(a, "quiet");
         struct err err = { 0 };
 
-        if (args_flag(a, "quiet")) {
-                auto_http h = { .fd = -EBADF };
-                auto_path path = { 0 };
-                struct progress *p = progress_new(NULL);
-                int r;
-
-                path_init(&path, "/images/create");
-                path_query(&path, "fromImage", args_at(a, 0));
-                path_query(&path, "platform", args_text(a, "platform"));
-                r = client_open(c, &h, "POST", &path, NULL, &err);
-                if (r == 0)
-                        r = progress_run(p, &h, &err);
-                progress_free(p);
-                if (r < 0)
-                        return client_complain(&err, 1);
+        if (pull_image(c, args_at(a, 0), args_text(a, "platform"), quiet ? NULL : stdout, &err) < 0)
+                return client_complain(&err, 1);
+        if (quiet)
                 printf("%s\n", args_at(a, 0));
-                return 0;
-        }
-        return pull_image(c, args_at(a, 0), args_text(a, "platform"), true, &err) < 0 ? client_complain(&err, 1) : 0;
+        return 0;
 }
 
 static int run_load(struct client *c, const struct args *a) {
@@ -111,7 +98,7 @@ static int run_images(struct client *c, const struct args *a) {
                 { "REPOSITORY", "Repository" }, { "TAG", "Tag" }, { "IMAGE ID", "ID" }, { "CREATED", "CreatedSince" }, { "SIZE", "Size" },
         };
         const char *format = args_text(a, "format");
-        auto_free char *filters = filters_text(a);
+        auto_free char *filters = filters_text(a, args_at(a, 0));
         auto_json *answer = NULL;
         struct table *t = NULL;
         struct err err = { 0 };
@@ -123,14 +110,7 @@ static int run_images(struct client *c, const struct args *a) {
                 return client_complain(&err, 1);
         path_init(&path, "/images/json");
         path_query_flag(&path, "all", args_flag(a, "all"));
-        if (args_at(a, 0)) {
-                auto_json *reference = json_pack("{s:[s]}", "reference", args_at(a, 0));
-                auto_free char *text = json_text(reference);
-
-                path_query(&path, "filters", text);
-        } else {
-                path_query(&path, "filters", filters);
-        }
+        path_query(&path, "filters", filters);
         if (client_call(c, "GET", &path, NULL, &answer, &err) < 0)
                 return client_complain(&err, 1);
         if (!format && !args_flag(a, "quiet")) {

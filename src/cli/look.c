@@ -16,14 +16,16 @@
 #include "cli/table.h"
 
 /* --filter a=b --filter a=c → {"a":["b","c"]} */
-char *filters_text(const struct args *a) {
+char *filters_text(const struct args *a, const char *reference) {
         const char *const *items;
         size_t n = args_list(a, "filter", &items);
         auto_json *object = NULL;
 
-        if (n == 0)
+        if (n == 0 && !reference)
                 return NULL;
         object = json_object();
+        if (reference)
+                json_object_set_new(object, "reference", json_pack("[s]", reference));
         for (size_t i = 0; i < n; i++) {
                 const char *equals = strchr(items[i], '=');
                 auto_free char *key = NULL;
@@ -106,7 +108,7 @@ static int run_ps(struct client *c, const struct args *a) {
                 { "STATUS", "Status" },   { "PORTS", "Ports" },   { "NAMES", "Names" },
         };
         const char *format = args_text(a, "format"), *last = args_flag(a, "latest") ? "1" : args_text(a, "last");
-        auto_free char *filters = filters_text(a);
+        auto_free char *filters = filters_text(a, NULL);
         auto_json *answer = NULL;
         struct err err = { 0 };
         struct table *t = NULL;

@@ -62,14 +62,14 @@ static int create(struct client *c, const struct args *a, const json_t *body, ch
         path_query(&path, "name", args_text(a, "name"));
         path_query(&path, "platform", args_text(a, "platform"));
         if (pull && strcmp(pull, "always") == 0) {
-                r = pull_image(c, image, args_text(a, "platform"), false, err);
+                r = pull_image(c, image, args_text(a, "platform"), stderr, err);
                 if (r < 0)
                         return r;
         }
         r = client_call(c, "POST", &path, body, &answer, err);
         if (r < 0 && err->kind == ERR_NOT_FOUND && strstr(err->msg, "No such image") && (!pull || strcmp(pull, "missing") == 0)) {
                 fprintf(stderr, "Unable to find image '%s' locally\n", image);
-                r = pull_image(c, image, args_text(a, "platform"), false, err);
+                r = pull_image(c, image, args_text(a, "platform"), stderr, err);
                 if (r == 0)
                         r = client_call(c, "POST", &path, body, &answer, err);
         }

@@ -108,7 +108,7 @@ static int print_event(json_t *event, void *data) {
 
 static int run_events(struct client *c, const struct args *a) {
         const char *format = args_text(a, "format");
-        auto_free char *filters = filters_text(a);
+        auto_free char *filters = filters_text(a, NULL);
         auto_http h = { .fd = -EBADF };
         struct err err = { 0 };
         auto_path path = { 0 };
