@@ -44,6 +44,8 @@ static void hold(const char *pid) {
                         i++;
                 if (i == n_held) {
                         held[n_held++] = (struct held) { .fd = fd, .error = ETXTBSY, .dev = st.st_dev, .ino = st.st_ino };
+                        printf("found one\n");
+                        fflush(stdout);
                         return;
                 }
         }
