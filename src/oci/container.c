@@ -92,6 +92,23 @@ static int open_root(const struct options *o, bool make, int *ret_fd, struct err
         return 0;
 }
 
+int container_path(const struct options *o, const char *id, char **ret, struct err *err) {
+        char link[32], root[PATH_MAX];
+        auto_fd fd = -EBADF;
+        ssize_t n;
+        int r = open_root(o, true, &fd, err);
+
+        if (r < 0)
+                return r;
+        snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+        n = readlink(link, root, sizeof(root) - 1);
+        if (n < 0)
+                return err_errno(err, -errno, "directory of containers");
+        root[n] = '\0';
+        *ret = str_format("%s/%s", root, id);
+        return *ret ? 0 : err_errno(err, -ENOMEM, "container %s", id);
+}
+
 char *container_filter_cache(const struct options *o) {
         static const char name[] = "~~filters"; /* no id, and not what container_forget() makes of one */
         auto_free char *own = o->root ? NULL : rootless_state_path(o);

@@ -68,6 +68,9 @@ int container_destroy(const struct options *o, struct container *c, struct err *
 /* Remove its directory: the name is free at once, the files go after it. */
 int container_forget(struct container *c, struct err *err);
 
+/* The absolute path of its directory, which need not be there yet; that of all containers is made. The caller frees. */
+int container_path(const struct options *o, const char *id, char **ret, struct err *err);
+
 /* Where compiled filters are kept from one run of this program to the next: a directory beside the containers, made when it is missing.
  * NULL when it cannot be made: then there is no such memory. The caller frees. */
 char *container_filter_cache(const struct options *o);

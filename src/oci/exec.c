@@ -203,7 +203,7 @@ static int run_in(const struct options *o, struct container *c, const json_t *pr
         if (r == 0)
                 r = hand_over(o, &p, err);
         if (r == 0 && !o->detach)
-                r = foreground_wait(&p, err);
+                r = foreground_wait(&p, NULL, err);
         fd_close(p.pidfd);
         fd_close(p.pty);
         return r;

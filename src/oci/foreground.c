@@ -12,6 +12,7 @@
 
 #include "base/fd.h"
 #include "oci/launch.h"
+#include "oci/notify.h"
 #include "oci/oci.h"
 
 /* All that a person or a supervisor may send us and mean for the container. Not: what tells of our own faults, and SIGCHLD. */
@@ -37,8 +38,11 @@ void foreground_set_size(json_t *process) {
                 json_object_set_new(process, "consoleSize", json_pack("{s:i, s:i}", "height", (int) size.ws_row, "width", (int) size.ws_col));
 }
 
+enum { LAST_MESSAGES = 16 };
+
 struct relay {
         struct exec_process *process;
+        struct notify *notify;
         int signals;
         bool raw, input_ended;
         struct termios before;
@@ -121,9 +125,10 @@ static int loop(struct relay *r) {
                         { .fd = r->signals, .events = POLLIN },
                         { .fd = pty, .events = (short) (POLLIN | (r->n_pending ? POLLOUT : 0)) },
                         { .fd = pty >= 0 && !r->n_pending && !r->input_ended ? STDIN_FILENO : -1, .events = POLLIN },
+                        { .fd = r->notify ? r->notify->fd : -1, .events = POLLIN },
                 };
 
-                if (poll(p, 4, -1) < 0) {
+                if (poll(p, 5, -1) < 0) {
                         if (errno == EINTR)
                                 continue;
                         return -errno;
@@ -136,16 +141,21 @@ static int loop(struct relay *r) {
                         write_input(r);
                 if (p[3].revents)
                         read_input(r);
+                if (p[4].revents)
+                        notify_relay(r->notify);
                 if (p[0].revents)
                         break;
         }
         while (r->process->pty >= 0 && read_output(r))
                 ;
+        /* What it said at last. Others of the container may still talk, but they are about to be killed. */
+        for (int i = 0; i < LAST_MESSAGES && r->notify && r->notify->fd >= 0 && notify_relay(r->notify); i++)
+                ;
         return 0;
 }
 
-int foreground_wait(struct exec_process *p, struct err *err) {
-        struct relay r = { .process = p, .signals = -EBADF };
+int foreground_wait(struct exec_process *p, struct notify *notify, struct err *err) {
+        struct relay r = { .process = p, .notify = notify, .signals = -EBADF };
         sigset_t set;
         int status, e;
 

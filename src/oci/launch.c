@@ -18,6 +18,7 @@
 #include "base/timestamp.h"
 #include "oci/config.h"
 #include "oci/hooks.h"
+#include "oci/notify.h"
 #include "oci/oci.h"
 #include "runtime/cgroup/cgroup.h"
 #include "runtime/plan/plan.h"
@@ -160,6 +161,9 @@ static int prepare(struct making *m, const char *id, struct err *err) {
         r = hand_on_sockets(process, &m->fds.preserve, err);
         if (r < 0)
                 return r;
+        r = notify_plan(m->options, id, m->bundle.config, err);
+        if (r < 0)
+                return r;
         launch_fit_host(m->options, process);
         m->terminal = json_get_bool(process, "terminal", false);
         if (m->terminal && !m->options->console_socket)
@@ -261,6 +265,8 @@ static int start_process(struct making *m, struct container *c, struct exec_proc
                 r = make_cgroup(m, c, err);
         if (r == 0)
                 r = make_gate(m, c, err);
+        if (r == 0)
+                r = notify_make(c, err);
         if (r == 0)
                 r = exec_container(&m->fds, p, err);
         if (r < 0)

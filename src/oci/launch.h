@@ -7,6 +7,7 @@
 #include "runtime/exec/exec.h"
 
 struct err;
+struct notify;
 struct options;
 
 /* Make a container from a bundle. `gate`: its process waits at a fifo until command_start(), and outlives us; else it waits for
@@ -33,9 +34,10 @@ int launch_write_pid_file(const struct options *o, pid_t pid, struct err *err);
 /* host-limits.c: where root may not raise limits, lower what the process object asks for to what there is, with a warning. */
 void launch_fit_host(const struct options *o, json_t *process);
 
-/* foreground.c: wait for the process; pass signals on to it and, when p->pty is there, bytes between it and our stdio.
+/* foreground.c: wait for the process; pass signals on to it and, when p->pty is there, bytes between it and our stdio; messages, when there
+ * is a `notify` (may be NULL).
  * Returns the exit status, 128 + the signal when it was killed. Signals are to be blocked by foreground_block() before the process is started. */
 void foreground_block(void);
 /* A terminal is born with the size of ours, unless the process object says another: its program may ask before we can tell. */
 void foreground_set_size(json_t *process);
-int foreground_wait(struct exec_process *p, struct err *err);
+int foreground_wait(struct exec_process *p, struct notify *notify, struct err *err);

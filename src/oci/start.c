@@ -6,8 +6,10 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/json.h"
 #include "oci/container.h"
 #include "oci/hooks.h"
+#include "oci/notify.h"
 #include "oci/oci.h"
 
 /* Opening the reading end lets the process go on, see exec.h. POLLHUP comes only once the other end was open and is closed again, by
@@ -37,6 +39,7 @@ static int open_gate(struct container *c, int pidfd, struct err *err) {
 int command_start(const struct options *o, char **args, int n_args, struct err *err) {
         auto_container c = CONTAINER_NONE;
         enum container_status status;
+        auto_notify n = NOTIFY_NONE;
         auto_fd pidfd = -EBADF;
         int r = container_open(o, args[0], true, &c, err);
 
@@ -50,6 +53,9 @@ int command_start(const struct options *o, char **args, int n_args, struct err *
         pidfd = container_pidfd(&c);
         if (pidfd < 0)
                 return err_errno(err, pidfd, "container %s: its process", c.id);
+        r = notify_open(&c, (pid_t) json_get_int(c.state, "pid", 0), &n, err);
+        if (r < 0)
+                return r;
         r = open_gate(&c, pidfd, err);
         /* Opened once, for good: from now on it is running, or has stopped. */
         if (unlinkat(c.dir_fd, "start", 0) < 0 && r == 0)
@@ -58,7 +64,11 @@ int command_start(const struct options *o, char **args, int n_args, struct err *
                 return r;
         r = hooks_after_start(&c, err);
         /* The specification wants it stopped then; it is deleted by who has made it. */
-        if (r < 0)
+        if (r < 0) {
                 syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
-        return r;
+                return r;
+        }
+        container_unlock(&c); /* waiting must be in nobody's way */
+        notify_await(&n, pidfd);
+        return 0;
 }

@@ -32,6 +32,7 @@ setup() {
 
 # No state, cgroup, mount or process.
 teardown() {
+	[ -z "${manager:-}" ] || kill "$manager" 2>/dev/null || true
 	[ -z "$(left)" ] || { echo "state is left: $(left)" >&2; rt delete --force "$ID"; return 1; }
 	[ -z "$(find /sys/fs/cgroup -type d -path "*/$RT_CGROUP/*" 2>/dev/null)" ] || { echo "cgroups are left" >&2; return 1; }
 	[ "$(wc -l </proc/self/mountinfo)" = "$mounts_before" ] || { echo "mounts are left" >&2; return 1; }
@@ -685,4 +686,89 @@ PY
 	grep -q ":/kist/$ID\$" "/proc/$(rt state "$ID" | jq .pid)/cgroup"
 	rt delete --force "$ID"
 	[ -z "$(find /sys/fs/cgroup -type d -name "$ID")" ]
+}
+
+# A manager's end of NOTIFY_SOCKET: each datagram is a line of $RT_DIR/told, its newlines are blanks.
+manager() {
+	cat >"$RT_DIR/manager.py" <<-'PY'
+		import socket, sys
+		s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+		s.bind(sys.argv[1] if sys.argv[1][0] == "/" else "\0" + sys.argv[1][1:])
+		print("listens", file=open(sys.argv[2], "a"), flush=True)
+		while True:
+		    text = s.recv(65536).decode(errors="replace")
+		    print(text.replace("\n", " "), file=open(sys.argv[2], "a"), flush=True)
+	PY
+	rm -f "$RT_DIR/told" "$RT_DIR/notify"
+	python3 "$RT_DIR/manager.py" "$1" "$RT_DIR/told" 3>&- &
+	manager=$!
+	eventually grep -q listens "$RT_DIR/told"
+}
+told() { grep -qx -- "$1" "$RT_DIR/told"; }
+say() { # MESSAGE: by a process in the root of the container, as its init would
+	python3 - "/proc/$(rt state "$ID" | jq .pid)/root" "$1" <<-'PY'
+		import os, socket, sys
+		s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+		message = sys.argv[2].encode().decode("unicode_escape").encode()
+		os.chroot(sys.argv[1])
+		s.sendto(message, "/run/notify/notify.sock")
+	PY
+}
+
+@test "NOTIFY_SOCKET: start waits for READY=1, and tells it with the process of the container" {
+	manager "$RT_DIR/notify"
+	export NOTIFY_SOCKET=$RT_DIR/notify
+	config '.process.env += ["NOTIFY_SOCKET=/of/the/image"]'
+	args /bin/sh -c 'echo "$NOTIFY_SOCKET $(stat -c "%F %a" /run/notify/notify.sock)" >/tmp/seen; touch /run/notify/x 2>/tmp/refused; sleep 300'
+	config '.root.readonly = false'
+	create "$ID"
+	rt start "$ID" 3>&- &
+	starting=$!
+	eventually grep -q . "$RT_DIR/bundle/rootfs/tmp/seen"
+	[ "$(cat "$RT_DIR/bundle/rootfs/tmp/seen")" = "/run/notify/notify.sock socket 666" ]
+	eventually grep -q "Read-only" "$RT_DIR/bundle/rootfs/tmp/refused"
+	say 'STATUS=not yet'
+	eventually told "STATUS=not yet"
+	kill -0 $starting # it waits, and nobody who deletes would have to
+	say 'MAINPID=1\nREADY=1\nFDSTORE=1\nSTATUS=up'
+	eventually told "READY=1 STATUS=up MAINPID=$(rt state "$ID" | jq .pid)"
+	wait $starting
+	rt delete --force "$ID"
+	rm -rf "$RT_DIR"/bundle/rootfs/{tmp/seen,tmp/refused,run} "$RT_DIR/notify"
+}
+
+@test "NOTIFY_SOCKET: run hands on all the time, known keys only, of bounded size" {
+	manager "@kist-test-$$"
+	NOTIFY_SOCKET=@kist-test-$$ rt run --bundle "$RT_DIR/bundle" "$ID" </dev/null 3>&- >/dev/null & # /bin/true: a message may come, none does
+	wait $!
+	sleeper
+	config '.root.readonly = false'
+	NOTIFY_SOCKET=@kist-test-$$ rt run --bundle "$RT_DIR/bundle" "$ID" </dev/null 3>&- >/dev/null 2>&1 &
+	running=$!
+	eventually is "$ID" running
+	eventually test -S "$RT_DIR/state/$ID/notify/notify.sock"
+	say 'READY=1'
+	eventually told "READY=1" # no MAINPID: who waits here is the service's process
+	say "STATUS=$(printf '%05000d' 1)"
+	say 'MAINPID=1'
+	say 'STATUS=a\x07b'
+	say 'WATCHDOG_USEC=1\nWATCHDOG=1'
+	eventually told "WATCHDOG=1"
+	say 'STOPPING=1'
+	eventually told "STOPPING=1"
+	[ "$(wc -l <"$RT_DIR/told")" -eq 4 ]
+	rt kill "$ID" KILL
+	wait $running || [ $? -eq 137 ]
+	NOTIFY_SOCKET=@kist-test-$$ rt run --detach --bundle "$RT_DIR/bundle" "$ID" </dev/null 3>&- >/dev/null 2>&1 &
+	running=$!
+	eventually test -S "$RT_DIR/state/$ID/notify/notify.sock"
+	rt delete --force "$ID" # it waits for READY=1, and is in nobody's way
+	wait $running
+	rm -rf "$RT_DIR/bundle/rootfs/run"
+}
+
+@test "NOTIFY_SOCKET: nobody listens there" {
+	NOTIFY_SOCKET=$RT_DIR/nobody refuses "NOTIFY_SOCKET=$RT_DIR/nobody: No such file or directory"
+	NOTIFY_SOCKET=relative run_it # no address: as if it were not set
+	rm -rf "$RT_DIR/bundle/rootfs/run"
 }
