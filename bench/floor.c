@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The floor: what the kernel alone takes to run a program in new namespaces with a container's usual mounts. No configuration, no
- * cgroups, no filter, no checks. Usage: floor ROOTFS PROGRAM. What a runtime adds is what lies above this. */
+/* The floor: what the kernel alone takes to run a program in new namespaces with a container's usual mounts. No configuration, no state, no
+ * filter, no checks, one way only. Usage: floor [--cgroups NAME] ROOTFS PROGRAM [ARG...]
+ *
+ * With --cgroups it also makes the cgroup NAME (below a directory that is there) in every hierarchy on /sys/fs/cgroup, writes the limits of
+ * the bench's spec, joins, mounts the hierarchies for the container, hides and protects the paths that the spec does, and removes the
+ * cgroups again: all that a runtime is asked for by that spec. What a runtime adds is what lies above this. */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <sched.h>
@@ -9,11 +14,22 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+static struct hierarchy {
+        char name[64];
+        int dir, tasks; /* of the new cgroup; v2: tasks is -1 */
+} hierarchies[16];
+static size_t n_hierarchies;
+static int v2 = -1;
+static const char *cgroup;
 
 static void must(int r, const char *what) {
         if (r < 0) {
@@ -22,52 +38,66 @@ static void must(int r, const char *what) {
         }
 }
 
-static void child(const char *rootfs, char *const argv[]) {
+/* As many as the spec's limits need; a hierarchy that lacks the file is another controller's. */
+static void write_limits(int dir) {
         static const struct {
-                const char *source, *target, *type, *data;
-                unsigned long flags;
-        } mounts[] = {
-                { "proc", "proc", "proc", NULL, 0 },
-                { "tmpfs", "dev", "tmpfs", "mode=755,size=65536k", MS_NOSUID },
-                { "devpts", "dev/pts", "devpts", "newinstance,ptmxmode=0666,mode=0620", MS_NOSUID | MS_NOEXEC },
-                { "shm", "dev/shm", "tmpfs", "mode=1777,size=65536k", MS_NOSUID | MS_NODEV | MS_NOEXEC },
-                { "mqueue", "dev/mqueue", "mqueue", NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC },
-                { "sysfs", "sys", "sysfs", NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY },
+                const char *file, *value;
+        } limits[] = {
+                { "memory.limit_in_bytes", "67108864" }, { "cpu.shares", "512" }, { "cpu.cfs_period_us", "100000" },
+                { "cpu.cfs_quota_us", "50000" },         { "pids.max", "100" },
         };
 
-        must(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), "private");
-        must(mount(rootfs, rootfs, NULL, MS_BIND | MS_REC, NULL), "bind");
-        must(chdir(rootfs), "chdir");
-        for (size_t i = 0; i < sizeof(mounts) / sizeof(*mounts); i++) {
-                if (mkdir(mounts[i].target, 0755) < 0 && access(mounts[i].target, F_OK) < 0)
-                        must(-1, mounts[i].target);
-                must(mount(mounts[i].source, mounts[i].target, mounts[i].type, mounts[i].flags, mounts[i].data), mounts[i].target);
+        for (size_t i = 0; i < COUNT(limits); i++) {
+                int fd = openat(dir, limits[i].file, O_WRONLY | O_CLOEXEC);
+
+                if (fd < 0)
+                        continue;
+                must((int) write(fd, limits[i].value, strlen(limits[i].value)), limits[i].file);
+                close(fd);
         }
-        must(mknod("dev/null", S_IFCHR | 0666, 0x103), "dev/null");
-        must((int) syscall(SYS_pivot_root, ".", "."), "pivot_root");
-        must(umount2(".", MNT_DETACH), "umount");
-        must(chdir("/"), "chdir");
-        must(sethostname("floor", 5), "sethostname");
-        execv(argv[0], argv);
-        must(-1, argv[0]);
 }
 
-int main(int argc, char **argv) {
-        struct clone_args args = {
-                .flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP,
-                .exit_signal = SIGCHLD,
-        };
-        int status;
-        long pid;
+static void copy_setting(int parent, int dir, const char *file) {
+        char value[256];
+        int from = openat(parent, file, O_RDONLY | O_CLOEXEC), to = openat(dir, file, O_WRONLY | O_CLOEXEC);
+        ssize_t n = from < 0 || to < 0 ? 0 : read(from, value, sizeof(value));
 
-        if (argc < 3) {
-                fprintf(stderr, "usage: floor ROOTFS PROGRAM [ARG...]\n");
-                return 2;
+        if (n > 0 && write(to, value, (size_t) n) < 0)
+                perror(file);
+        close(from);
+        close(to);
+}
+
+static void make_cgroups(void) {
+        DIR *top = opendir("/sys/fs/cgroup");
+        char path[512];
+        struct dirent *d;
+
+        while (top && n_hierarchies < COUNT(hierarchies) && (d = readdir(top))) {
+                struct hierarchy *h = &hierarchies[n_hierarchies];
+
+                /* systemd's own has no controller, and is no container's. */
+                if (d->d_type != DT_DIR || *d->d_name == '.' || strcmp(d->d_name, "systemd") == 0)
+                        continue;
+                snprintf(path, sizeof(path), "/sys/fs/cgroup/%s/cgroup.procs", d->d_name);
+                if (access(path, F_OK) < 0)
+                        continue;
+                snprintf(path, sizeof(path), "/sys/fs/cgroup/%s/%s", d->d_name, cgroup);
+                must(mkdir(path, 0755), path);
+                snprintf(h->name, sizeof(h->name), "%.63s", d->d_name);
+                h->dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+                h->tasks = openat(h->dir, "tasks", O_WRONLY | O_CLOEXEC);
+                if (h->tasks < 0)
+                        v2 = h->dir;
+                if (strcmp(d->d_name, "cpuset") == 0) {
+                        int parent = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+                        copy_setting(AT_FDCWD, h->dir, "/sys/fs/cgroup/cpuset/cpuset.cpus");
+                        close(parent);
+                }
+                write_limits(h->dir);
+                n_hierarchies++;
         }
-        pid = syscall(SYS_clone3, &args, sizeof(args));
-        must((int) pid, "clone3");
-        if (pid == 0)
-                child(argv[1], argv + 2);
-        must(waitpid((pid_t) pid, &status, 0), "waitpid");
-        return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+        if (top)
+                closedir(top);
 }

@@ -156,3 +156,26 @@ number() { sed -n "s/.*$1 \([0-9]*\).*/\1/p" "$2" | tail -n 1; }
 	[ "$(last_line "$BATS_TEST_TMPDIR/out" | cut -d , -f 2-)" = " programs 0, traced 0, descriptors 0" ]
 	"$KIST" rm "$id"
 }
+
+@test "attack: what joins by exec has no descriptor, program or root of the host, for a container with CAP_SYS_PTRACE and the host's user ids (CVE-2016-9962)" {
+	local i caps='["bounding", "effective", "permitted"]'
+	# With some of the caller's own left open, by somebody careless, and with a terminal as well as without.
+	config 'reduce $sets[] as $s (.; .process.capabilities[$s] += ["CAP_SYS_PTRACE"])' --argjson sets "$caps"
+	args /h/scan-joiners 120 /bin/busybox
+	rt_up
+	eventually grep -q ready "$B/out"
+	for i in $(seq 60); do
+		timeout 20 "$RUNTIME" --root "$KT_DIR/state" exec "$ID" /bin/true </dev/null >/dev/null 2>&1 3>&- 7</ 8</etc/passwd 9</proc
+	done
+	for i in $(seq 10); do
+		timeout 20 "$RUNTIME" --root "$KT_DIR/state" exec --tty "$ID" /bin/true </dev/null >/dev/null 2>&1 3>&- 7</ 8</etc/passwd 9</proc
+	done
+	rt kill "$ID" TERM
+	eventually grep -q "^processes" "$B/out"
+	grep -v "^descriptor\|^traced" "$B/out"
+	[ "$(number processes "$B/out")" -ge 30 ]
+	[ "$(number programs "$B/out")" -ge 1 ] # it was looked at in time, or nothing was attacked
+	[ "$(number "of the host" "$B/out")" = 0 ]
+	eventually sh -c "[ \$($RUNTIME --root $KT_DIR/state state $ID | jq -r .status) = stopped ]"
+	rt delete "$ID"
+}

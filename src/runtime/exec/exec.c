@@ -17,7 +17,7 @@ enum { PRESERVE_MAX = 65536 };
 static void launch_init(struct launch *l, const struct exec_fds *fds) {
         memset(l, 0, sizeof(*l));
         l->fds = fds;
-        l->proc_fd = l->null_fd = l->null_stdio = l->listener_sock = l->sockets[0] = l->sockets[1] = l->pidfd = -EBADF;
+        l->proc_fd = l->null_fd = l->null_stdio = l->listener_sock = l->cgroup_tree = l->sockets[0] = l->sockets[1] = l->pidfd = -EBADF;
         for (size_t i = 0; i < PLAN_SOURCES_MAX; i++)
                 l->source_fds[i] = -EBADF;
 }

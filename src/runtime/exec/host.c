@@ -340,6 +340,7 @@ void host_done(struct launch *l) {
         l->null_fd = fd_close(l->null_fd);
         l->null_stdio = fd_close(l->null_stdio);
         l->listener_sock = fd_close(l->listener_sock);
+        l->cgroup_tree = fd_close(l->cgroup_tree);
         l->proc_fd = fd_close(l->proc_fd);
         l->sockets[0] = fd_close(l->sockets[0]);
         l->sockets[1] = fd_close(l->sockets[1]);

@@ -79,6 +79,7 @@ static int make_cwd(struct child *c, struct err *err) {
 /* Container init, in order. The order is a security property: keep the reasons. */
 static const struct child_stage stages[] = {
         { "caller",           stage_die_with_caller }, /* first: nothing may be left when the caller dies                */
+        { "enter",            stage_enter           }, /* cgroups and limits, before anything counts; no root is changed yet */
         { "await the caller", stage_await_caller    }, /* id maps come before all that needs a capability in the namespace */
         { "cgroup namespace", enter_cgroupns        }, /* once in the cgroup: its root is where this process is now       */
         { "time namespace",   enter_timens          }, /* as the host's root still, who owns /proc/self                   */

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The middle child. A user namespace cannot be left again, so the caller cannot enter the container's; and a pid namespace must be made
- * by a process that is already inside the user namespace that is to own it. Hence a child that shares the caller's memory and
- * files, does what needs the host's privileges, enters, and clones the real child with the caller as its parent. The caller
- * sleeps meanwhile (vfork), so they never run at once. */
+/* The clone, and the middle child. A user namespace cannot be left again, so the caller cannot enter the container's; and a pid namespace must
+ * be made by a process that is already inside the user namespace that is to own it. Hence a child that shares the caller's memory, does what
+ * needs the host's privileges, enters, and clones the real child with the caller as its parent. The caller sleeps meanwhile (vfork), so they
+ * never run at once. Where there is nothing to enter, the child is cloned directly: a process less for each container. */
 
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -85,28 +86,38 @@ static int join_namespaces(struct launch *l) {
         return 0;
 }
 
-static long clone_child(struct launch *l) {
-        struct kernel_clone_args args = {
-                .flags = CLONE_PARENT | CLONE_PIDFD,
-                .pidfd = (uint64_t) (uintptr_t) &l->pidfd,
-        };
+bool middle_is_needed(const struct launch *l) {
+        const struct plan_header *h = l->plan.header;
+
+        return h->kind == PLAN_PROCESS || l->n_joins > 0 || (h->flags & (PLAN_USERNS_BY_FD | PLAN_NETNS_BY_FD)) ||
+               (h->new_namespaces & CLONE_NEWUSER);
+}
+
+int middle_set_inherited(struct launch *l) {
+        int r = middle_set_cpus(l);
+
+        if (r == 0)
+                r = join_cgroups(l);
+        if (r == 0)
+                r = set_oom_score(l);
+        return r < 0 ? r : raise_hard_limits(l);
+}
+
+/* `cgroup`: directory of a v2 one, or -1. */
+static long clone_child(struct launch *l, uint64_t flags, int cgroup, struct err *err) {
+        struct kernel_clone_args args = { .flags = flags };
         long pid;
 
         if (l->plan.header->kind == PLAN_CONTAINER)
                 args.flags |= l->plan.header->new_namespaces;
-        if (l->fds->cgroup_v2 >= 0) {
-                args.cgroup = (uint64_t) l->fds->cgroup_v2;
+        if (!(flags & CLONE_PARENT))
+                args.exit_signal = SIGCHLD;
+        if (cgroup >= 0) {
+                args.cgroup = (uint64_t) cgroup;
                 args.flags |= CLONE_INTO_CGROUP;
-                pid = raw_clone3(&args, sizeof(args));
-                if (pid >= 0)
-                        return pid;
-                /* Refused: be moved in the old way, which also gives the better reason when that is refused, too. */
-                args.flags &= ~CLONE_INTO_CGROUP;
-                if (raw_write_file(l->fds->cgroup_v2, "cgroup.procs", "0", 1) < 0)
-                        return -errno;
         }
         pid = raw_clone3(&args, sizeof(args));
-        return pid < 0 ? -errno : pid;
+        return pid < 0 ? raw_fail(err, errno, "clone the container's process", NULL) : pid;
 }
 
 static int middle_main(void *data) {
@@ -115,20 +126,42 @@ static int middle_main(void *data) {
         long pid;
 
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (middle_set_cpus(l) < 0 || join_cgroups(l) < 0 || set_oom_score(l) < 0 || raise_hard_limits(l) < 0 || join_namespaces(l) < 0)
+        if (middle_set_inherited(l) < 0 || files_detach_cgroup(l) < 0 || join_namespaces(l) < 0 || files_leave(l) < 0)
                 return 1;
-        pid = clone_child(l);
+        pid = clone_child(l, CLONE_PARENT, l->cgroup_tree, &l->err);
         if (pid == 0)
                 m->child(l);
-        if (pid < 0) {
-                raw_fail(&l->err, (int) pid, "clone the container's process", NULL);
+        if (pid < 0)
                 return 1;
-        }
         l->pid = (int) pid;
         return 0;
 }
 
-int middle_clone(struct launch *l, void (*child)(struct launch *l) __attribute__((noreturn)), struct err *err) {
+/* It is our own child and not waited for yet, so the number is still its. */
+static int open_pidfd(struct launch *l, struct err *err) {
+        l->pidfd = (int) syscall(SYS_pidfd_open, l->pid, 0);
+        if (l->pidfd >= 0)
+                return 0;
+        raw_fail(err, errno, "the container's process", NULL);
+        kill(l->pid, SIGKILL);
+        while (waitpid(l->pid, NULL, 0) < 0 && errno == EINTR)
+                ;
+        return err ? err->num : -EMFILE;
+}
+
+/* Nothing is joined: the child can be the caller's own, and do for itself what the middle would have done. */
+static int clone_directly(struct launch *l, void (*child)(struct launch *l) __attribute__((noreturn)), struct err *err) {
+        long pid = clone_child(l, 0, l->fds->cgroup_v2, err);
+
+        if (pid == 0)
+                child(l);
+        if (pid < 0)
+                return (int) pid;
+        l->pid = (int) pid;
+        return open_pidfd(l, err);
+}
+
+static int clone_by_middle(struct launch *l, void (*child)(struct launch *l) __attribute__((noreturn)), struct err *err) {
         _Alignas(16) char stack[64 << 10];
         struct middle m = { .launch = l, .child = child };
         int pid;
@@ -140,10 +173,14 @@ int middle_clone(struct launch *l, void (*child)(struct launch *l) __attribute__
         while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
                 ;
         if (l->pid > 0)
-                return 0;
+                return open_pidfd(l, err);
         if (l->err.kind == ERR_NONE)
                 return err_set_raw(err, ERR_INTERNAL, ECHILD, "the middle child was killed", NULL);
         if (err)
                 *err = l->err;
         return l->err.num;
+}
+
+int middle_clone(struct launch *l, void (*child)(struct launch *l) __attribute__((noreturn)), struct err *err) {
+        return middle_is_needed(l) ? clone_by_middle(l, child, err) : clone_directly(l, child, err);
 }

@@ -4,8 +4,9 @@
 /* Inside of the executor. Three actors carry out one plan:
  *
  *   caller  (kist-monitor, kist-runtime)   opens what belongs to the host and detaches it          host.c, exec.c
- *   middle  (shares the caller's memory    what needs the host's privileges or must be inherited:
- *            and files, one shot, vfork)   cgroups, limits, joining namespaces; then the clone      middle.c
+ *   middle  (shares the caller's memory,  what needs the host's privileges or must be inherited:
+ *            one shot, vfork; only where   cgroups, limits, joining namespaces; then the clone      middle.c, files.c
+ *            namespaces are joined or a user namespace is made)
  *   process (the caller's child, too)      builds its root and becomes the command                 init.c, …, command.c
  *
  * Every function returns 0 or a negative errno with *err filled. */
@@ -53,6 +54,7 @@ struct launch {
         int null_fd;    /* detached mount of the null device, for masks */
         int listener_sock; /* the agent that system calls are asked of, or -1 */
         int null_stdio; /* the null device open for reading and writing, when a stdio is not given */
+        int cgroup_tree; /* the v2 cgroup as a read-only mount, attached nowhere, to be born into; -1: none, or the middle is in it */
         int source_fds[PLAN_SOURCES_MAX];
         /* results of the middle */
         int pid, pidfd;
@@ -99,8 +101,19 @@ static inline bool child_awaits_caller(const struct plan_header *h) {
         return h->uid_map.count > 0 || h->net_devices.count > 0 || (h->flags & (PLAN_SCHEDULER | PLAN_IO_PRIORITY | PLAN_CPUS_FINAL));
 }
 
-/* middle.c: clone the child by way of a middle child. Fills l->pid and l->pidfd. `child` is run in the child and does not return. */
+/* middle.c: clone the child, by way of a middle child where that is needed. Fills l->pid and l->pidfd. `child` is run in the child and does not
+ * return. */
 int middle_clone(struct launch *l, void (*child)(struct launch *l) __attribute__((noreturn)), struct err *err);
+
+/* What is inherited and needs the host's privileges: cgroups, the out-of-memory score, hard limits, CPUs. By the middle, or by a child that has
+ * none (stage_enter). Errors are in l->err. */
+bool middle_is_needed(const struct launch *l);
+int middle_set_inherited(struct launch *l);
+
+/* files.c, by the middle: have a table of files with nothing in it but what the child needs. */
+int files_leave(struct launch *l);
+/* Before that, and before namespaces are joined: fill l->cgroup_tree. */
+int files_detach_cgroup(struct launch *l);
 
 /* In the child: what its stages share. */
 struct child {
@@ -138,6 +151,7 @@ void exec_join_main(struct launch *l) __attribute__((noreturn));
 
 /* Stages of init (init.c) and of a process that joins (join.c) alike. */
 int stage_die_with_caller(struct child *c, struct err *err);
+int stage_enter(struct child *c, struct err *err);
 int stage_await_caller(struct child *c, struct err *err);
 int stage_become_root(struct child *c, struct err *err);
 int stage_stdio(struct child *c, struct err *err);

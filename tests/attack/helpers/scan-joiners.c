@@ -2,11 +2,11 @@
 
 /* CVE-2016-9962, CVE-2024-21626: watch for processes that join the container, and reach for what they hold of the host before their execve(2).
  *
- *   scan-joiners SECONDS PROGRAM...    prints each thing that could be had, and "processes N, programs N, traced N, descriptors N" at the
- *                                      end; a PROGRAM is one of the container's own
+ *   scan-joiners SECONDS PROGRAM...    prints each thing that could be had, "of the host N", and "processes N, programs N, traced N, descriptors N"
+ *                                      at the end; a PROGRAM is one of the container's own
  *
  * "programs": /proc/PID/exe could be seen, and was not the container's. "traced": PTRACE_SEIZE worked meanwhile. "descriptors": one above 2
- * could be seen. */
+ * could be seen. "of the host": a descriptor, the program or the root of one led to a file that is not the container's. */
 
 #include <dirent.h>
 #include <errno.h>
@@ -18,13 +18,14 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "programs.h"
 
-static unsigned long n_processes, n_traced, n_descriptors, n_programs;
+static unsigned long n_processes, n_traced, n_descriptors, n_programs, n_host;
 
 static bool is_foreign(int pid) {
         char path[64];
@@ -32,6 +33,51 @@ static bool is_foreign(int pid) {
 
         snprintf(path, sizeof(path), "/proc/%d/exe", pid);
         return stat(path, &st) == 0 && !program_is_known(&st);
+}
+
+static bool same(const struct stat *a, const struct stat *b) {
+        return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* A descriptor that leads to a file or directory which we do not have by that name ourselves. Pipes, sockets and the like lead nowhere, and neither
+ * does a directory that is the top of a read-only mount of its own: its ".." is itself. */
+static bool leads_to_host(int pid, const char *number, const char *target) {
+        char path[64];
+        struct stat st, up, ours;
+        struct statvfs fs;
+
+        snprintf(path, sizeof(path), "/proc/%d/fd/%s", pid, number);
+        if (*target != '/' || stat(path, &st) < 0 || S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode) || S_ISCHR(st.st_mode))
+                return false;
+        if (stat(target, &ours) == 0 && same(&st, &ours))
+                return false;
+        if (S_ISDIR(st.st_mode) && statvfs(path, &fs) == 0 && (fs.f_flag & ST_RDONLY)) {
+                strncat(path, "/..", sizeof(path) - strlen(path) - 1);
+                if (stat(path, &up) == 0 && same(&st, &up))
+                        return false;
+        }
+        return is_foreign(pid); /* once more: it was the same process all the time */
+}
+
+/* What the process runs could be opened for writing, or its root is not ours. */
+static void reach_files(int pid) {
+        char path[64];
+        struct stat st, ours;
+        int fd;
+
+        snprintf(path, sizeof(path), "/proc/%d/root/", pid);
+        if (stat(path, &st) == 0 && stat("/", &ours) == 0 && !same(&st, &ours) && is_foreign(pid)) {
+                n_host++;
+                printf("root of %d\n", pid);
+        }
+        snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+        fd = open(path, O_WRONLY | O_CLOEXEC);
+        if (fd >= 0 && fstat(fd, &st) == 0 && !program_is_known(&st)) {
+                n_host++;
+                printf("program of %d for writing\n", pid);
+        }
+        if (fd >= 0)
+                close(fd);
 }
 
 static void reach_fds(int pid) {
@@ -53,7 +99,12 @@ static void reach_fds(int pid) {
                 if (n < 0 || !is_foreign(pid))
                         continue; /* gone, or what a program of the container has opened itself */
                 n_descriptors++;
-                printf("descriptor %s of %d: %.*s\n", e->d_name, pid, (int) n, target);
+                target[n] = '\0';
+                printf("descriptor %s of %d: %s\n", e->d_name, pid, target);
+                if (leads_to_host(pid, e->d_name, target)) {
+                        n_host++;
+                        printf("of the host: %s\n", target);
+                }
         }
         closedir(d);
 }
@@ -63,6 +114,7 @@ static void reach(int pid) {
 
         n_processes++;
         n_programs += foreign;
+        reach_files(pid);
         reach_fds(pid);
         if (ptrace(PTRACE_SEIZE, pid, NULL, NULL) < 0)
                 return;
@@ -105,6 +157,7 @@ int main(int argc, char **argv) {
                 for (; last < newest; last++)
                         reach(last + 1);
         }
+        printf("of the host %lu\n", n_host);
         printf("processes %lu, programs %lu, traced %lu, descriptors %lu\n", n_processes, n_programs, n_traced, n_descriptors);
         return 0;
 }
