@@ -34,7 +34,21 @@ static const struct {
         { "workdir", "WorkingDir", VALUE_TEXT, false },
         { "stop-signal", "StopSignal", VALUE_TEXT, false },
         { "stop-timeout", "StopTimeout", VALUE_NUMBER, false },
+        { "umask", "Umask", VALUE_TEXT, false },
+        { "tz", "Timezone", VALUE_TEXT, false },
+        { "health-on-failure", "HealthcheckOnFailureAction", VALUE_TEXT, false },
+        { "blkio-weight", "BlkioWeight", VALUE_NUMBER, true },
+        { "cgroup-parent", "CgroupParent", VALUE_TEXT, true },
         { "cgroupns", "CgroupnsMode", VALUE_TEXT, true },
+        { "cpu-rt-period", "CpuRealtimePeriod", VALUE_NUMBER, true },
+        { "cpu-rt-runtime", "CpuRealtimeRuntime", VALUE_NUMBER, true },
+        { "isolation", "Isolation", VALUE_TEXT, true },
+        { "kernel-memory", "KernelMemory", VALUE_BYTES, true },
+        { "memory-swappiness", "MemorySwappiness", VALUE_NUMBER, true },
+        { "personality", "Personality", VALUE_TEXT, true },
+        { "runtime", "Runtime", VALUE_TEXT, true },
+        { "timeout", "Timeout", VALUE_NUMBER, true },
+        { "volume-driver", "VolumeDriver", VALUE_TEXT, true },
         { "cpu-period", "CpuPeriod", VALUE_NUMBER, true },
         { "cpu-quota", "CpuQuota", VALUE_NUMBER, true },
         { "cpu-shares", "CpuShares", VALUE_NUMBER, true },
@@ -146,6 +160,7 @@ static const struct {
         { "add-host", "ExtraHosts" }, { "cap-add", "CapAdd" },        { "cap-drop", "CapDrop" },   { "dns", "Dns" },
         { "device-cgroup-rule", "DeviceCgroupRules" },
         { "dns-option", "DnsOptions" }, { "dns-search", "DnsSearch" }, { "group-add", "GroupAdd" }, { "volume", "Binds" },
+        { "link", "Links" },            { "volumes-from", "VolumesFrom" },
 };
 
 static void set_lists(const struct args *a, json_t *config, json_t *host) {
@@ -220,6 +235,10 @@ static int set_env_and_labels(const struct args *a, json_t *config) {
 
         json_object_set_new(config, "Env", env);
         json_object_set_new(config, "Labels", labels);
+        if (args_flag(a, "env-host"))
+                for (char **own = environ; *own; own++)
+                        if (**own != '=' && strchr(*own, '='))
+                                json_array_append_new(env, json_string(*own));
         n = args_list(a, "env-file", &items);
         for (size_t i = 0; i < n; i++)
                 if (each_line(a, "env-file", items[i], add_env, env) < 0)
@@ -227,6 +246,11 @@ static int set_env_and_labels(const struct args *a, json_t *config) {
         n = args_list(a, "env", &items);
         for (size_t i = 0; i < n; i++)
                 add_env((char *) items[i], env);
+        n = args_list(a, "unsetenv", &items);
+        if (n > 0)
+                json_object_set_new(config, "UnsetEnv", json_array());
+        for (size_t i = 0; i < n; i++)
+                json_array_append_new(json_object_get(config, "UnsetEnv"), json_string(items[i]));
         n = args_list(a, "label-file", &items);
         for (size_t i = 0; i < n; i++)
                 if (each_line(a, "label-file", items[i], add_label, labels) < 0)
@@ -237,17 +261,25 @@ static int set_env_and_labels(const struct args *a, json_t *config) {
         return 0;
 }
 
-static int set_sysctls_and_tmpfs(const struct args *a, json_t *host) {
+/* Options that become objects of texts. */
+static int set_maps(const struct args *a, json_t *host) {
+        static const struct {
+                const char *option, *field;
+                bool needs_value;
+        } maps[] = { { "annotation", "Annotations", false }, { "storage-opt", "StorageOpt", true }, { "sysctl", "Sysctls", true } };
         const char *const *items;
-        size_t n = args_list(a, "sysctl", &items);
         json_t *object;
+        size_t n;
 
-        if (n > 0) {
+        for (size_t m = 0; m < ARRAY_SIZE(maps); m++) {
+                n = args_list(a, maps[m].option, &items);
+                if (n == 0)
+                        continue;
                 object = json_object();
-                json_object_set_new(host, "Sysctls", object);
+                json_object_set_new(host, maps[m].field, object);
                 for (size_t i = 0; i < n; i++) {
-                        if (!strchr(items[i], '='))
-                                return option_wrong(a, "sysctl", items[i], "KEY=VALUE is wanted");
+                        if (maps[m].needs_value && !strchr(items[i], '='))
+                                return option_wrong(a, maps[m].option, items[i], "KEY=VALUE is wanted");
                         set_pair(object, items[i], '=');
                 }
         }
@@ -302,6 +334,16 @@ static bool attaches(const struct args *a, const char *stream) {
         return false;
 }
 
+static int check_streams(const struct args *a) {
+        const char *const *items;
+        size_t n = args_list(a, "attach", &items);
+
+        for (size_t i = 0; i < n; i++)
+                if (strcasecmp(items[i], "stdin") != 0 && strcasecmp(items[i], "stdout") != 0 && strcasecmp(items[i], "stderr") != 0)
+                        return option_wrong(a, "attach", items[i], "stdin, stdout or stderr is wanted");
+        return 0;
+}
+
 static void set_streams(const struct args *a, json_t *config) {
         bool interactive = args_flag(a, "interactive"), chosen = args_given(a, "attach");
 
@@ -339,10 +381,12 @@ int container_body(const struct args *a, json_t **ret) {
         json_object_set_new(host, "AutoRemove", json_boolean(args_flag(a, "rm")));
         json_object_set_new(host, "Privileged", json_boolean(args_flag(a, "privileged")));
         json_object_set_new(host, "ReadonlyRootfs", json_boolean(args_flag(a, "read-only")));
+        if (args_flag(a, "oom-kill-disable"))
+                json_object_set_new(host, "OomKillDisable", json_true());
         if (args_given(a, "init"))
                 json_object_set_new(host, "Init", json_boolean(args_flag(a, "init")));
-        if (set_singles(a, config, host) < 0 || set_env_and_labels(a, config) < 0 || set_sysctls_and_tmpfs(a, host) < 0 ||
-            set_log(a, host) < 0 || set_restart(a, host) < 0 || set_structured(a, config, host) < 0)
+        if (check_streams(a) < 0 || set_singles(a, config, host) < 0 || set_env_and_labels(a, config) < 0 || set_maps(a, host) < 0 ||
+            set_log(a, host) < 0 || set_restart(a, host) < 0 || set_limits(a, host) < 0 || set_structured(a, config, host) < 0)
                 return -1;
         *ret = take_ptr(&config);
         return 0;

@@ -21,5 +21,11 @@ bool parse_duration(const char *text, int64_t *ret);
 /* "KEY=VALUE" (or another separator) → a member; KEY alone gets "". */
 void set_pair(json_t *object, const char *pair, char separator);
 
+/* container-limits.c: DEVICE:VALUE lists, --time-offset, and those options that no daemon could honour. */
+int set_limits(const struct args *a, json_t *host);
+
+/* container-mount.c: --mount. */
+int set_mounts(const struct args *a, json_t *host);
+
 /* Options whose values have parts: --ulimit, --mount, --device, --security-opt, --publish and --expose, --health-…. */
 int set_structured(const struct args *a, json_t *config, json_t *host);

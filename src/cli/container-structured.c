@@ -34,77 +34,50 @@ static int set_ulimits(const struct args *a, json_t *host) {
         return 0;
 }
 
-/* --mount type=bind,source=/a,target=/b,readonly */
-static int add_mount(const struct args *a, const char *text, json_t *array) {
-        auto_free char *copy = strdup(text);
-        json_t *mount = json_pack("{s:s}", "Type", "volume");
-        char *save = NULL;
+/* vendor.com/class=name: a device of the Container Device Interface; no path has that form. */
+static bool is_cdi_name(const char *text) {
+        const char *slash = strchr(text, '/'), *equals = strchr(text, '=');
 
-        json_array_append_new(array, mount);
-        for (char *p = strtok_r(copy, ",", &save); p; p = strtok_r(NULL, ",", &save)) {
-                char *value = strchr(p, '=');
-                int64_t size;
-
-                if (value)
-                        *value++ = '\0';
-                if (strcmp(p, "type") == 0 && value) {
-                        json_object_set_new(mount, "Type", json_string(value));
-                } else if ((strcmp(p, "source") == 0 || strcmp(p, "src") == 0) && value) {
-                        json_object_set_new(mount, "Source", json_string(value));
-                } else if ((strcmp(p, "target") == 0 || strcmp(p, "dst") == 0 || strcmp(p, "destination") == 0) && value) {
-                        json_object_set_new(mount, "Target", json_string(value));
-                } else if (strcmp(p, "readonly") == 0 || strcmp(p, "ro") == 0) {
-                        json_object_set_new(mount, "ReadOnly", json_boolean(!value || strcmp(value, "true") == 0 || strcmp(value, "1") == 0));
-                } else if (strcmp(p, "bind-propagation") == 0 && value) {
-                        json_object_set_new(mount, "BindOptions", json_pack("{s:s}", "Propagation", value));
-                } else if (strcmp(p, "tmpfs-size") == 0 && value && parse_bytes(value, &size)) {
-                        json_object_set_new(mount, "TmpfsOptions", json_pack("{s:I}", "SizeBytes", (json_int_t) size));
-                } else {
-                        return option_wrong(a, "mount", text, "type, source, target, readonly, bind-propagation and tmpfs-size are known");
-                }
-        }
-        if (!json_get_str(mount, "Target", NULL))
-                return option_wrong(a, "mount", text, "target is missing");
-        return 0;
-}
-
-static int set_mounts(const struct args *a, json_t *host) {
-        const char *const *items;
-        size_t n = args_list(a, "mount", &items);
-        json_t *array;
-
-        if (n == 0)
-                return 0;
-        array = json_array();
-        json_object_set_new(host, "Mounts", array);
-        for (size_t i = 0; i < n; i++)
-                if (add_mount(a, items[i], array) < 0)
-                        return -1;
-        return 0;
+        return *text != '/' && slash && equals > slash;
 }
 
 /* /dev/x[:/dev/y[:rwm]] */
+static json_t *device_object(const char *text) {
+        auto_free char *copy = strdup(text);
+        char *inside = strchr(copy, ':'), *rights = NULL;
+
+        if (inside) {
+                *inside++ = '\0';
+                rights = strchr(inside, ':');
+                if (rights)
+                        *rights++ = '\0';
+                /* /dev/x:rw: the rights alone */
+                if (!rights && *inside && strspn(inside, "rwm") == strlen(inside)) {
+                        rights = inside;
+                        inside = NULL;
+                }
+        }
+        return json_pack("{s:s, s:s, s:s}", "PathOnHost", copy, "PathInContainer", inside ? inside : copy, "CgroupPermissions", rights ? rights : "rwm");
+}
+
 static void set_devices(const struct args *a, json_t *host) {
         const char *const *items;
         size_t n = args_list(a, "device", &items);
-        json_t *array;
+        auto_json *paths = json_array(), *names = json_array();
 
-        if (n == 0)
-                return;
-        array = json_array();
-        json_object_set_new(host, "Devices", array);
         for (size_t i = 0; i < n; i++) {
-                auto_free char *copy = strdup(items[i]);
-                char *inside = strchr(copy, ':'), *rights = NULL;
-
-                if (inside) {
-                        *inside++ = '\0';
-                        rights = strchr(inside, ':');
-                        if (rights)
-                                *rights++ = '\0';
-                }
-                json_array_append_new(array, json_pack("{s:s, s:s, s:s}", "PathOnHost", copy, "PathInContainer", inside ? inside : copy,
-                                                       "CgroupPermissions", rights ? rights : "rwm"));
+                if (is_cdi_name(items[i]))
+                        json_array_append_new(names, json_string(items[i]));
+                else
+                        json_array_append_new(paths, device_object(items[i]));
+        }
+        if (json_array_size(paths))
+                json_object_set(host, "Devices", paths);
+        if (json_array_size(names)) {
+                if (!json_object_get(host, "DeviceRequests"))
+                        json_object_set_new(host, "DeviceRequests", json_array());
+                json_array_append_new(json_object_get(host, "DeviceRequests"),
+                                      json_pack("{s:s, s:i, s:O, s:[], s:{}}", "Driver", "cdi", "Count", 0, "DeviceIDs", names, "Capabilities", "Options"));
         }
 }
 

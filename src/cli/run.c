@@ -50,6 +50,7 @@ static int create(struct client *c, const struct args *a, const json_t *body, ch
         const char *pull = args_text(a, "pull"), *cidfile = args_text(a, "cidfile"), *image = args_at(a, 0);
         auto_json *answer = NULL;
         auto_path path = { 0 };
+        FILE *progress = args_flag(a, "quiet") ? NULL : stderr;
         json_t *warning;
         size_t i;
         int r;
@@ -62,14 +63,15 @@ static int create(struct client *c, const struct args *a, const json_t *body, ch
         path_query(&path, "name", args_text(a, "name"));
         path_query(&path, "platform", args_text(a, "platform"));
         if (pull && strcmp(pull, "always") == 0) {
-                r = pull_image(c, image, args_text(a, "platform"), stderr, err);
+                r = pull_image(c, image, args_text(a, "platform"), progress, err);
                 if (r < 0)
                         return r;
         }
         r = client_call(c, "POST", &path, body, &answer, err);
         if (r < 0 && err->kind == ERR_NOT_FOUND && strstr(err->msg, "No such image") && (!pull || strcmp(pull, "missing") == 0)) {
-                fprintf(stderr, "Unable to find image '%s' locally\n", image);
-                r = pull_image(c, image, args_text(a, "platform"), stderr, err);
+                if (progress)
+                        fprintf(progress, "Unable to find image '%s' locally\n", image);
+                r = pull_image(c, image, args_text(a, "platform"), progress, err);
                 if (r == 0)
                         r = client_call(c, "POST", &path, body, &answer, err);
         }
@@ -174,6 +176,10 @@ static int run_run(struct client *c, const struct args *a) {
         struct err err = { 0 };
         char id[65];
 
+        if (detach && args_given(a, "attach")) {
+                complain("conflicting options: --attach and --detach");
+                return EXIT_DAEMON;
+        }
         if (container_body(a, &body) < 0)
                 return EXIT_DAEMON;
         if (args_flag(a, "tty") && args_flag(a, "interactive") && !detach && !isatty(STDIN_FILENO)) {

@@ -14,7 +14,7 @@
 #include "runtime/plan/plan.h"
 
 #define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-enum { DEFAULT_SHM_SIZE = 64 << 20, DEFAULT_CPU_PERIOD = 100000 };
+enum { DEFAULT_SHM_SIZE = 64 << 20 };
 
 /* Every capability there is; the kernel's bounding set decides which of them a privileged container gets (the planner leaves out those that the
  * host does not know). */
@@ -124,12 +124,15 @@ static json_t *capability_sets(json_t *caps, bool is_root) {
         return sets;
 }
 
-static json_t *user_object(const struct plan_user *u) {
-        json_t *groups = json_array();
+static json_t *user_object(const struct spec *s, const struct plan_user *u) {
+        json_t *groups = json_array(), *o;
 
         for (size_t i = 0; i < u->n_groups; i++)
                 json_array_append_new(groups, json_integer(u->groups[i]));
-        return json_pack("{s:I, s:I, s:o}", "uid", (json_int_t) u->uid, "gid", (json_int_t) u->gid, "additionalGids", groups);
+        o = json_pack("{s:I, s:I, s:o}", "uid", (json_int_t) u->uid, "gid", (json_int_t) u->gid, "additionalGids", groups);
+        if (o && s->umask >= 0)
+                json_object_set_new(o, "umask", json_integer(s->umask));
+        return o;
 }
 
 static bool env_has(const json_t *env, const char *assignment) {
@@ -176,6 +179,8 @@ static json_t *environment(const struct config_input *in, const json_t *more, bo
         for (size_t l = 0; l < ARRAY_SIZE(lists); l++)
                 json_array_foreach((json_t *) lists[l], i, v)
                         env_put(env, json_string_value(v));
+        json_array_foreach(in->spec->unset_env, i, v)
+                env_put(env, json_string_value(v));
         if (!env_has(env, "HOME="))
                 json_array_append_new(env, json_sprintf("HOME=%s", in->user->home[0] ? in->user->home : "/"));
         return env;
@@ -217,7 +222,7 @@ static json_t *command(const struct spec *s) {
 
 static json_t *process_object(const struct config_input *in, json_t *caps) {
         const struct spec *s = in->spec;
-        json_t *p = json_pack("{s:b, s:o, s:o, s:o, s:s, s:o, s:b, s:o}", "terminal", s->tty, "user", user_object(in->user), "args", command(s), "env",
+        json_t *p = json_pack("{s:b, s:o, s:o, s:o, s:s, s:o, s:b, s:o}", "terminal", s->tty, "user", user_object(in->spec, in->user), "args", command(s), "env",
                               environment(in, NULL, s->tty), "cwd", *s->workdir ? s->workdir : "/", "capabilities",
                               capability_sets(caps, in->user->uid == 0), "noNewPrivileges", s->no_new_privileges, "rlimits", rlimits(s));
 
@@ -276,7 +281,6 @@ static void make_writable(json_t *mount) {
 }
 
 static json_t *default_mounts(const struct spec *s) {
-        static const char *const of_ipc[] = { "/dev/shm", "/dev/mqueue", NULL };
         static const char *const of_privileged[] = { "/sys", "/sys/fs/cgroup", NULL };
         auto_json *defaults = plan_default_mounts(s->shm_size ? s->shm_size : DEFAULT_SHM_SIZE);
         json_t *list = json_array(), *m;
@@ -289,7 +293,8 @@ static json_t *default_mounts(const struct spec *s) {
                         continue; /* the user has something else for this place */
                 if (s->no_shm && !strcmp(target, "/dev/shm"))
                         continue;
-                if (s->host_ipc && is_one_of(target, of_ipc)) {
+                /* A mqueue file system shows the queues of the namespace that mounts it: the host's, then. */
+                if (s->host_ipc && !strcmp(target, "/dev/shm")) {
                         json_array_append_new(list, mount_object(target, "bind", target, json_pack("[s, s]", "rbind", "rprivate")));
                         continue;
                 }
@@ -315,6 +320,13 @@ static json_t *mounts(const struct config_input *in) {
                 struct spec_mount m = { .source = source, .target = (char *) files[i][1], .propagation = "rprivate" };
 
                 if (source && !spec_mount_at(s, files[i][1]))
+                        json_array_append_new(list, bind_object(s, &m));
+        }
+        if (in->state_dir && *s->timezone) {
+                auto_free char *source = str_format("%s/localtime", in->state_dir);
+                struct spec_mount m = { .source = source, .target = (char *) (in->localtime ? in->localtime : "/etc/localtime"), .propagation = "rprivate", .read_only = true };
+
+                if (source && !spec_mount_at(s, m.target))
                         json_array_append_new(list, bind_object(s, &m));
         }
         if (s->init && in->init_path)
@@ -354,6 +366,7 @@ static json_t *namespaces(const struct config_input *in) {
         } all[] = {
                 { "mount", true },           { "pid", !s->host_pid },   { "network", s->network != SPEC_NETWORK_HOST }, { "ipc", !s->host_ipc },
                 { "uts", !s->host_uts },     { "user", !s->host_userns }, { "cgroup", !s->host_cgroupns },
+                { "time", json_object_size(s->time_offsets) > 0 },
         };
         json_t *list = json_array();
 
@@ -361,104 +374,6 @@ static json_t *namespaces(const struct config_input *in) {
                 if (all[i].wanted)
                         json_array_append_new(list, json_pack("{s:s, s:s*}", "type", all[i].type, "path", !strcmp(all[i].type, "pid") ? in->pid_path : NULL));
         return list;
-}
-
-/* --device-cgroup-rule: "c 1:* rmw"; their grammar was checked. */
-static void add_own_rules(json_t *rules, const json_t *texts) {
-        json_t *v;
-        size_t i;
-
-        json_array_foreach((json_t *) texts, i, v) {
-                struct device_rule r;
-                json_t *rule;
-
-                if (!device_rule_parse(json_string_value(v), &r))
-                        continue;
-                rule = json_pack("{s:b, s:s, s:s}", "allow", 1, "type", r.type, "access", r.access);
-                if (r.major >= 0)
-                        json_object_set_new(rule, "major", json_integer(r.major));
-                if (r.minor >= 0)
-                        json_object_set_new(rule, "minor", json_integer(r.minor));
-                json_array_append_new(rules, rule);
-        }
-}
-
-/* Docker's rules: the usual harmless devices, any mknod (CAP_MKNOD is another gate), terminals. */
-static json_t *device_rules(const struct spec *s) {
-        static const struct {
-                char type[2];
-                int major, minor; /* −1: any */
-                const char *access;
-        } allowed[] = {
-                { "c", -1, -1, "m" }, { "b", -1, -1, "m" }, { "c", 1, 3, "rwm" }, { "c", 1, 5, "rwm" }, { "c", 1, 7, "rwm" }, { "c", 1, 8, "rwm" },
-                { "c", 1, 9, "rwm" }, { "c", 5, 0, "rwm" }, { "c", 5, 1, "rwm" }, { "c", 5, 2, "rwm" }, { "c", 136, -1, "rwm" }, { "c", 10, 200, "rwm" },
-        };
-        json_t *rules = json_array();
-
-        if (s->privileged) {
-                json_array_append_new(rules, json_pack("{s:b, s:s}", "allow", 1, "access", "rwm"));
-                return rules;
-        }
-        json_array_append_new(rules, json_pack("{s:b, s:s}", "allow", 0, "access", "rwm"));
-        for (size_t i = 0; i < ARRAY_SIZE(allowed); i++) {
-                json_t *rule = json_pack("{s:b, s:s, s:s}", "allow", 1, "type", allowed[i].type, "access", allowed[i].access);
-
-                if (allowed[i].major >= 0)
-                        json_object_set_new(rule, "major", json_integer(allowed[i].major));
-                if (allowed[i].minor >= 0)
-                        json_object_set_new(rule, "minor", json_integer(allowed[i].minor));
-                json_array_append_new(rules, rule);
-        }
-        for (size_t i = 0; i < s->n_devices_found; i++)
-                json_array_append_new(rules, json_pack("{s:b, s:s, s:I, s:I, s:s}", "allow", 1, "type", S_ISBLK(s->devices_found[i].mode) ? "b" : "c", "major",
-                                                       (json_int_t) s->devices_found[i].major, "minor", (json_int_t) s->devices_found[i].minor, "access",
-                                                       s->devices_found[i].access));
-        add_own_rules(rules, s->device_rules);
-        return rules;
-}
-
-static void put_int(json_t *object, const char *section, const char *key, int64_t value) {
-        json_t *inner = json_object_get(object, section);
-
-        if (!inner) {
-                json_object_set_new(object, section, json_object());
-                inner = json_object_get(object, section);
-        }
-        json_object_set_new(inner, key, json_integer(value));
-}
-
-json_t *config_resources(const struct spec *s) {
-        json_t *r = json_object();
-
-        json_object_set_new(r, "devices", device_rules(s));
-        if (s->memory) {
-                put_int(r, "memory", "limit", s->memory);
-                /* Unsaid: as much swap as memory, as Docker has it. */
-                put_int(r, "memory", "swap", s->memory_swap ? s->memory_swap : s->memory > INT64_MAX / 2 ? -1 : s->memory * 2);
-        }
-        if (s->memory_reservation)
-                put_int(r, "memory", "reservation", s->memory_reservation);
-        if (s->nano_cpus) {
-                put_int(r, "cpu", "period", DEFAULT_CPU_PERIOD);
-                put_int(r, "cpu", "quota", (int64_t) ((__int128) s->nano_cpus * DEFAULT_CPU_PERIOD / 1000000000));
-        }
-        if (s->cpu_period)
-                put_int(r, "cpu", "period", s->cpu_period);
-        if (s->cpu_quota)
-                put_int(r, "cpu", "quota", s->cpu_quota);
-        if (s->cpu_shares)
-                put_int(r, "cpu", "shares", s->cpu_shares);
-        if (*s->cpuset_cpus || *s->cpuset_mems) {
-                put_int(r, "cpu", "", 0);
-                json_object_del(json_object_get(r, "cpu"), "");
-                if (*s->cpuset_cpus)
-                        json_object_set_new(json_object_get(r, "cpu"), "cpus", json_string(s->cpuset_cpus));
-                if (*s->cpuset_mems)
-                        json_object_set_new(json_object_get(r, "cpu"), "mems", json_string(s->cpuset_mems));
-        }
-        if (s->pids_limit)
-                put_int(r, "pids", "limit", s->pids_limit);
-        return r;
 }
 
 static json_t *sysctls(const struct spec *s) {
@@ -490,6 +405,23 @@ static int set_paths_and_seccomp(const struct spec *s, json_t *linux_object, con
         return 0;
 }
 
+/* Nanoseconds → {"secs", "nanosecs"}, of which the second is never negative. */
+static json_t *time_offsets(const struct spec *s) {
+        json_t *all = json_object(), *v;
+        const char *clock;
+
+        json_object_foreach(s->time_offsets, clock, v) {
+                json_int_t ns = json_integer_value(v), secs = ns / 1000000000, rest = ns % 1000000000;
+
+                if (rest < 0) {
+                        secs--;
+                        rest += 1000000000;
+                }
+                json_object_set_new(all, clock, json_pack("{s:I, s:I}", "secs", secs, "nanosecs", rest));
+        }
+        return all;
+}
+
 void config_hostname(const struct spec *s, const char *id, char ret[64]) {
         if (*s->hostname)
                 snprintf(ret, 64, "%s", s->hostname);
@@ -515,6 +447,12 @@ int config_container(const struct config_input *in, json_t **ret, struct err *er
         r = set_paths_and_seccomp(s, linux_object, caps, err);
         if (r < 0)
                 return r;
+        if (json_object_size(s->time_offsets))
+                json_object_set_new(linux_object, "timeOffsets", time_offsets(s));
+        if (*s->personality)
+                json_object_set_new(linux_object, "personality", json_pack("{s:s}", "domain", s->personality));
+        if (json_object_size(s->annotations))
+                json_object_set(config, "annotations", s->annotations);
         if (!s->host_uts) {
                 config_hostname(s, in->id, hostname);
                 json_object_set_new(config, "hostname", json_string(hostname));
@@ -540,7 +478,7 @@ int config_exec(const struct config_input *in, const json_t *body, bool tty, jso
                 cwd = *s->workdir ? s->workdir : "/";
         if (*cwd != '/')
                 return err_set(err, ERR_INVALID, -EINVAL, "the working directory '%s' is invalid, it needs to be an absolute path", cwd);
-        p = json_pack("{s:b, s:o, s:O, s:o, s:s, s:o, s:b, s:o}", "terminal", tty, "user", user_object(in->user), "args", json_get_array(body, "Cmd"), "env",
+        p = json_pack("{s:b, s:o, s:O, s:o, s:s, s:o, s:b, s:o}", "terminal", tty, "user", user_object(in->spec, in->user), "args", json_get_array(body, "Cmd"), "env",
                       environment(in, json_get_array(body, "Env"), tty), "cwd", cwd, "capabilities", capability_sets(caps, in->user->uid == 0),
                       "noNewPrivileges", s->no_new_privileges, "rlimits", rlimits(s));
         if (!p)

@@ -53,7 +53,8 @@ void container_row_done(struct container_row *r) {
         free(r->image_name);
         free(r->diff_ids);
         free(r->labels);
-        r->image_id = r->image_name = r->diff_ids = r->labels = NULL;
+        free(r->cgroup_parent);
+        r->image_id = r->image_name = r->diff_ids = r->labels = r->cgroup_parent = NULL;
 }
 
 struct container *container_new(struct engine *e, struct container_row *row) {
@@ -71,7 +72,7 @@ struct container *container_new(struct engine *e, struct container_row *row) {
         pthread_cond_init(&c->changed, &attr);
         pthread_condattr_destroy(&attr);
         c->row = *row;
-        row->image_id = row->image_name = row->diff_ids = row->labels = NULL;
+        row->image_id = row->image_name = row->diff_ids = row->labels = row->cgroup_parent = NULL;
         return c;
 }
 

@@ -43,7 +43,7 @@ const char *container_state_name(enum container_state s);
 bool container_state_is_live(enum container_state s); /* a process may exist */
 bool container_may_move(enum container_state from, enum container_state to);
 
-/* What the table "container" of the database holds besides the spec. Plain data but for the four strings, which never change after the
+/* What the table "container" of the database holds besides the spec. Plain data but for the five strings, which never change after the
  * container was made: a shallow copy may be edited and handed to container_store(). */
 struct container_row {
         /* What never changes after the container was made: may be read without a lock. */
@@ -54,6 +54,7 @@ struct container_row {
         char *image_id, *image_name;
         char *diff_ids; /* one per line, lowest first */
         char *labels;   /* JSON text, or NULL when there is none */
+        char *cgroup_parent; /* --cgroup-parent; NULL: the daemon's */
         /* What changes; `name` is the first. */
         char name[CONTAINER_NAME_SIZE];
         enum container_state state;

@@ -124,6 +124,9 @@ static int birth_begin(struct engine *e, const json_t *body, const struct image 
                 if (r < 0)
                         return r;
         }
+        r = spec_cgroup_parent(s.cgroup_parent, &b->row.cgroup_parent);
+        if (r < 0)
+                return err_errno(err, r, "HostConfig.CgroupParent");
         b->row.created_ns = time_now_ns();
         b->row.auto_remove = s.auto_remove;
         b->row.image_id = strdup(image->id);

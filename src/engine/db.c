@@ -14,11 +14,11 @@ enum statement { INSERT, UPDATE, SET_SPEC, DELETE, SPEC, EACH, OWNER, SLOT, CONS
 
 #define COLUMNS                                                                                                    \
         "id, name, state, created_ns, started_ns, finished_ns, exit_code, pid, restart_count, id_slot, oom_killed, " \
-        "stopped_by_user, auto_remove, endpoint, error, image_id, image_name, diff_ids, labels"
+        "stopped_by_user, auto_remove, endpoint, error, image_id, image_name, diff_ids, labels, cgroup_parent"
 
-/* In the order of bind_row() and read_row(): parameters 1 to 19, columns 0 to 18. */
+/* In the order of bind_row() and read_row(): parameters 1 to 20, columns 0 to 19. */
 static const char *const statements[] = {
-        [INSERT] = "INSERT INTO container (" COLUMNS ", spec) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20)",
+        [INSERT] = "INSERT INTO container (" COLUMNS ", spec) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21)",
         [UPDATE] = "UPDATE container SET name=?2, state=?3, started_ns=?5, finished_ns=?6, exit_code=?7, pid=?8, restart_count=?9, "
                    "oom_killed=?11, stopped_by_user=?12, endpoint=?14, error=?15 WHERE id=?1",
         [SET_SPEC] = "UPDATE container SET spec=?2 WHERE id=?1",
@@ -32,10 +32,10 @@ static const char *const statements[] = {
                  "(SELECT 1 FROM container b WHERE b.id_slot=a.id_slot+1) ORDER BY a.id_slot LIMIT 1) LIMIT 1",
         [CONSTANT_SET] = "INSERT OR IGNORE INTO constant (key, value) VALUES (?1,?2)",
         [CONSTANT_GET] = "SELECT value FROM constant WHERE key=?1",
-        [VOLUME_INSERT] = "INSERT OR IGNORE INTO volume (name, created_ns, anonymous, labels) VALUES (?1,?2,?3,?4)",
-        [VOLUME_GET] = "SELECT name, created_ns, anonymous, labels FROM volume WHERE name=?1",
+        [VOLUME_INSERT] = "INSERT OR IGNORE INTO volume (name, created_ns, anonymous, labels, options) VALUES (?1,?2,?3,?4,?5)",
+        [VOLUME_GET] = "SELECT name, created_ns, anonymous, labels, options FROM volume WHERE name=?1",
         [VOLUME_DELETE] = "DELETE FROM volume WHERE name=?1",
-        [VOLUME_EACH] = "SELECT name, created_ns, anonymous, labels FROM volume ORDER BY name",
+        [VOLUME_EACH] = "SELECT name, created_ns, anonymous, labels, options FROM volume ORDER BY name",
 };
 _Static_assert(ARRAY_SIZE(statements) == _STATEMENT_MAX, "every statement has its text");
 
@@ -50,6 +50,7 @@ static const char *const migrations[] = {
         " diff_ids TEXT NOT NULL, labels TEXT, spec TEXT NOT NULL) WITHOUT ROWID;"
         "CREATE UNIQUE INDEX container_id_slot ON container (id_slot);",
         "CREATE TABLE volume (name TEXT PRIMARY KEY, created_ns INTEGER NOT NULL, anonymous INTEGER NOT NULL, labels TEXT) WITHOUT ROWID;",
+        "ALTER TABLE container ADD COLUMN cgroup_parent TEXT; ALTER TABLE volume ADD COLUMN options TEXT;",
 };
 
 struct db {
@@ -243,6 +244,7 @@ static void read_row(sqlite3_stmt *s, struct container_row *r) {
         r->image_name = column_dup(s, 16);
         r->diff_ids = column_dup(s, 17);
         r->labels = column_dup(s, 18);
+        r->cgroup_parent = column_dup(s, 19);
 }
 
 int db_constant(struct db *db, const char *key, const char *value, char *ret, size_t size, struct err *err) {
@@ -293,7 +295,8 @@ int db_insert(struct db *db, const struct container_row *row, const char *spec, 
                 bind_text(u.s, 17, row->image_name);
                 bind_text(u.s, 18, row->diff_ids);
                 bind_text(u.s, 19, row->labels);
-                bind_text(u.s, 20, spec);
+                bind_text(u.s, 20, row->cgroup_parent);
+                bind_text(u.s, 21, spec);
                 if (sqlite3_step(u.s) != SQLITE_DONE) {
                         constraint = (sqlite3_errcode(db->sqlite) & 0xff) == SQLITE_CONSTRAINT;
                         r = db_err(db, err, "creating a container");
@@ -371,6 +374,12 @@ int db_each(struct db *db, int (*fn)(struct container_row *row, void *data), voi
         return r == SQLITE_DONE ? 0 : db_err(db, err, "reading the containers");
 }
 
+void db_volume_done(struct db_volume *v) {
+        free(v->labels);
+        free(v->options);
+        v->labels = v->options = NULL;
+}
+
 int db_volume_insert(struct db *db, const struct db_volume *v, bool *ret_made, struct err *err) {
         auto_use u = use_begin(db, VOLUME_INSERT);
 
@@ -378,6 +387,7 @@ int db_volume_insert(struct db *db, const struct db_volume *v, bool *ret_made, s
         sqlite3_bind_int64(u.s, 2, v->created_ns);
         sqlite3_bind_int(u.s, 3, v->anonymous);
         bind_text(u.s, 4, v->labels);
+        bind_text(u.s, 5, v->options);
         if (sqlite3_step(u.s) != SQLITE_DONE)
                 return db_err(db, err, "making a volume");
         *ret_made = sqlite3_changes(db->sqlite) == 1;
@@ -385,7 +395,7 @@ int db_volume_insert(struct db *db, const struct db_volume *v, bool *ret_made, s
 }
 
 static void read_volume(sqlite3_stmt *s, struct db_volume *v) {
-        *v = (struct db_volume) { .created_ns = sqlite3_column_int64(s, 1), .anonymous = sqlite3_column_int(s, 2), .labels = column_dup(s, 3) };
+        *v = (struct db_volume) { .created_ns = sqlite3_column_int64(s, 1), .anonymous = sqlite3_column_int(s, 2), .labels = column_dup(s, 3), .options = column_dup(s, 4) };
         copy_text(v->name, sizeof(v->name), (const char *) sqlite3_column_text(s, 0));
 }
 
@@ -425,7 +435,7 @@ int db_volumes_each(struct db *db, int (*fn)(struct db_volume *v, void *data), v
 
                 read_volume(u.s, &v);
                 r = fn(&v, data);
-                free(v.labels);
+                db_volume_done(&v);
                 if (r < 0)
                         return err_errno(err, r, "reading the volumes");
         }

@@ -37,12 +37,14 @@ struct db_volume {
         int64_t created_ns;
         bool anonymous; /* nobody gave it a name */
         char *labels;   /* JSON text or NULL */
+        char *options;  /* DriverOpts: JSON text or NULL */
 };
+void db_volume_done(struct db_volume *v);
 int db_volume_insert(struct db *db, const struct db_volume *v, bool *ret_made, struct err *err);
-/* The caller frees ret->labels. ERR_NOT_FOUND. */
+/* The caller frees it with db_volume_done(). ERR_NOT_FOUND. */
 int db_volume_get(struct db *db, const char *name, struct db_volume *ret, struct err *err);
 int db_volume_delete(struct db *db, const char *name, struct err *err);
-/* By name; fn may take over v->labels (setting it NULL), else it is freed. As db_each(). */
+/* By name; fn may take over the strings (setting them NULL), else they are freed. As db_each(). */
 int db_volumes_each(struct db *db, int (*fn)(struct db_volume *v, void *data), void *data, struct err *err);
 
 /* Ranges of host ids: the lowest free slot in [1, max), kept as long as the row that is inserted with it. Two creates at once may be told the same:

@@ -23,8 +23,8 @@
 #include "runtime/namespaces.h"
 #include "storage/storage.h"
 
-char *engine_cgroup_path(const struct engine *e, const char *id) {
-        return str_format("%s/%s", e->cgroup_parent, id);
+char *engine_cgroup_path(const struct engine *e, const struct container_row *row) {
+        return str_format("%s/%s", row->cgroup_parent ? row->cgroup_parent : e->cgroup_parent, row->id);
 }
 
 char **engine_split_lines(char *text, size_t *ret_n) {

@@ -360,7 +360,7 @@ static int make_plan(struct engine *e, struct exec *x, struct monitor_link *link
 }
 
 static int send_exec(struct engine *e, struct exec *x, struct monitor_link *link, int plan, bool detach, uint16_t rows, uint16_t columns, struct err *err) {
-        auto_free char *path = engine_cgroup_path(e, x->container->row.id);
+        auto_free char *path = engine_cgroup_path(e, &x->container->row);
         struct exec_fds cgroups = { .cgroup_v2 = -1 };
         struct monitor_exec m = { .header.type = MONITOR_EXEC, .detached = detach, .rows = rows, .columns = columns };
         union monitor_message answer;

@@ -83,7 +83,7 @@ static void clean_up(struct engine *e, const struct container_row *row, const ch
 
 void container_exited(struct engine *e, struct container *c, int status, int64_t finished_ns) {
         struct container_row next = c->row, was = c->row;
-        auto_free char *cgroup = engine_cgroup_path(e, next.id);
+        auto_free char *cgroup = engine_cgroup_path(e, &next);
         struct monitor_link *link = container_set_link(c, NULL);
         uint64_t oom_kills = 0;
         int64_t delay_ms = 0;

@@ -38,6 +38,7 @@ struct health {
         json_t *exec; /* the body of an exec; never changes, but its reference count does: under `lock` */
         int64_t interval_ns, timeout_ns, start_period_ns, start_interval_ns;
         unsigned retries;
+        char action[8];   /* when it becomes unhealthy: "kill", "stop", "restart"; "": nothing */
         int64_t begun_ns; /* monotonic */
 
         bool over;
@@ -277,6 +278,40 @@ static bool is_over(struct health *h) {
         return over;
 }
 
+static void act(void *data) {
+        struct probe *p = data;
+        struct engine *e = p->container->engine;
+        const char *id = p->container->row.id, *action = p->health->action;
+        struct err err;
+        int r;
+
+        if (!strcmp(action, "restart"))
+                r = engine_restart(e, id, -1, 0, &err);
+        else
+                r = !strcmp(action, "stop") ? engine_stop(e, id, -1, 0, &err) : engine_kill(e, id, "KILL", &err);
+        if (r < 0 && err.kind != ERR_NOT_MODIFIED)
+                log_warning("container %.12s is unhealthy; %s: %s", id, action, err.msg);
+        probe_drop(p);
+}
+
+/* On a thread of the engine's, not of the checks': a stop waits for the container, whose end waits for the check to be over. */
+static void act_on_failure(struct engine *e, const struct probe *p) {
+        struct probe *copy;
+
+        if (!*p->health->action || strcmp(health_status(p->container), "unhealthy") != 0)
+                return;
+        copy = malloc(sizeof(*copy));
+        if (copy) {
+                *copy = (struct probe) { container_ref(p->container), p->health };
+                atomic_fetch_add(&p->health->refs, 1);
+        }
+        if (!copy || work_add(e->work, 0, act, probe_drop, copy) < 0) {
+                log_error("container %.12s: no memory to act on its health", p->container->row.id);
+                if (copy)
+                        probe_drop(copy);
+        }
+}
+
 static void probe_run(void *data) {
         struct probe *p = data;
         struct engine *e = p->container->engine;
@@ -298,6 +333,7 @@ static void probe_run(void *data) {
 
                         if (action)
                                 events_container(p->container, action, NULL);
+                        act_on_failure(e, p);
                 }
         }
         schedule(e, p);
@@ -337,6 +373,8 @@ void health_begin(struct engine *e, struct container *c, const struct spec *s) {
                 h->start_period_ns = s->health.start_period_ns;
                 h->start_interval_ns = s->health.start_interval_ns;
                 h->retries = (unsigned) s->health.retries;
+                if (strcmp(s->health_action, "none") != 0)
+                        snprintf(h->action, sizeof(h->action), "%s", s->health_action);
                 h->begun_ns = monotonic_ns();
                 *p = (struct probe) { container_ref(c), h };
         }

@@ -98,7 +98,8 @@ static json_t *host_object(struct engine *e, const struct spec *s) {
                             s->readonly_paths ? json_incref(s->readonly_paths) : s->privileged || s->systempaths_unconfined ? json_array() : plan_default_readonly_paths());
         if (!json_object_get(h, "PortBindings"))
                 json_object_set_new(h, "PortBindings", json_object());
-        json_object_set_new(h, "CgroupParent", json_sprintf("/%s", e->cgroup_parent));
+        if (!*s->cgroup_parent)
+                json_object_set_new(h, "CgroupParent", json_sprintf("/%s", e->cgroup_parent));
         return h;
 }
 

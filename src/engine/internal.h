@@ -66,8 +66,8 @@ struct engine {
         struct container_table table;
 };
 
-/* "kist/<id>", the caller's. */
-char *engine_cgroup_path(const struct engine *e, const char *id);
+/* "kist/<id>", or below the parent that it asked for; the caller's. */
+char *engine_cgroup_path(const struct engine *e, const struct container_row *row);
 /* A spec string array of diff ids, for storage; text of the row: one per line. Free the array, then the text. */
 char **engine_split_lines(char *text, size_t *ret_n);
 
@@ -76,6 +76,8 @@ bool engine_name_is_valid(const char *name);
 
 /* start.c: c->op is held. */
 int start_container(struct engine *e, struct container *c, struct err *err);
+/* deadline.c: --timeout: it is killed `seconds` after its start, when it still runs then; 0: never. c->op is held. */
+void deadline_begin(struct engine *e, struct container *c, int64_t seconds);
 /* stop.c: reads "KILL", "SIGTERM", "9", "RTMIN+1". */
 int engine_signal_parse(const char *text, int *ret, struct err *err);
 /* remove.c: c->op is held and it does not run. Consumes nothing; the container is out of the table when this returns 0. volumes: with those that

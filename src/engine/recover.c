@@ -75,8 +75,10 @@ static int adopt(struct engine *e, struct container *c, struct err *err) {
         container_store_fact(c, &next);
         container_set_link(c, monitor_link_ref(link));
         r = monitor_link_listen(e->monitors, link, err);
-        if (r == 0 && db_spec(e->db, next.id, &body, NULL) == 0 && spec_parse(body, &spec, NULL) == 0)
+        if (r == 0 && db_spec(e->db, next.id, &body, NULL) == 0 && spec_parse(body, &spec, NULL) == 0) {
                 health_begin(e, c, &spec);
+                deadline_begin(e, c, spec.timeout);
+        }
         return r;
 }
 
@@ -131,7 +133,7 @@ static void drop_start(void *data) {
 
 static void recover_one(struct engine *e, struct container *c) {
         auto_op *op = container_op_lock(c);
-        auto_free char *cgroup = engine_cgroup_path(e, c->row.id);
+        auto_free char *cgroup = engine_cgroup_path(e, &c->row);
         struct err err;
 
         if (container_state_is_live(c->row.state))

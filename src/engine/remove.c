@@ -13,7 +13,7 @@
 
 /* The row goes last: a daemon that dies in between finds "removing" and does the rest. */
 int remove_container_locked(struct engine *e, struct container *c, bool volumes, struct err *err) {
-        auto_free char *cgroup = engine_cgroup_path(e, c->row.id);
+        auto_free char *cgroup = engine_cgroup_path(e, &c->row);
         struct container_row next = c->row;
         auto_json *body = NULL;
         int r;

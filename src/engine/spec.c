@@ -51,6 +51,10 @@ static const struct field config_fields[] = {
         { "AttachStderr", BOOL, USED, S(attach_stderr) },
         { "NetworkDisabled", BOOL, USED, S(network_disabled) },
         { "Healthcheck", MAP, USED, S(healthcheck) },
+        { "Umask", STRING, USED, S(umask_text) },                                  /* this one and the next three: Podman has them */
+        { "Timezone", STRING, USED, S(timezone) },
+        { "UnsetEnv", STRINGS, USED, S(unset_env) },
+        { "HealthcheckOnFailureAction", STRING, USED, S(health_action) },
         { "MacAddress", STRING, REFUSED },
         { "OnBuild", ANY, RECORDED },
         { "Shell", STRINGS, USED, S(shell) }, /* for health checks */
@@ -101,28 +105,31 @@ static const struct field host_fields[] = {
         { "PublishAllPorts", BOOL, REFUSED, .why = "publishing ports is not supported by this version" },
         { "Init", BOOL, USED, S(init) },
         { "VolumesFrom", STRINGS, REFUSED },
-        { "VolumeDriver", STRING, REFUSED },
+        { "VolumeDriver", STRING, REFUSED, .why = "only the driver local is there" },
         { "Links", STRINGS, REFUSED },
         { "Devices", LIST, USED, S(devices) },
         { "DeviceCgroupRules", STRINGS, USED, S(device_rules) },
         { "DeviceRequests", LIST, REFUSED },
-        { "CgroupParent", STRING, REFUSED },
+        { "CgroupParent", STRING, USED, S(cgroup_parent) },
         { "Cgroup", STRING, REFUSED },
         { "Runtime", STRING, REFUSED },
-        { "StorageOpt", MAP, REFUSED },
-        { "Annotations", MAP, REFUSED },
-        { "BlkioWeight", INT, REFUSED },
-        { "BlkioWeightDevice", LIST, REFUSED },
-        { "BlkioDeviceReadBps", LIST, REFUSED },
-        { "BlkioDeviceWriteBps", LIST, REFUSED },
-        { "BlkioDeviceReadIOps", LIST, REFUSED },
-        { "BlkioDeviceWriteIOps", LIST, REFUSED },
-        { "CpuRealtimePeriod", INT, REFUSED },
-        { "CpuRealtimeRuntime", INT, REFUSED },
-        { "KernelMemory", INT, REFUSED },
-        { "KernelMemoryTCP", INT, REFUSED },
-        { "MemorySwappiness", INT, REFUSED }, /* −1 is its empty value: see asks_for_something() */
-        { "OomKillDisable", BOOL, REFUSED },
+        { "StorageOpt", MAP, REFUSED, .why = "the root file system has no options of its own in this version" },
+        { "Annotations", MAP, USED, S(annotations) },
+        { "BlkioWeight", INT, USED, S(blkio_weight), 0, 1000 },
+        { "BlkioWeightDevice", LIST, USED, S(block_lists[SPEC_BLOCK_WEIGHT]) },
+        { "BlkioDeviceReadBps", LIST, USED, S(block_lists[SPEC_BLOCK_READ_BPS]) },
+        { "BlkioDeviceWriteBps", LIST, USED, S(block_lists[SPEC_BLOCK_WRITE_BPS]) },
+        { "BlkioDeviceReadIOps", LIST, USED, S(block_lists[SPEC_BLOCK_READ_IOPS]) },
+        { "BlkioDeviceWriteIOps", LIST, USED, S(block_lists[SPEC_BLOCK_WRITE_IOPS]) },
+        { "CpuRealtimePeriod", INT, USED, S(cpu_rt_period), 0, 1000000 },
+        { "CpuRealtimeRuntime", INT, USED, S(cpu_rt_runtime), 0, 1000000 },
+        { "KernelMemory", INT, REFUSED, .why = "kernels have no such limit any more: kernel memory counts as memory" },
+        { "KernelMemoryTCP", INT, REFUSED, .why = "kernels have no such limit any more: kernel memory counts as memory" },
+        { "MemorySwappiness", INT, USED, S(memory_swappiness), -1, 100 },
+        { "OomKillDisable", BOOL, USED, S(oom_kill_disable) },
+        { "Personality", STRING, USED, S(personality) },
+        { "Timeout", INT, USED, S(timeout), 0, 1 << 30 },
+        { "TimeOffsets", MAP, USED, S(time_offsets) }, /* Kist's own */
         { "ContainerIDFile", STRING, RECORDED }, /* the client writes that file */
         { "Isolation", STRING, REFUSED, .why = "is for Windows" },
         { "CpuCount", INT, REFUSED, .why = "is for Windows" },
@@ -137,7 +144,7 @@ static bool asks_for_something(const struct field *f, const json_t *v) {
         if (json_is_null(v) || json_is_false(v))
                 return false;
         if (json_is_integer(v))
-                return json_integer_value(v) != 0 && !(!strcmp(f->name, "MemorySwappiness") && json_integer_value(v) == -1);
+                return json_integer_value(v) != 0;
         if (text)
                 return *text && !(!strcmp(f->name, "Isolation") && !strcmp(text, "default")) && !(!strcmp(f->name, "VolumeDriver") && !strcmp(text, "local"));
         return json_is_true(v) || json_array_size(v) > 0 || json_object_size(v) > 0;
@@ -280,10 +287,10 @@ static int check_texts(const struct spec *s, struct err *err) {
 
 int spec_parse(const json_t *body, struct spec *ret, struct err *err) {
         static int (*const readers[])(struct spec *, struct err *) = {
-                spec_read_modes,   spec_read_security, spec_read_limits,   spec_read_health, spec_read_devices,
+                spec_read_modes,   spec_read_security, spec_read_limits,   spec_read_health, spec_read_devices, spec_read_resources, spec_read_process,
                 spec_read_restart, spec_read_log,      spec_read_networks, spec_read_mounts,
         };
-        struct spec s = { .body = (json_t *) body, .stop_timeout = -1 };
+        struct spec s = { .body = (json_t *) body, .stop_timeout = -1, .memory_swappiness = -1 };
         const struct field *const tables[] = { config_fields, host_fields };
         const size_t sizes[] = { ARRAY_SIZE(config_fields), ARRAY_SIZE(host_fields) };
         int r;
@@ -325,6 +332,7 @@ void spec_done(struct spec *s) {
                 free(s->devices_found[i].target);
         }
         free(s->devices_found);
+        free(s->blocks);
         json_decref(s->seccomp);
         *s = (struct spec) {};
 }

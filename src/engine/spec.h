@@ -35,6 +35,13 @@ struct spec_device {
         char access[4];      /* "rwm" */
 };
 
+/* A limit on one block device of the host. */
+struct spec_block {
+        enum { SPEC_BLOCK_WEIGHT, SPEC_BLOCK_READ_BPS, SPEC_BLOCK_WRITE_BPS, SPEC_BLOCK_READ_IOPS, SPEC_BLOCK_WRITE_IOPS, _SPEC_BLOCK_MAX } kind;
+        uint32_t major, minor;
+        int64_t value;
+};
+
 struct spec_health {
         bool wanted;
         json_t *test; /* ["CMD", …] or ["CMD-SHELL", "…"]; borrowed */
@@ -51,12 +58,15 @@ struct spec {
         bool tty, open_stdin, stdin_once, attach_stdin, attach_stdout, attach_stderr, network_disabled;
         int64_t stop_timeout; /* seconds; −1: not said */
 
-        int64_t memory, memory_swap, memory_reservation, nano_cpus, cpu_quota, cpu_period, cpu_shares, pids_limit, shm_size, oom_score_adj;
+        int64_t memory, memory_swap, memory_reservation, nano_cpus, cpu_quota, cpu_period, cpu_shares, pids_limit, shm_size, oom_score_adj, memory_swappiness /* −1: not said */,
+                cpu_rt_period, cpu_rt_runtime, blkio_weight, timeout /* seconds; 0: none */;
         const char *cpuset_cpus, *cpuset_mems;
-        const char *network_mode, *pid_mode, *ipc_mode, *uts_mode, *userns_mode, *cgroupns_mode;
+        const char *network_mode, *pid_mode, *ipc_mode, *uts_mode, *userns_mode, *cgroupns_mode, *cgroup_parent, *umask_text, *timezone,
+                *health_action, *personality;
         json_t *binds, *mount_list, *tmpfs, *ulimits, *sysctls, *cap_add, *cap_drop, *security_opt, *dns, *dns_search, *dns_options, *extra_hosts,
-                *group_add, *masked_paths, *readonly_paths, *console_size, *restart_policy, *log_config, *port_bindings, *healthcheck, *shell, *devices, *device_rules;
-        bool privileged, readonly_rootfs, auto_remove, publish_all, init;
+                *group_add, *masked_paths, *readonly_paths, *console_size, *restart_policy, *log_config, *port_bindings, *healthcheck, *shell, *devices, *device_rules, *annotations, *unset_env, *time_offsets,
+                *block_lists[_SPEC_BLOCK_MAX];
+        bool privileged, readonly_rootfs, auto_remove, publish_all, init, oom_kill_disable;
 
         /* Worked out from the above: */
         enum spec_network network;
@@ -68,7 +78,10 @@ struct spec {
         size_t n_mounts;
         struct spec_device *devices_found; /* by spec_find_devices() */
         size_t n_devices_found;
+        struct spec_block *blocks; /* by spec_find_block_devices() */
+        size_t n_blocks;
         struct spec_health health;
+        int32_t umask; /* −1: not said */
         enum spec_restart restart;
         int64_t restart_max;
         bool log_json;
@@ -102,6 +115,14 @@ struct device_rule {
 bool device_rule_parse(const char *text, struct device_rule *ret);
 /* looks up HostConfig.Devices (and, for a privileged container, all there are) → devices_found. ERR_INVALID names the device. */
 int spec_find_devices(struct spec *s, struct err *err);
+/* spec-resources.c: what the cgroup gets besides the plain numbers. */
+int spec_read_resources(struct spec *s, struct err *err);
+/* Looks up the devices that BlkioWeightDevice and its kin name → blocks. ERR_INVALID names the device. */
+int spec_find_block_devices(struct spec *s, struct err *err);
+/* "/a/b/" → "a/b", on the heap, "" for none. −EINVAL: it climbs, or is no path of plain names. */
+int spec_cgroup_parent(const char *text, char **ret);
+/* spec-process.c: mask, time zone, clocks, variables to leave out. */
+int spec_read_process(struct spec *s, struct err *err);
 /* spec-mounts.c: Binds, Mounts, Tmpfs → mounts. */
 int spec_read_mounts(struct spec *s, struct err *err);
 bool spec_is_volume_name(const char *text);

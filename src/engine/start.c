@@ -53,11 +53,11 @@ static int prepare(struct starting *s, struct err *err) {
         int r;
 
         r = db_spec(e->db, s->row.id, &s->body, err);
-        if (r < 0 || (r = spec_parse(s->body, &s->spec, err)) < 0 || (r = spec_find_devices(&s->spec, err)) < 0)
+        if (r < 0 || (r = spec_parse(s->body, &s->spec, err)) < 0 || (r = spec_find_devices(&s->spec, err)) < 0 || (r = spec_find_block_devices(&s->spec, err)) < 0)
                 return r;
         if (s->spec.init && !e->init_path)
                 return err_set(err, ERR_UNSUPPORTED, -ENOENT, "HostConfig.Init: the program kist-init is not installed beside kistd");
-        s->cgroup = engine_cgroup_path(e, s->row.id);
+        s->cgroup = engine_cgroup_path(e, &s->row);
         if (!s->cgroup)
                 return err_errno(err, -ENOMEM, "starting container %.12s", s->row.id);
         s->first_id = s->row.id_slot ? e->first_id + s->row.id_slot * ENGINE_ID_RANGE : 0;
@@ -193,6 +193,8 @@ static int write_files(struct starting *s, struct err *err) {
         int r = files_write(s->dir, &s->spec, &s->row, s->gateway, err);
 
         if (r == 0)
+                r = timezone_write(s->dir, &s->spec, err);
+        if (r == 0)
                 r = make_devices(s, err);
         return r < 0 ? r : make_bind_sources(s, err);
 }
@@ -210,6 +212,7 @@ static int make_plan(struct starting *s, struct err *err) {
         auto_free char *pid_path = s->pidns >= 0 ? str_format("/proc/%d/fd/%d", (int) getpid(), s->pidns) : NULL;
         struct config_input in = { .spec = &s->spec, .id = s->row.id, .state_dir = dir, .files_dir = files_dir ? files_dir : dir, .init_path = s->e->init_path, .pid_path = pid_path };
         struct plan_user user = {};
+        auto_free char *localtime = NULL;
         auto_json *config = NULL;
         int r;
 
@@ -219,6 +222,7 @@ static int make_plan(struct starting *s, struct err *err) {
         if (r < 0)
                 return r;
         in.user = &user;
+        in.localtime = localtime = *s->spec.timezone ? timezone_target(s->rootfs) : NULL;
         r = config_container(&in, &config, err);
         return r < 0 ? r : plan_container(config, &options, &s->plan, err);
 }
@@ -488,6 +492,7 @@ int start_container(struct engine *e, struct container *c, struct err *err) {
                 store_failure(&s, err);
         } else {
                 health_begin(e, c, &s.spec);
+                deadline_begin(e, c, s.spec.timeout);
                 events_container(c, "start", NULL);
         }
         starting_done(&s);

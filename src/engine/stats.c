@@ -72,7 +72,7 @@ int engine_stats(struct engine *e, const char *name, json_t **ret, struct err *e
         container_peek(c, &row);
         time_format_now(now);
         if (row.state == CONTAINER_RUNNING || row.state == CONTAINER_PAUSED) {
-                cgroup = engine_cgroup_path(e, row.id);
+                cgroup = engine_cgroup_path(e, &row);
                 r = cgroup ? cgroup_read_stats(e->cgroups, cgroup, &s, err) : err_errno(err, -ENOMEM, "stats");
                 if (r < 0)
                         return r;

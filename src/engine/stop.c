@@ -59,7 +59,7 @@ static int send_signal(struct container *c, int signal, struct err *err) {
 }
 
 static int thaw(struct engine *e, struct container *c, struct err *err) {
-        auto_free char *cgroup = engine_cgroup_path(e, c->row.id);
+        auto_free char *cgroup = engine_cgroup_path(e, &c->row);
         struct container_row next = c->row;
         int r;
 
@@ -140,7 +140,7 @@ int engine_stop(struct engine *e, const char *name, int timeout_s, int signal, s
                 r = container_wait_stopped(c, KILL_WAIT_MS);
         }
         /* A monitor that does not do as it is told. */
-        if (r == -ETIMEDOUT && (cgroup = engine_cgroup_path(e, c->row.id))) {
+        if (r == -ETIMEDOUT && (cgroup = engine_cgroup_path(e, &c->row))) {
                 cgroup_kill(e->cgroups, cgroup, SIGKILL, NULL);
                 r = container_wait_stopped(c, KILL_WAIT_MS);
         }
@@ -208,7 +208,7 @@ int engine_pause(struct engine *e, const char *name, bool paused, struct err *er
                 return r;
         {
                 auto_op *op = container_op_lock(c);
-                auto_free char *cgroup = engine_cgroup_path(e, c->row.id);
+                auto_free char *cgroup = engine_cgroup_path(e, &c->row);
                 struct container_row next = c->row;
 
                 if (c->gone || !container_state_is_live(next.state))

@@ -119,7 +119,7 @@ int engine_top(struct engine *e, const char *name, const char *ps_args, json_t *
         container_peek(c, &row);
         if (row.state != CONTAINER_RUNNING && row.state != CONTAINER_PAUSED)
                 return err_set(err, ERR_CONFLICT, -ESRCH, "container %s is not running", row.id);
-        cgroup = engine_cgroup_path(e, row.id);
+        cgroup = engine_cgroup_path(e, &row);
         r = cgroup ? cgroup_pids(e->cgroups, cgroup, &pids, &n, err) : err_errno(err, -ENOMEM, "top");
         if (r < 0)
                 return r;

@@ -12,8 +12,8 @@
 
 static const char *const fields[] = {
         "Memory", "MemorySwap", "MemoryReservation", "NanoCpus", "CpuQuota", "CpuPeriod", "CpuShares", "CpusetCpus", "CpusetMems", "PidsLimit", "RestartPolicy",
-        /* Not to be had by a container: spec_parse() refuses them by name. */
-        "BlkioWeight", "CpuRealtimePeriod", "CpuRealtimeRuntime", "KernelMemory",
+        "BlkioWeight", "CpuRealtimePeriod", "CpuRealtimeRuntime",
+        "KernelMemory", /* not to be had: spec_parse() refuses it by name */
 };
 
 /* Clients send every field: one that is empty is not meant. */
@@ -47,7 +47,7 @@ static json_t *merge(const json_t *old, const json_t *changes) {
 }
 
 static int apply(struct engine *e, struct container *c, const struct spec *s, struct err *err) {
-        auto_free char *cgroup = engine_cgroup_path(e, c->row.id);
+        auto_free char *cgroup = engine_cgroup_path(e, &c->row);
         auto_json *resources = config_resources(s);
 
         if (!container_state_is_live(c->row.state))

@@ -232,7 +232,7 @@ int engine_volume_inspect(struct engine *e, const char *name, json_t **ret, stru
         if (r < 0)
                 return r;
         *ret = describe(e, &v);
-        free(v.labels);
+        db_volume_done(&v);
         return *ret ? 0 : err_errno(err, -ENOMEM, "volume %s", name);
 }
 
@@ -271,13 +271,13 @@ static int collect(struct db_volume *v, void *data) {
                 return -ENOMEM;
         l->v = grown;
         l->v[l->n++] = *v;
-        v->labels = NULL;
+        v->labels = v->options = NULL;
         return 0;
 }
 
 static void listing_done(struct listing *l) {
         for (size_t i = 0; i < l->n; i++)
-                free(l->v[i].labels);
+                db_volume_done(&l->v[i]);
         free(l->v);
 }
 
@@ -305,7 +305,7 @@ int engine_volume_remove(struct engine *e, const char *name, bool force, struct 
         pthread_mutex_lock(&e->volumes_lock);
         r = db_volume_get(e->db, name, &v, err);
         if (r == 0) {
-                free(v.labels);
+                db_volume_done(&v);
                 if (find_user(e, name, user))
                         r = err_set(err, ERR_CONFLICT, -EBUSY, "remove %s: volume is in use - [%s]", name, user);
                 else
