@@ -70,7 +70,8 @@ json_t *plan_default_mounts(int64_t shm_size);
 /* "user", "uid", "user:group", "uid:gid" … looked up in the container's own /etc/passwd and /etc/group below root_fd (read once,
  * line by line, at most 1 MiB each, numbers in 0…2³¹−1: CVE-2024-40635). extra_groups: names or numbers, may be NULL.
  * Fills uid, gid, supplementary groups (the first is gid itself: CVE-2022-36109; then extra_groups, then, unless a group was asked for, those
- * that list the user) and the home directory ("/" when there is none). ERR_INVALID: "no user X in …". *ret is untouched on failure. */
+ * that list the user) and the home directory ("/" when there is none). ERR_INVALID: "no user X in …". *ret is untouched on failure.
+ * A file that cannot be read, or is too large, is in the way of names only: of an id, what it would have said is left out. */
 struct plan_user {
         uint32_t uid, gid;
         uint32_t groups[128];

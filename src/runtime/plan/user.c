@@ -204,6 +204,30 @@ static int split(const char *s, char user[PART_MAX], char group[PART_MAX], struc
         return 0;
 }
 
+/* Only a name needs the file: an id is what it says also when the image's files are broken, as root must be able to get in and mend them. Then
+ * `*ret` is "" and there is no home and no group to be found. */
+static int read_for(bool needed, int root_fd, const char *path, char **ret, struct err *err) {
+        struct err why = { 0 };
+        int r = read_database(root_fd, path, ret, needed ? err : &why);
+
+        if (r == 0 || needed || r == -ENOMEM)
+                return r;
+        *ret = strdup("");
+        return *ret ? 0 : err_errno(err, -ENOMEM, "/%s", path);
+}
+
+static bool names_a_group(const char *group, const json_t *extra) {
+        size_t i;
+        json_t *v;
+
+        if (*group && !is_number(group))
+                return true;
+        json_array_foreach(extra, i, v)
+                if (json_is_string(v) && !is_number(json_string_value(v)))
+                        return true;
+        return false;
+}
+
 int plan_resolve_user(int root_fd, const char *spec, const json_t *extra_groups, struct plan_user *ret, struct err *err) {
         auto_free char *passwd = NULL, *groups = NULL;
         char user[PART_MAX], group[PART_MAX], name[PART_MAX] = "";
@@ -212,9 +236,10 @@ int plan_resolve_user(int root_fd, const char *spec, const json_t *extra_groups,
 
         if (r < 0)
                 return r;
-        r = read_database(root_fd, "etc/passwd", &passwd, err);
+        r = read_for(*user && !is_number(user), root_fd, "etc/passwd", &passwd, err);
+        /* Groups that somebody asked for by his name are part of what he asked for; those of an id come where they can be had. */
         if (r == 0)
-                r = read_database(root_fd, "etc/group", &groups, err);
+                r = read_for((*user && !is_number(user) && !*group) || names_a_group(group, extra_groups), root_fd, "etc/group", &groups, err);
         if (r == 0)
                 r = find_user(passwd, *user ? user : "0", &u, name, err);
         if (r < 0)

@@ -228,6 +228,46 @@ static void test_odd_files(void **state) {
         assert_true(plan_resolve_user(f->root_fd, "root", NULL, &u, &err) < 0);
 }
 
+/* Whoever an image's author has shut out by broken files, an id lets in: root must be able to mend them. Only names are looked up there. */
+static void test_ids_do_without_broken_files(void **state) {
+        static const struct row {
+                const char *user;
+                int good; /* with a broken passwd; with a broken group */
+                int good_group;
+        } rows[] = {
+                { "", 1, 1 }, { "0", 1, 1 }, { "7", 1, 1 }, { "7:8", 1, 1 }, { "root", 0, 0 }, { "root:8", 0, 1 }, { "7:staff", 1, 0 },
+        };
+        struct fixture *f = *state;
+        json_t *ids = json_loads("[5, \"6\"]", 0, NULL), *names = json_loads("[\"staff\"]", 0, NULL);
+        struct plan_user u;
+        struct err err = { 0 };
+
+        put_both(f);
+        unlinkat(f->root_fd, "etc/passwd", 0);
+        assert_int_equal(mkdirat(f->root_fd, "etc/passwd", 0755), 0);
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+                assert_int_equal(plan_resolve_user(f->root_fd, rows[i].user, NULL, &u, &err) == 0, rows[i].good);
+        assert_int_equal(plan_resolve_user(f->root_fd, "0", NULL, &u, &err), 0);
+        assert_int_equal(u.uid, 0);
+        assert_string_equal(u.home, "/");
+        assert_int_equal(plan_resolve_user(f->root_fd, "7:staff", NULL, &u, &err), 0);
+        assert_int_equal(u.gid, 50);
+        unlinkat(f->root_fd, "etc/passwd", AT_REMOVEDIR);
+
+        put_both(f);
+        unlinkat(f->root_fd, "etc/group", 0);
+        assert_int_equal(symlinkat("group", f->root_fd, "etc/group"), 0); /* to itself */
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+                assert_int_equal(plan_resolve_user(f->root_fd, rows[i].user, NULL, &u, &err) == 0, rows[i].good_group);
+        assert_int_equal(plan_resolve_user(f->root_fd, "1000", ids, &u, &err), 0);
+        assert_string_equal(u.home, "/home/alice");
+        assert_int_equal(u.n_groups, 3);
+        assert_true(plan_resolve_user(f->root_fd, "1000", names, &u, &err) < 0);
+        assert_non_null(strstr(err.msg, "/etc/group"));
+        json_decref(ids);
+        json_decref(names);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_names_and_numbers, set_up, tear_down),
@@ -236,6 +276,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_without_files, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_huge_files, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_odd_files, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_ids_do_without_broken_files, set_up, tear_down),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
