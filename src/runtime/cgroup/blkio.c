@@ -8,7 +8,6 @@
 #include "base/err.h"
 #include "base/json.h"
 
-/* blockIO.weight 10…1000 → bfq's own range 1…1000 on both versions. */
 static int weight_value(const json_t *v, const char *field, int64_t *ret, struct err *err) {
         *ret = json_is_integer(v) ? (int64_t) json_integer_value(v) : -1;
         if (*ret < 10 || *ret > 1000)
@@ -33,7 +32,8 @@ static int locate(const struct cgroup_host *h, struct setting *s, struct err *er
         return 0;
 }
 
-/* Only the bfq scheduler knows weights since Linux 5.0; resources_apply() says so when its file is not there. */
+/* Weights are known by the bfq scheduler, which counts from 1 to 1000, and in v2 by iocost, whose 10 … 1000 are 1 … 10000. The kernel has the file
+ * of each while that is there. */
 static int add_weight(const struct cgroup_host *h, const json_t *weight, const json_t *device, const char *field, struct resources *r,
                       struct err *err) {
         struct setting s = { 0 };
@@ -50,10 +50,12 @@ static int add_weight(const struct cgroup_host *h, const json_t *weight, const j
         if (e < 0)
                 return e;
         snprintf(s.file, sizeof(s.file), "%s", s.v2 ? "io.bfq.weight" : device ? "blkio.bfq.weight_device" : "blkio.bfq.weight");
-        if (device)
-                snprintf(s.value, sizeof(s.value), "%s %" PRId64, number, value);
-        else
-                snprintf(s.value, sizeof(s.value), "%" PRId64, value);
+        snprintf(s.value, sizeof(s.value), "%s%s%" PRId64, device ? number : "", device ? " " : "", value);
+        if (s.v2) {
+                s.otherwise = ELSE_OTHER;
+                snprintf(s.other_file, sizeof(s.other_file), "io.weight");
+                snprintf(s.other_value, sizeof(s.other_value), "%s %" PRId64, device ? number : "default", 1 + (value - 10) * 9999 / 990);
+        }
         return resources_add(r, &s, err);
 }
 
@@ -94,25 +96,44 @@ static int add_throttle(const struct cgroup_host *h, const json_t *v, size_t kin
         return resources_add(r, &s, err);
 }
 
-int resources_parse_block_io(const struct cgroup_host *h, const json_t *spec, struct resources *r, struct err *err) {
-        const json_t *weight = json_object_get(spec, "weight"), *leaf = json_object_get(spec, "leafWeight");
-        char field[64];
-        json_t *v;
-        size_t i;
-        int e = 0;
+/* What competes with the cgroups below has had no weight of its own since Linux 5.0. */
+static int refuse_leaf_weight(const json_t *object, const char *field, struct err *err) {
+        const json_t *leaf = json_object_get(object, "leafWeight");
 
-        if (json_is_integer(leaf) && json_integer_value(leaf) != 0)
-                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "linux.resources.blockIO.leafWeight is not supported");
+        if (!leaf || json_is_null(leaf) || (json_is_integer(leaf) && json_integer_value(leaf) == 0))
+                return 0;
+        return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "linux.resources.%s.leafWeight is not supported: kernels since 5.0 have no such weight", field);
+}
+
+int resources_parse_block_io(const struct cgroup_host *h, const json_t *spec, struct resources *r, struct err *err) {
+        const json_t *weight = json_object_get(spec, "weight");
+        char field[64];
+        json_t *list, *v;
+        size_t i;
+        int e = refuse_leaf_weight(spec, "blockIO", err);
+
+        if (e < 0)
+                return e;
         if (weight && !json_is_null(weight) && !(json_is_integer(weight) && json_integer_value(weight) == 0))
                 e = add_weight(h, weight, NULL, "blockIO.weight", r, err);
-        json_array_foreach(json_object_get(spec, "weightDevice"), i, v) {
+        if (e == 0)
+                e = resources_array(spec, "blockIO.", "weightDevice", &list, err);
+        if (e < 0)
+                return e;
+        json_array_foreach(list, i, v) {
                 snprintf(field, sizeof(field), "blockIO.weightDevice[%zu]", i);
+                if (e == 0)
+                        e = refuse_leaf_weight(v, field, err);
                 if (e == 0)
                         e = add_weight(h, json_object_get(v, "weight"), v, field, r, err);
         }
-        for (size_t kind = 0; kind < ARRAY_SIZE(throttles); kind++)
-                json_array_foreach(json_object_get(spec, throttles[kind].key), i, v)
+        for (size_t kind = 0; e == 0 && kind < ARRAY_SIZE(throttles); kind++) {
+                e = resources_array(spec, "blockIO.", throttles[kind].key, &list, err);
+                if (e < 0)
+                        return e;
+                json_array_foreach(list, i, v)
                         if (e == 0)
                                 e = add_throttle(h, v, kind, i, r, err);
+        }
         return e;
 }

@@ -11,16 +11,21 @@
 
 static const struct {
         const char *v1, *v2; /* NULL: v2 has no such controller */
+        bool v2_built_in;    /* but can do what it does */
 } names[_CONTROLLER_MAX] = {
         [CONTROLLER_CPU] = { "cpu", "cpu" },
-        [CONTROLLER_CPUACCT] = { "cpuacct", NULL },
+        [CONTROLLER_CPUACCT] = { "cpuacct", NULL, true },
         [CONTROLLER_CPUSET] = { "cpuset", "cpuset" },
         [CONTROLLER_MEMORY] = { "memory", "memory" },
-        [CONTROLLER_DEVICES] = { "devices", NULL },
-        [CONTROLLER_FREEZER] = { "freezer", NULL },
+        [CONTROLLER_DEVICES] = { "devices", NULL, true },
+        [CONTROLLER_FREEZER] = { "freezer", NULL, true },
         [CONTROLLER_IO] = { "blkio", "io" },
         [CONTROLLER_PIDS] = { "pids", "pids" },
         [CONTROLLER_HUGETLB] = { "hugetlb", "hugetlb" },
+        [CONTROLLER_RDMA] = { "rdma", "rdma" },
+        [CONTROLLER_MISC] = { "misc", "misc" },
+        [CONTROLLER_NET_CLS] = { "net_cls", NULL },
+        [CONTROLLER_NET_PRIO] = { "net_prio", NULL },
 };
 
 const char *controller_name(enum controller c, bool v2) {
@@ -111,8 +116,8 @@ static int add_hierarchy(struct cgroup_host *h, const struct mount_seen *m, stru
         char controllers[512];
         int r;
 
-        /* Hierarchies without a controller of ours (name=systemd, net_cls, perf_event …) are not joined: each costs an attach. */
-        if (!m->v2 && !(m->controllers & ~BIT(CONTROLLER_HUGETLB)))
+        /* Hierarchies without a controller of ours (name=systemd, perf_event …) are not joined. */
+        if (!m->v2 && !m->controllers)
                 return 0;
         fd = open(m->mount_point, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0)
@@ -122,7 +127,11 @@ static int add_hierarchy(struct cgroup_host *h, const struct mount_seen *m, stru
                 if (r < 0)
                         return err_errno(err, r, "%s/cgroup.controllers", m->mount_point);
                 h->v2 = (struct hierarchy) { move_fd(fd), controllers_in(controllers, " \n", true) };
-        } else if (h->n_v1 < EXEC_CGROUP_V1_MAX) {
+        } else if (h->n_v1 + h->n_rare >= EXEC_CGROUP_V1_MAX) {
+                return 0;
+        } else if (!(m->controllers & ~CONTROLLERS_RARE)) {
+                h->rare[h->n_rare++] = (struct hierarchy) { move_fd(fd), m->controllers };
+        } else {
                 h->v1[h->n_v1++] = (struct hierarchy) { move_fd(fd), m->controllers };
         }
         return 0;
@@ -160,6 +169,8 @@ void cgroup_host_free(struct cgroup_host *h) {
                 return;
         for (size_t i = 0; i < h->n_v1; i++)
                 fd_close(h->v1[i].dir_fd);
+        for (size_t i = 0; i < h->n_rare; i++)
+                fd_close(h->rare[i].dir_fd);
         fd_close(h->v2.dir_fd);
         free(h);
 }
@@ -177,7 +188,7 @@ bool cgroup_host_has(const struct cgroup_host *h, const char *controller) {
                 if (!named)
                         continue;
                 /* v2 has these without a controller of that name. */
-                if (!names[c].v2 && host_has_v2(h))
+                if (names[c].v2_built_in && host_has_v2(h))
                         return true;
                 return (host_has_v2(h) && (h->v2.controllers & BIT(c))) || host_find_v1(h, c);
         }
@@ -188,6 +199,9 @@ const struct hierarchy *host_find_v1(const struct cgroup_host *h, enum controlle
         for (size_t i = 0; i < h->n_v1; i++)
                 if (h->v1[i].controllers & BIT(c))
                         return &h->v1[i];
+        for (size_t i = 0; i < h->n_rare; i++)
+                if (h->rare[i].controllers & BIT(c))
+                        return &h->rare[i];
         return NULL;
 }
 

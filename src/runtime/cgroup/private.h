@@ -12,7 +12,7 @@
 #include "runtime/cgroup/cgroup.h"
 
 /* The controllers that we know. v1 calls CONTROLLER_IO "blkio". FREEZER, DEVICES and CPUACCT are controllers of v1 only: v2 has them
- * built in (cgroup.freeze, eBPF, cpu.stat). */
+ * built in (cgroup.freeze, eBPF, cpu.stat). NET_CLS and NET_PRIO are v1's, and v2 has nothing in their place. */
 enum controller {
         CONTROLLER_CPU,
         CONTROLLER_CPUACCT,
@@ -23,9 +23,16 @@ enum controller {
         CONTROLLER_IO,
         CONTROLLER_PIDS,
         CONTROLLER_HUGETLB,
+        CONTROLLER_RDMA,
+        CONTROLLER_MISC,
+        CONTROLLER_NET_CLS,
+        CONTROLLER_NET_PRIO,
         _CONTROLLER_MAX,
 };
 #define BIT(controller) (1u << (controller))
+/* Of v1, those that a container enters only when its config has a setting there: an attach costs time, and few have one. */
+#define CONTROLLERS_RARE \
+        (BIT(CONTROLLER_HUGETLB) | BIT(CONTROLLER_RDMA) | BIT(CONTROLLER_MISC) | BIT(CONTROLLER_NET_CLS) | BIT(CONTROLLER_NET_PRIO))
 
 const char *controller_name(enum controller c, bool v2);
 
@@ -35,8 +42,10 @@ struct hierarchy {
 };
 
 struct cgroup_host {
-        struct hierarchy v1[EXEC_CGROUP_V1_MAX]; /* those that a container joins */
+        struct hierarchy v1[EXEC_CGROUP_V1_MAX];   /* those that every container joins */
         size_t n_v1;
+        struct hierarchy rare[EXEC_CGROUP_V1_MAX]; /* of v1, with none but CONTROLLERS_RARE; n_v1 + n_rare <= EXEC_CGROUP_V1_MAX */
+        size_t n_rare;
         struct hierarchy v2; /* dir_fd -1: none. It tracks, freezes and kills even when all controllers are v1's */
 };
 
@@ -44,7 +53,7 @@ static inline bool host_has_v2(const struct cgroup_host *h) {
         return h->v2.dir_fd >= 0;
 }
 
-/* The v1 hierarchy of a controller, or NULL. */
+/* The v1 hierarchy of a controller, a rare one, too; or NULL. */
 const struct hierarchy *host_find_v1(const struct cgroup_host *h, enum controller c);
 
 /* The hierarchy in which processes are counted, frozen and killed: v2, else v1's freezer, else any. NULL: the host has none at all. */
@@ -81,6 +90,10 @@ struct setting {
         bool v2;
         char file[64];
         char value[CGROUP_VALUE_MAX];
+        /* When this kernel has no `file`: ELSE_NOTHING, or the same in `other_file` with `other_value`. */
+        enum { ELSE_REFUSE, ELSE_NOTHING, ELSE_OTHER } otherwise;
+        char other_file[32];
+        char other_value[72];
 };
 
 struct device_rule {
@@ -94,6 +107,7 @@ struct resources {
         struct setting *settings;
         size_t n_settings;
         uint32_t v2_wanted; /* controllers of v2 that settings need */
+        uint32_t v1_wanted; /* the same of v1 */
         struct device_rule *devices;
         size_t n_devices;
         bool has_devices;     /* the list was given */
@@ -102,10 +116,20 @@ struct resources {
 };
 void resources_done(struct resources *r);
 int resources_parse(const struct cgroup_host *h, const json_t *spec, struct resources *ret, struct err *err);
-/* One more setting: for blkio.c. */
+/* One more setting, and where it goes: for the files that parse a part. Where a controller lives decides the file: v1's hierarchy when there
+ * is one, else v2. ERR_UNSUPPORTED when the host has no such controller, or no such file (NULL) where it is. */
 int resources_add(struct resources *r, const struct setting *s, struct err *err);
+int resources_choose(const struct cgroup_host *h, enum controller c, const char *v1, const char *v2, struct setting *s, struct err *err);
+/* spec[key], which may be missing or null (NULL then), and must be an array. `at` is the name of the object, "" or "blockIO.". */
+int resources_array(const json_t *spec, const char *at, const char *key, json_t **ret, struct err *err);
+int resources_parse_huge_pages(const struct cgroup_host *h, const json_t *spec, struct resources *r, struct err *err);
+int resources_parse_network(const struct cgroup_host *h, const json_t *spec, struct resources *r, struct err *err);
+int resources_parse_rdma(const struct cgroup_host *h, json_t *spec, struct resources *r, struct err *err);
+int resources_parse_unified(const struct cgroup_host *h, json_t *map, struct resources *r, struct err *err);
 int resources_parse_block_io(const struct cgroup_host *h, const json_t *spec, struct resources *r, struct err *err);
 int resources_parse_devices(const json_t *list, struct resources *r, struct err *err);
+
+/* --- apply.c --- */
 
 /* Write them, in order, to the cgroup `path`. `fresh`: it was just made. */
 int resources_apply(const struct cgroup_host *h, const char *path, const struct resources *r, bool fresh, struct err *err);

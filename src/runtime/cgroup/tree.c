@@ -53,18 +53,25 @@ static int make_one(int dir_fd, const char *path) {
 
 /* v2 first: it is where a second creator of the same name is noticed, and where processes are tracked. */
 static size_t count(const struct cgroup_host *h) {
-        return h->n_v1 + (host_has_v2(h) ? 1 : 0);
+        return h->n_v1 + h->n_rare + (host_has_v2(h) ? 1 : 0);
 }
 
 static const struct hierarchy *nth(const struct cgroup_host *h, size_t i) {
-        if (host_has_v2(h))
-                return i == 0 ? &h->v2 : &h->v1[i - 1];
-        return &h->v1[i];
+        if (host_has_v2(h) && i-- == 0)
+                return &h->v2;
+        return i < h->n_v1 ? &h->v1[i] : &h->rare[i - h->n_v1];
 }
 
-static int make_everywhere(const struct cgroup_host *h, const char *path, size_t *ret_made, struct err *err) {
+/* A rare one of v1 only when there is a setting for it. */
+static bool is_joined(const struct cgroup_host *h, const struct hierarchy *in, const struct resources *r) {
+        bool rare = in >= h->rare && in < h->rare + h->n_rare;
+
+        return !rare || (in->controllers & r->v1_wanted);
+}
+
+static int make_everywhere(const struct cgroup_host *h, const char *path, const struct resources *wanted, size_t *ret_made, struct err *err) {
         for (size_t i = 0; i < count(h); i++) {
-                int r = make_one(nth(h, i)->dir_fd, path);
+                int r = is_joined(h, nth(h, i), wanted) ? make_one(nth(h, i)->dir_fd, path) : 0;
 
                 if (r == -EBUSY)
                         return err_set(err, ERR_CONFLICT, r, "cgroup %s exists and has processes", path);
@@ -101,12 +108,13 @@ int cgroup_create(const struct cgroup_host *h, const char *path, const json_t *s
                 e = resources_parse(h, spec, &r, err);
         if (e < 0)
                 return e;
-        e = make_everywhere(h, path, &made, err);
+        e = make_everywhere(h, path, &r, &made, err);
         if (e == 0)
                 e = set_up(h, path, &r, err);
         if (e < 0)
                 while (made-- > 0)
-                        tree_remove(nth(h, made)->dir_fd, path, 0);
+                        if (is_joined(h, nth(h, made), &r))
+                                tree_remove(nth(h, made)->dir_fd, path, 0);
         resources_done(&r);
         return e;
 }
@@ -146,9 +154,12 @@ static int open_v1(const struct cgroup_host *h, const char *path, struct exec_fd
         char procs[CGROUP_FILE_MAX];
 
         snprintf(procs, sizeof(procs), "%s/tasks", path);
-        for (size_t i = 0; i < h->n_v1; i++) {
-                int fd = openat(h->v1[i].dir_fd, procs, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+        for (size_t i = 0; i < h->n_v1 + h->n_rare; i++) {
+                const struct hierarchy *in = i < h->n_v1 ? &h->v1[i] : &h->rare[i - h->n_v1];
+                int fd = openat(in->dir_fd, procs, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
 
+                if (fd < 0 && errno == ENOENT && i >= h->n_v1)
+                        continue;
                 if (fd < 0)
                         return err_errno(err, -errno, "cgroup %s", path);
                 fds->cgroup_v1_procs[fds->n_cgroup_v1++] = fd;

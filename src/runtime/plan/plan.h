@@ -53,6 +53,8 @@ json_t *plan_state(const json_t *config, const char *id, const char *bundle, int
 json_t *plan_mount_option_names(void);
 /* linux.seccomp of the features object: actions, operators, architectures, flags that are known and those that this kernel has. */
 json_t *plan_seccomp_features(void);
+/* linux.memoryPolicy of it: modes and flags. */
+json_t *plan_memory_policy_features(void);
 
 /* --- What engine and runtime both need to make a config --- */
 

@@ -7,6 +7,7 @@
 #include <sys/personality.h>
 
 #include "base/mem.h"
+#include "runtime/plan/plan.h"
 #include "runtime/plan/private.h"
 
 struct word {
@@ -253,6 +254,18 @@ static int plan_memory_policy(struct planner *p, struct err *err) {
         h->flags |= PLAN_MEMORY_POLICY;
         h->memory_mode = (uint32_t) (mode | bits);
         return 0;
+}
+
+static json_t *names_of(const struct word *words, size_t n) {
+        json_t *list = json_array();
+
+        for (size_t i = 0; i < n; i++)
+                json_array_append_new(list, json_string(words[i].name));
+        return list;
+}
+
+json_t *plan_memory_policy_features(void) {
+        return json_pack("{s:o, s:o}", "modes", names_of(memory_modes, ARRAY_SIZE(memory_modes)), "flags", names_of(memory_flags, ARRAY_SIZE(memory_flags)));
 }
 
 int plan_tuning(struct planner *p, struct err *err) {

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/path.h"
 #include "runtime/cgroup/private.h"
 
 /* --- without touching the host --- */
@@ -86,6 +87,18 @@ static const struct row {
         { "{\"memory\":{\"disableOOMKiller\":true}}", "memory.oom_control=1;", "!does not exist with cgroup v2" },
         { "{\"memory\":{\"limit\":\"64m\"}}", "!memory.limit is not a whole number", "!memory.limit is not a whole number" },
         { "{\"memory\":{\"kernel\":1}}", "!memory.kernel is not supported", "!memory.kernel is not supported" },
+        { "{\"memory\":{\"kernel\":-1,\"useHierarchy\":true,\"checkBeforeUpdate\":true}}", "", "" },
+        { "{\"memory\":{\"kernel\":\"1\"}}", "!memory.kernel is not a whole number", "!memory.kernel is not a whole number" },
+        { "{\"memory\":{\"useHierarchy\":false}}", "!memory.useHierarchy", "!memory.useHierarchy" },
+        { "{\"memory\":{\"useHierarchy\":1}}", "!memory.useHierarchy is not true or false", "!memory.useHierarchy is not true or false" },
+        { "{\"memory\":{\"checkBeforeUpdate\":1}}", "!memory.checkBeforeUpdate is not", "!memory.checkBeforeUpdate is not" },
+        { "{\"memory\":{\"kernelTCP\":4096}}", "memory.kmem.tcp.limit_in_bytes=4096;", "!memory.kernelTCP does not exist with cgroup v2" },
+        { "{\"memory\":{\"reservation\":4096}}", "memory.soft_limit_in_bytes=4096;", "memory.low=4096;" },
+        { "{\"memory\":{\"reservation\":-2}}", "!memory.reservation: -2", "!memory.reservation: -2" },
+        { "{\"memory\":{\"kernelTCP\":-2}}", "!memory.kernelTCP: -2", "!memory.kernelTCP: -2" },
+        { "{\"memory\":{\"swappiness\":101}}", "!memory.swappiness: 101", "!memory.swappiness: 101" },
+        { "{\"memory\":{\"disableOOMKiller\":1}}", "!memory.disableOOMKiller is not true or false", "!memory.disableOOMKiller is not true or false" },
+        { "{\"memory\":{\"swap\":100}}", "memory.memsw.limit_in_bytes=100;", "!memory.swap: needs memory.limit" },
         { "{\"memory\":7}", "!linux.resources.memory is not an object", "!linux.resources.memory is not an object" },
         { "{\"cpu\":{\"shares\":1024}}", "cpu.shares=1024;", "cpu.weight=39;" },
         { "{\"cpu\":{\"shares\":2}}", "cpu.shares=2;", "cpu.weight=1;" },
@@ -93,12 +106,33 @@ static const struct row {
         { "{\"cpu\":{\"quota\":50000,\"period\":100000}}", "cpu.cfs_period_us=100000;cpu.cfs_quota_us=50000;", "cpu.max=50000 100000;" },
         { "{\"cpu\":{\"quota\":-1}}", "cpu.cfs_quota_us=-1;", "cpu.max=max;" },
         { "{\"cpu\":{\"period\":50000}}", "cpu.cfs_period_us=50000;", "cpu.max=max 50000;" },
+        { "{\"cpu\":{\"shares\":512,\"idle\":1}}", "cpu.idle=1;", "cpu.idle=1;" },
+        { "{\"cpu\":{\"shares\":512,\"idle\":0}}", "cpu.idle=0;cpu.shares=512;", "cpu.idle=0;cpu.weight=20;" },
+        { "{\"cpu\":{\"idle\":2}}", "!cpu.idle: 2", "!cpu.idle: 2" },
+        { "{\"cpu\":{\"quota\":50000,\"burst\":20000}}", "cpu.cfs_quota_us=50000;cpu.cfs_burst_us=20000;", "cpu.max=50000;cpu.max.burst=20000;" },
+        { "{\"cpu\":{\"burst\":-1}}", "!cpu.burst: -1", "!cpu.burst: -1" },
+        { "{\"cpu\":{\"realtimePeriod\":500000}}", "cpu.rt_period_us=500000;", "!cpu.realtimePeriod does not exist with cgroup v2" },
+        { "{\"cpu\":{\"realtimeRuntime\":1000}}", "cpu.rt_runtime_us=1000;", "!cpu.realtimeRuntime does not exist with cgroup v2" },
+        { "{\"cpu\":{\"realtimePeriod\":\"1s\"}}", "!cpu.realtimePeriod is not", "!cpu.realtimePeriod is not" },
+        { "{\"cpu\":{\"realtimeRuntime\":-2}}", "!cpu.realtimeRuntime: -2", "!cpu.realtimeRuntime: -2" },
+        { "{\"cpu\":{\"mems\":0}}", "!cpu.mems: not a list", "!cpu.mems: not a list" },
         { "{\"cpu\":{\"cpus\":\"0-1\",\"mems\":\"0\"}}", "cpuset.cpus=0-1;cpuset.mems=0;", "cpuset.cpus=0-1;cpuset.mems=0;" },
         { "{\"cpu\":{\"cpus\":\"0;1\"}}", "!cpu.cpus: not a list", "!cpu.cpus: not a list" },
         { "{\"pids\":{\"limit\":7}}", "pids.max=7;", "pids.max=7;" },
         { "{\"pids\":{\"limit\":-1}}", "pids.max=max;", "pids.max=max;" },
         { "{\"pids\":{\"limit\":0}}", "pids.max=max;", "pids.max=max;" },
         { "{\"blockIO\":{\"weight\":500}}", "blkio.bfq.weight=500;", "io.bfq.weight=500;" },
+        { "{\"blockIO\":{\"leafWeight\":500}}", "!blockIO.leafWeight is not supported", "!blockIO.leafWeight is not supported" },
+        { "{\"blockIO\":{\"weightDevice\":[{\"major\":8,\"minor\":0,\"weight\":300}]}}", "blkio.bfq.weight_device=8:0 300;", "io.bfq.weight=8:0 300;" },
+        { "{\"blockIO\":{\"weightDevice\":[{\"major\":8,\"minor\":0,\"weight\":3}]}}", "!blockIO.weightDevice[0]", "!blockIO.weightDevice[0]" },
+        { "{\"blockIO\":{\"weightDevice\":[{\"major\":8,\"minor\":0,\"weight\":300,\"leafWeight\":300}]}}", "!blockIO.weightDevice[0].leafWeight",
+          "!blockIO.weightDevice[0].leafWeight" },
+        { "{\"blockIO\":{\"weightDevice\":7}}", "!blockIO.weightDevice is not an array", "!blockIO.weightDevice is not an array" },
+        { "{\"blockIO\":{\"throttleWriteBpsDevice\":{}}}", "!blockIO.throttleWriteBpsDevice is not an array", "!throttleWriteBpsDevice is not an array" },
+        { "{\"blockIO\":{\"throttleReadIOPSDevice\":[{\"major\":8,\"minor\":0,\"rate\":-1}]}}", "!throttleReadIOPSDevice[0]: wants a rate",
+          "!throttleReadIOPSDevice[0]: wants a rate" },
+        { "{\"blockIO\":{\"throttleReadIOPSDevice\":[{\"major\":8,\"minor\":0,\"rate\":7}],\"throttleWriteBpsDevice\":[{\"major\":8,\"minor\":0,\"rate\":9}]}}",
+          "blkio.throttle.write_bps_device=8:0 9;blkio.throttle.read_iops_device=8:0 7;", "io.max=8:0 wbps=9;io.max=8:0 riops=7;" },
         { "{\"blockIO\":{\"weight\":5}}", "!blockIO.weight", "!blockIO.weight" },
         { "{\"blockIO\":{\"throttleReadBpsDevice\":[{\"major\":8,\"minor\":0,\"rate\":1048576}]}}",
           "blkio.throttle.read_bps_device=8:0 1048576;", "io.max=8:0 rbps=1048576;" },
@@ -106,12 +140,26 @@ static const struct row {
           "blkio.throttle.write_iops_device=8:0 0;", "io.max=8:0 wiops=max;" },
         { "{\"blockIO\":{\"throttleReadBpsDevice\":[{\"major\":-1,\"minor\":0,\"rate\":1}]}}", "!throttleReadBpsDevice[0]", "!throttleReadBpsDevice[0]" },
         { "{\"hugepageLimits\":[{\"pageSize\":\"2MB\",\"limit\":1}]}", "!no hugetlb", "!no hugetlb" },
+        { "{\"hugepageLimits\":{}}", "!hugepageLimits is not an array", "!hugepageLimits is not an array" },
+        { "{\"hugepageLimits\":[{\"pageSize\":\"2MB\",\"limit\":-1}]}", "!hugepageLimits[0]: the limit", "!hugepageLimits[0]: the limit" },
         { "{\"hugepageLimits\":[{\"pageSize\":\"../2MB\",\"limit\":1}]}", "!hugepageLimits[0]: wants", "!hugepageLimits[0]: wants" },
         { "{\"unified\":{\"memory.high\":\"99\"}}", "!unified.memory.high", "memory.high=99;" },
         { "{\"unified\":{\"memory./../x\":\"99\"}}", "!unified.memory./../x", "!unified.memory./../x" },
         { "{\"unified\":{\"cgroup.procs\":\"1\"}}", "!unified.cgroup.procs", "!unified.cgroup.procs" },
-        { "{\"network\":{\"classID\":3}}", "!network.classID is not supported", "!network.classID is not supported" },
-        { "{\"rdma\":{\"mlx\":{}}}", "!rdma is not supported", "!rdma is not supported" },
+        { "{\"unified\":{\"cgroup.max.depth\":\"3\"}}", "!there is no cgroup v2 here", "cgroup.max.depth=3;" },
+        { "{\"unified\":{\"memory.high\":99}}", "!unified.memory.high: not a short text", "!unified.memory.high: not a short text" },
+        { "{\"network\":{\"classID\":3}}", "!network.classID: this host has no net_cls", "!network.classID: this host has no net_cls" },
+        { "{\"network\":{\"classID\":4294967296}}", "!network.classID: not a number of 32 bits", "!network.classID: not a number of 32 bits" },
+        { "{\"network\":{\"priorities\":[{\"name\":\"lo\",\"priority\":3}]}}", "!network.priorities[0]: this host has no net_prio",
+          "!network.priorities[0]: this host has no net_prio" },
+        { "{\"network\":{\"priorities\":[{\"name\":\"lo 9\",\"priority\":3}]}}", "!network.priorities[0]: wants", "!network.priorities[0]: wants" },
+        { "{\"network\":{\"priorities\":[{\"name\":\"lo\"}]}}", "!network.priorities[0]: wants", "!network.priorities[0]: wants" },
+        { "{\"network\":{\"priorities\":5}}", "!network.priorities is not an array", "!network.priorities is not an array" },
+        { "{\"rdma\":{\"mlx\":{\"hcaHandles\":3}}}", "!rdma.mlx: this host has no rdma", "!rdma.mlx: this host has no rdma" },
+        { "{\"rdma\":{\"mlx\":{}}}", "!rdma.mlx: wants hcaHandles", "!rdma.mlx: wants hcaHandles" },
+        { "{\"rdma\":{\"m x\":{\"hcaHandles\":3}}}", "!rdma.m x: not the name", "!rdma.m x: not the name" },
+        { "{\"rdma\":{\"mlx\":{\"hcaObjects\":-1}}}", "!rdma.mlx.hcaObjects: not a number", "!rdma.mlx.hcaObjects: not a number" },
+        { "{\"rdma\":{\"mlx\":3}}", "!rdma.mlx is not an object", "!rdma.mlx is not an object" },
         { "{\"devices\":7}", "!devices is not an array", "!devices is not an array" },
         { "{\"devices\":[7]}", "!devices[0] is not an object", "!devices[0] is not an object" },
         { "{\"devices\":[{\"allow\":true,\"type\":\"z\"}]}", "!devices[0].type", "!devices[0].type" },
@@ -149,6 +197,156 @@ static void test_resources(void **state) {
                 check_row(&v1_host, rows[i].spec, rows[i].v1);
                 check_row(&v2_host, rows[i].spec, rows[i].v2);
         }
+}
+
+/* Hosts with the controllers that few have. */
+static const struct row rare_rows[] = {
+        { "{\"network\":{\"classID\":1048577}}", "net_cls.classid=1048577;", "!network.classID: this host has no net_cls" },
+        { "{\"network\":{\"priorities\":[{\"name\":\"lo\",\"priority\":5},{\"name\":\"eth0\",\"priority\":0}]}}",
+          "net_prio.ifpriomap=lo 5;net_prio.ifpriomap=eth0 0;", "!network.priorities[0]: this host has no net_prio" },
+        { "{\"rdma\":{\"mlx5_1\":{\"hcaHandles\":3,\"hcaObjects\":10000},\"rxe0\":{\"hcaObjects\":4294967295}}}",
+          "rdma.max=mlx5_1 hca_handle=3 hca_object=10000;rdma.max=rxe0 hca_object=max;",
+          "rdma.max=mlx5_1 hca_handle=3 hca_object=10000;rdma.max=rxe0 hca_object=max;" },
+        { "{\"hugepageLimits\":[{\"pageSize\":\"2MB\",\"limit\":4194304}]}", "hugetlb.2MB.limit_in_bytes=4194304;hugetlb.2MB.rsvd.limit_in_bytes=4194304;",
+          "hugetlb.2MB.max=4194304;hugetlb.2MB.rsvd.max=4194304;" },
+        { "{\"unified\":{\"misc.max\":\"res 1\"}}", "!there is no cgroup v2", "misc.max=res 1;" },
+};
+
+static void test_rare_controllers(void **state) {
+        struct cgroup_host v1 = v1_host, v2 = v2_host;
+
+        v1.rare[v1.n_rare++] = (struct hierarchy) { -1, BIT(CONTROLLER_NET_CLS) | BIT(CONTROLLER_NET_PRIO) };
+        v1.rare[v1.n_rare++] = (struct hierarchy) { -1, BIT(CONTROLLER_RDMA) };
+        v1.rare[v1.n_rare++] = (struct hierarchy) { -1, BIT(CONTROLLER_HUGETLB) };
+        v2.v2.controllers |= BIT(CONTROLLER_RDMA) | BIT(CONTROLLER_HUGETLB) | BIT(CONTROLLER_MISC);
+        for (size_t i = 0; i < ARRAY_SIZE(rare_rows); i++) {
+                check_row(&v1, rare_rows[i].spec, rare_rows[i].v1);
+                check_row(&v2, rare_rows[i].spec, rare_rows[i].v2);
+        }
+}
+
+/* --- on a directory tree that stands in for a hierarchy: what no machine of ours has --- */
+
+struct stand_in {
+        char dir[64];
+        int fd;
+};
+
+static int make_stand_in(void **state) {
+        static struct stand_in s;
+
+        strcpy(s.dir, "/tmp/kist-unit-cgroup-XXXXXX");
+        if (!mkdtemp(s.dir))
+                return -1;
+        s.fd = open(s.dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        *state = &s;
+        return mkdirat(s.fd, "box", 0755);
+}
+
+static int remove_stand_in(void **state) {
+        struct stand_in *s = *state;
+
+        close(s->fd);
+        return path_remove_tree_at(AT_FDCWD, s->dir);
+}
+
+static void has_file(const struct stand_in *s, const char *name) {
+        char path[128];
+        int fd;
+
+        snprintf(path, sizeof(path), "box/%s", name);
+        fd = openat(s->fd, path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+        assert_true(fd >= 0);
+        close(fd);
+}
+
+static void says(const struct stand_in *s, const char *name, const char *expected) {
+        char text[256];
+
+        assert_int_equal(cgroup_file_read(s->fd, "box", name, text, sizeof(text)), 0);
+        assert_string_equal(text, expected);
+}
+
+static int apply_text(const struct cgroup_host *h, const char *spec, bool fresh, struct err *err) {
+        json_t *json = json_loads(spec, 0, NULL);
+        struct resources r = { 0 };
+        int e;
+
+        assert_non_null(json);
+        e = resources_parse(h, json, &r, err);
+        if (e == 0) {
+                r.devices_allowed = true;
+                r.has_devices = false;
+                e = resources_apply(h, "box", &r, fresh, err);
+        }
+        resources_done(&r);
+        json_decref(json);
+        return e;
+}
+
+static void test_files_of_rare_controllers(void **state) {
+        const struct stand_in *s = *state;
+        struct cgroup_host v1 = { .rare = { { s->fd, BIT(CONTROLLER_RDMA) } }, .n_rare = 1, .v2 = { -1, 0 } };
+        struct cgroup_host v2 = { .v2 = { s->fd, BIT(CONTROLLER_RDMA) | BIT(CONTROLLER_IO) | BIT(CONTROLLER_HUGETLB) } };
+        struct err err = { 0 };
+
+        /* A container that was made without it has not entered that hierarchy. */
+        assert_true(apply_text(&v1, "{\"rdma\":{\"mlx\":{\"hcaHandles\":3}}}", false, &err) < 0);
+        assert_non_null(strstr(err.msg, "linux.resources.rdma.mlx: must be given when the container is made"));
+        has_file(s, "rdma.max");
+        assert_int_equal(apply_text(&v1, "{\"rdma\":{\"mlx\":{\"hcaHandles\":3}}}", false, &err), 0);
+        says(s, "rdma.max", "mlx hca_handle=3");
+        has_file(s, "rdma.max");
+        assert_int_equal(apply_text(&v2, "{\"rdma\":{\"mlx\":{\"hcaObjects\":7}}}", false, &err), 0);
+        says(s, "rdma.max", "mlx hca_object=7");
+        /* Reserved pages are counted by newer kernels only. */
+        has_file(s, "hugetlb.2MB.max");
+        assert_int_equal(apply_text(&v2, "{\"hugepageLimits\":[{\"pageSize\":\"2MB\",\"limit\":4194304}]}", false, &err), 0);
+        says(s, "hugetlb.2MB.max", "4194304");
+        has_file(s, "hugetlb.2MB.rsvd.max");
+        assert_int_equal(apply_text(&v2, "{\"hugepageLimits\":[{\"pageSize\":\"2MB\",\"limit\":2097152}]}", false, &err), 0);
+        says(s, "hugetlb.2MB.rsvd.max", "2097152");
+        assert_true(apply_text(&v2, "{\"hugepageLimits\":[{\"pageSize\":\"3MB\",\"limit\":1}]}", false, &err) < 0);
+        assert_non_null(strstr(err.msg, "linux.resources.hugepageLimits[0]: this kernel has no hugetlb.3MB.max"));
+}
+
+/* bfq's weight where there is bfq, else iocost's, else neither. */
+static void test_weight_of_who_is_there(void **state) {
+        const struct stand_in *s = *state;
+        struct cgroup_host v2 = { .v2 = { s->fd, BIT(CONTROLLER_IO) } };
+        const char *both = "{\"blockIO\":{\"weight\":505}}", *device = "{\"blockIO\":{\"weightDevice\":[{\"major\":8,\"minor\":0,\"weight\":1000}]}}";
+        struct err err = { 0 };
+
+        assert_true(apply_text(&v2, both, false, &err) < 0);
+        assert_non_null(strstr(err.msg, "linux.resources.blockIO.weight: this kernel has no io.bfq.weight"));
+        has_file(s, "io.weight");
+        assert_int_equal(apply_text(&v2, both, false, &err), 0);
+        says(s, "io.weight", "default 5000");
+        has_file(s, "io.weight");
+        assert_int_equal(apply_text(&v2, device, false, &err), 0);
+        says(s, "io.weight", "8:0 10000");
+        has_file(s, "io.bfq.weight");
+        assert_int_equal(apply_text(&v2, both, false, &err), 0);
+        says(s, "io.bfq.weight", "505");
+}
+
+/* What is in use is looked at before the new limit is set. */
+static void test_memory_in_use_is_checked(void **state) {
+        const struct stand_in *s = *state;
+        struct cgroup_host v2 = { .v2 = { s->fd, BIT(CONTROLLER_MEMORY) } };
+        const char *spec = "{\"memory\":{\"limit\":1000000,\"checkBeforeUpdate\":true}}";
+        struct err err = { 0 };
+
+        has_file(s, "memory.max");
+        has_file(s, "memory.current");
+        assert_int_equal(cgroup_file_write(s->fd, "box", "memory.current", "1000001"), 0);
+        assert_true(apply_text(&v2, spec, false, &err) < 0);
+        assert_non_null(strstr(err.msg, "linux.resources.memory.limit: 1000000 is less than the 1000001 in use"));
+        says(s, "memory.max", "");
+        has_file(s, "memory.current");
+        assert_int_equal(cgroup_file_write(s->fd, "box", "memory.current", "1000000"), 0);
+        assert_int_equal(apply_text(&v2, spec, false, &err), 0);
+        says(s, "memory.max", "1000000");
 }
 
 static void test_device_rules(void **state) {
@@ -644,6 +842,10 @@ int main(void) {
                 cmocka_unit_test(test_mountinfo),
                 cmocka_unit_test(test_path_grammar),
                 cmocka_unit_test(test_resources),
+                cmocka_unit_test(test_rare_controllers),
+                cmocka_unit_test_setup_teardown(test_files_of_rare_controllers, make_stand_in, remove_stand_in),
+                cmocka_unit_test_setup_teardown(test_weight_of_who_is_there, make_stand_in, remove_stand_in),
+                cmocka_unit_test_setup_teardown(test_memory_in_use_is_checked, make_stand_in, remove_stand_in),
                 cmocka_unit_test(test_device_rules),
                 cmocka_unit_test_setup_teardown(test_create_and_destroy, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_kill_and_conflict, set_up, tear_down),
