@@ -23,8 +23,8 @@ _Static_assert(ARRAY_SIZE(state_names) == _CONTAINER_STATE_MAX, "every state has
 /* From where to where. A state may always be stored again with other details (a new name, a new error). */
 static const unsigned moves[] = {
         [CONTAINER_CREATED] = TO(CONTAINER_STARTING) | TO(CONTAINER_REMOVING),
-        /* back to created or exited: the start failed */
-        [CONTAINER_STARTING] = TO(CONTAINER_RUNNING) | TO(CONTAINER_CREATED) | TO(CONTAINER_EXITED) | TO(CONTAINER_REMOVING),
+        /* back to created or exited: the start failed; restarting: a daemon died in it, and its successor applies the policy */
+        [CONTAINER_STARTING] = TO(CONTAINER_RUNNING) | TO(CONTAINER_CREATED) | TO(CONTAINER_EXITED) | TO(CONTAINER_RESTARTING) | TO(CONTAINER_REMOVING),
         [CONTAINER_RUNNING] = TO(CONTAINER_PAUSED) | TO(CONTAINER_EXITED) | TO(CONTAINER_RESTARTING),
         [CONTAINER_PAUSED] = TO(CONTAINER_RUNNING) | TO(CONTAINER_EXITED) | TO(CONTAINER_RESTARTING),
         [CONTAINER_RESTARTING] = TO(CONTAINER_STARTING) | TO(CONTAINER_EXITED) | TO(CONTAINER_REMOVING),

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/fault.h"
 #include "base/str.h"
 #include "base/timestamp.h"
 #include "engine/db.h"
@@ -58,7 +59,7 @@ struct birth {
         struct container_row row;
         char *spec;
         json_t *body; /* NULL again when the container is there: until then the volumes that were made for it go with it */
-        bool holds_volumes; /* volumes_lock: from before they are made until the container is in the table */
+        bool holds_volumes; /* volumes_lock: until the container is in the table */
 };
 
 static void birth_done(struct birth *b) {
@@ -118,12 +119,11 @@ static int birth_begin(struct engine *e, const json_t *body, const struct image 
         b->body = json_incref(complete);
         for (size_t i = 0; i < s.n_mounts && !b->holds_volumes; i++)
                 b->holds_volumes = s.mounts[i].type == SPEC_MOUNT_VOLUME;
-        if (b->holds_volumes) {
+        r = volumes_name(complete, &s, err);
+        if (r < 0)
+                return r;
+        if (b->holds_volumes)
                 pthread_mutex_lock(&e->volumes_lock);
-                r = volumes_prepare(e, complete, &s, err);
-                if (r < 0)
-                        return r;
-        }
         r = spec_cgroup_parent(s.cgroup_parent, &b->row.cgroup_parent);
         if (r < 0)
                 return err_errno(err, r, "HostConfig.CgroupParent");
@@ -168,6 +168,17 @@ static int birth_insert(struct engine *e, struct birth *b, const char *name, boo
         return r;
 }
 
+/* After the row, which says whose they are. */
+static int birth_volumes(struct engine *e, const struct birth *b, struct err *err) {
+        auto_spec s = {};
+        int r;
+
+        if (!b->holds_volumes)
+                return 0;
+        r = spec_parse(b->body, &s, err);
+        return r < 0 ? r : volumes_make(e, &s, err);
+}
+
 static int create_from_image(struct engine *e, const char *name, const json_t *body, const struct image *image, struct container **ret, struct err *err) {
         __attribute__((cleanup(birth_done))) struct birth b = { .engine = e };
         auto_container *c = NULL;
@@ -182,16 +193,25 @@ static int create_from_image(struct engine *e, const char *name, const json_t *b
         r = storage_container_create(e->storage, b.row.id, &dir, err);
         if (r < 0)
                 return r;
+        fault_point("create", "directory");
         r = birth_insert(e, &b, name, own_ids, err);
         if (r < 0) {
                 storage_container_remove(e->storage, b.row.id, NULL);
                 return r;
         }
-        c = container_new(e, &b.row);
-        if (!c || table_add(&e->table, c) < 0) {
+        fault_point("create", "row");
+        r = birth_volumes(e, &b, err);
+        fault_point("create", "volumes");
+        if (r == 0) {
+                c = container_new(e, &b.row);
+                r = c ? table_add(&e->table, c) : -ENOMEM;
+                if (r < 0)
+                        err_errno(err, r, "creating a container");
+        }
+        if (r < 0) {
                 db_delete(e->db, c ? c->row.id : b.row.id, NULL);
                 storage_container_remove(e->storage, c ? c->row.id : b.row.id, NULL);
-                return err_errno(err, -ENOMEM, "creating a container");
+                return r;
         }
         json_decref(b.body);
         b.body = NULL;
@@ -224,6 +244,7 @@ int engine_create(struct engine *e, const char *name, const json_t *body, json_t
         if (r < 0)
                 return r;
         events_container(c, "create", NULL);
+        fault_point("create", "answer");
         *ret = json_pack("{s:s, s:[]}", "Id", c->row.id, "Warnings");
         return 0;
 }
@@ -250,6 +271,7 @@ int engine_rename(struct engine *e, const char *name, const char *new_name, stru
                 }
                 snprintf(next.name, sizeof(next.name), "%s", new_name);
                 r = container_store(c, &next, err);
+                fault_point("rename", "row");
                 if (r < 0) {
                         json_decref(extra);
                         return r;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "base/timestamp.h"
@@ -136,6 +137,7 @@ void exec_ended(struct engine *e, const char *exec_id, int status) {
                 return;
         set_state(e, x, EXEC_ENDED, status);
         publish_end(x);
+        fault_point("exec", "end");
         put(e, x);
 }
 
@@ -274,6 +276,7 @@ int engine_exec_create(struct engine *e, const char *name, const json_t *body, j
                 return r;
         }
         publish_command(x, "exec_create");
+        fault_point("exec", "create");
         *ret = json_pack("{s:s}", "Id", x->id);
         return 0;
 }
@@ -432,6 +435,7 @@ static int start(struct engine *e, struct exec *x, bool detach, uint16_t rows, u
                 return err_set(err, ERR_CONFLICT, -EALREADY, "exec %s has already run", x->id);
         publish_command(x, "exec_start");
         r = make_plan(e, x, link, &plan, err);
+        fault_point("exec", "plan");
         if (r == 0)
                 r = send_exec(e, x, link, plan, detach, rows, columns, err);
         if (r < 0) {
@@ -455,6 +459,7 @@ int engine_exec_start(struct engine *e, const char *exec_id, bool detach, bool t
                 r = err_set(err, ERR_INVALID, -EINVAL, "exec %s was created without a terminal", exec_id);
         else
                 r = start(e, x, detach, rows, columns, err);
+        fault_point("exec", "start");
         if (r == 0)
                 *ret_tty = x->tty;
         put(e, x);
@@ -478,6 +483,7 @@ int engine_exec_attach(struct engine *e, const char *exec_id, int stream_fd, str
                 r = err_set(err, ERR_CONFLICT, -ESRCH, "container %s is not running", x->container->row.id);
         if (r == 0)
                 r = monitor_link_call(link, &m, sizeof(m), &stream_fd, 1, NULL, err);
+        fault_point("exec", "attach");
         put(e, x);
         return r;
 }

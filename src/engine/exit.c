@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/timestamp.h"
 #include "engine/db.h"
@@ -74,6 +75,7 @@ static void clean_up(struct engine *e, const struct container_row *row, const ch
 
         if (cgroup && cgroup_destroy(e->cgroups, cgroup, &err) < 0)
                 log_warning("container %.12s: %s", row->id, err.msg);
+        fault_point("exit", "cgroup");
         if (row->has_endpoint && network_disconnect(e->network, row->id, &row->endpoint, &err) < 0)
                 log_warning("container %.12s: %s", row->id, err.msg);
         if (socket_name)
@@ -103,13 +105,16 @@ void container_exited(struct engine *e, struct container *c, int status, int64_t
         next.pid = 0;
         next.has_endpoint = false;
         container_store_fact(c, &next);
+        fault_point("exit", "row");
 
         /* Who waits has been told before the tidying up: op is held, so whoever acts on it comes after that. */
         execs_container_ended(e, c);
         health_end(c);
         if (!restart)
                 container_notify_waiters(c, HAPPENED_EXIT, status);
+        fault_point("exit", "waiters");
         clean_up(e, &was, cgroup);
+        fault_point("exit", "clean-up");
         if (next.oom_killed)
                 events_container(c, "oom", NULL);
         events_container(c, "die", json_pack("{s:o}", "exitCode", json_sprintf("%d", status)));
@@ -138,6 +143,7 @@ static void restart_run(void *data) {
                 return;
         next.restart_count++;
         container_store_fact(c, &next);
+        fault_point("restart", "row");
         if (start_container(c->engine, c, &err) < 0)
                 log_warning("container %.12s: restart: %s", next.id, err.msg);
 }

@@ -16,6 +16,7 @@
 #include "engine/internal.h"
 #include "engine/monitors.h"
 #include "engine/spec.h"
+#include "engine/volumes.h"
 #include "engine/work.h"
 #include "network/network.h"
 #include "runtime/cgroup/cgroup.h"
@@ -50,6 +51,16 @@ static int connect_monitor(struct engine *e, const char *id) {
         return move_fd(sock);
 }
 
+/* A daemon that died between freezing it and writing so: nobody was told that it is frozen, or that it is not any more. The row is what was told. */
+static void freeze_as_stored(struct engine *e, struct container *c) {
+        auto_free char *cgroup = engine_cgroup_path(e, c->row.id);
+        bool wanted = c->row.state == CONTAINER_PAUSED, frozen;
+        struct err err;
+
+        if (cgroup && cgroup_is_frozen(e->cgroups, cgroup, &frozen, &err) == 0 && frozen != wanted && cgroup_freeze(e->cgroups, cgroup, wanted, &err) < 0)
+                log_warning("container %.12s: %s", c->row.id, err.msg);
+}
+
 /* Its monitor lives: take it up again. */
 static int adopt(struct engine *e, struct container *c, struct err *err) {
         struct container_row next = c->row;
@@ -73,6 +84,7 @@ static int adopt(struct engine *e, struct container *c, struct err *err) {
         next.pid = hello.init_pid;
         next.started_ns = (int64_t) hello.started_unix_ns;
         container_store_fact(c, &next);
+        freeze_as_stored(e, c);
         container_set_link(c, monitor_link_ref(link));
         r = monitor_link_listen(e->monitors, link, err);
         if (r == 0 && db_spec(e->db, next.id, &body, NULL) == 0 && spec_parse(body, &spec, NULL) == 0) {
@@ -189,6 +201,7 @@ int engine_recover(struct engine *e, struct err *err) {
                 sweep(e, containers_dir, true);
         sweep(e, e->run_fd, false);
         engine_sweep_layers(e);
+        volumes_recover(e);
         r = table_snapshot(&e->table, &containers, &n);
         if (r < 0)
                 return err_errno(err, r, "reading the containers");

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <signal.h>
 
+#include "base/fault.h"
 #include "engine/db.h"
 #include "engine/events.h"
 #include "engine/exec.h"
@@ -11,25 +12,58 @@
 #include "runtime/cgroup/cgroup.h"
 #include "storage/storage.h"
 
+#define REMOVE_VOLUMES "RemoveVolumes" /* in the stored body: they were to go too */
+
+/* The body when volumes go with the container. That they do is written down, for the daemon that does the rest if this one dies. */
+static int decide_volumes(struct engine *e, struct container *c, bool volumes, json_t **ret, struct err *err) {
+        auto_json *body = NULL;
+        auto_free char *text = NULL;
+
+        if (!volumes && c->row.state != CONTAINER_REMOVING && c->row.state != CONTAINER_DEAD)
+                return 0;
+        if (db_spec(e->db, c->row.id, &body, NULL) < 0 || !json_object_size(json_get_object(body, VOLUMES_ANONYMOUS)))
+                return 0;
+        if (!json_get_bool(body, REMOVE_VOLUMES, false)) {
+                int r;
+
+                if (!volumes)
+                        return 0;
+                json_object_set_new(body, REMOVE_VOLUMES, json_true());
+                text = json_text(body);
+                r = text ? db_set_spec(e->db, c->row.id, text, err) : err_errno(err, -ENOMEM, "container %s", c->row.name);
+                if (r < 0)
+                        return r;
+        }
+        *ret = take_ptr(&body);
+        return 0;
+}
+
 /* The row goes last: a daemon that dies in between finds "removing" and does the rest. */
 int remove_container_locked(struct engine *e, struct container *c, bool volumes, struct err *err) {
         auto_free char *cgroup = engine_cgroup_path(e, &c->row);
         struct container_row next = c->row;
         auto_json *body = NULL;
-        int r;
+        int r = decide_volumes(e, c, volumes, &body, err);
 
-        if (volumes)
-                db_spec(e->db, next.id, &body, NULL);
+        if (r < 0)
+                return r;
         next.state = CONTAINER_REMOVING;
         r = container_store(c, &next, err);
         if (r < 0)
                 return r;
+        fault_point("remove", "mark");
         execs_container_ended(e, c);
         r = cgroup ? cgroup_destroy(e->cgroups, cgroup, err) : -ENOMEM;
+        fault_point("remove", "cgroup");
         if (r == 0)
                 r = storage_container_remove(e->storage, next.id, err);
+        fault_point("remove", "directory");
+        if (r == 0 && body)
+                volumes_remove_anonymous(e, next.id, body);
+        fault_point("remove", "volumes");
         if (r == 0)
                 r = db_delete(e->db, next.id, err);
+        fault_point("remove", "row");
         if (r < 0) {
                 next.state = CONTAINER_DEAD;
                 container_store_fact(c, &next);
@@ -42,8 +76,6 @@ int remove_container_locked(struct engine *e, struct container *c, bool volumes,
         c->gone = true;
         pthread_cond_broadcast(&c->changed);
         pthread_mutex_unlock(&c->lock);
-        if (body)
-                volumes_remove_anonymous(e, body);
         container_notify_waiters(c, HAPPENED_REMOVAL, next.exit_code);
         events_container(c, "destroy", NULL);
         return 0;

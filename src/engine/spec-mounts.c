@@ -131,6 +131,7 @@ static struct spec_mount *add_volume(struct spec *s, const char *target, const c
         if (!m)
                 return NULL;
         m->type = SPEC_MOUNT_VOLUME;
+        m->anonymous = !*name;
         if (!*name)
                 name = json_get_str(json_object_get(s->body, VOLUMES_ANONYMOUS), m->target, "");
         m->source = strdup(name);

@@ -21,6 +21,7 @@ struct spec_mount {
         char *options;     /* of a tmpfs: "size=1m,mode=1777" */
         char propagation[12]; /* "rprivate", … */
         bool read_only, recursive;
+        bool anonymous;    /* a volume whose name is not the user's */
         bool no_copy;      /* a volume: not filled from the image */
         bool make_source;  /* -v: a missing host directory is made */
         bool from_binds;   /* asked for as HostConfig.Binds, for inspect */

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/path.h"
 #include "base/proc.h"
@@ -483,6 +484,7 @@ int start_container(struct engine *e, struct container *c, struct err *err) {
                         log_debug("container %.12s: start failed at %s: %s", s.row.id, stages[i].name, err->msg);
                         break;
                 }
+                fault_point("start", stages[i].name);
         }
         if (r < 0) {
                 while (i-- > 0)

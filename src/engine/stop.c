@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "engine/db.h"
@@ -109,7 +110,9 @@ static int begin_stop(struct engine *e, struct container *c, int signal, struct 
                 return err_set(err, ERR_NOT_MODIFIED, -EALREADY, "container %s is already stopped", next.name);
         next.stopped_by_user = true;
         container_store_fact(c, &next); /* a full disk must not keep anybody from stopping what fills it */
+        fault_point("stop", "row");
         r = send_signal(c, signal, err);
+        fault_point("stop", "signal");
         /* A frozen process takes a signal when it thaws. */
         if (r == 0 || c->row.state == CONTAINER_PAUSED)
                 r = thaw(e, c, err);
@@ -147,6 +150,7 @@ int engine_stop(struct engine *e, const char *name, int timeout_s, int signal, s
         if (r < 0)
                 return err_set(err, ERR_INTERNAL, r, "container %s does not end, not even by SIGKILL", c->row.name);
         events_container(c, "stop", NULL);
+        fault_point("stop", "answer");
         return 0;
 }
 
@@ -220,6 +224,7 @@ int engine_pause(struct engine *e, const char *name, bool paused, struct err *er
                 r = cgroup_freeze(e->cgroups, cgroup, paused, err);
                 if (r < 0)
                         return r;
+                fault_point("pause", "frozen");
                 next.state = paused ? CONTAINER_PAUSED : CONTAINER_RUNNING;
                 r = container_store(c, &next, err);
                 if (r < 0) {
@@ -227,6 +232,7 @@ int engine_pause(struct engine *e, const char *name, bool paused, struct err *er
                         return r;
                 }
         }
+        fault_point("pause", "row");
         events_container(c, paused ? "pause" : "unpause", NULL);
         return 0;
 }

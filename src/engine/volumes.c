@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
@@ -72,24 +73,31 @@ static int make_locked(struct engine *e, const char *name, const json_t *labels,
 
 /* --- containers --- */
 
-int volumes_prepare(struct engine *e, json_t *body, struct spec *s, struct err *err) {
+int volumes_name(json_t *body, const struct spec *s, struct err *err) {
         for (size_t i = 0; i < s->n_mounts; i++) {
-                struct spec_mount *m = &s->mounts[i];
+                const struct spec_mount *m = &s->mounts[i];
                 json_t *names = json_object_get(body, VOLUMES_ANONYMOUS);
-                bool anonymous = m->type == SPEC_MOUNT_VOLUME && !*m->source;
                 char name[65];
+
+                if (m->type != SPEC_MOUNT_VOLUME || *m->source)
+                        continue;
+                if (str_random_hex(name, 32) < 0)
+                        return err_errno(err, -EIO, "volume");
+                if (!names)
+                        json_object_set_new(body, VOLUMES_ANONYMOUS, names = json_object());
+                json_object_set_new(names, m->target, json_string(name));
+        }
+        return 0;
+}
+
+int volumes_make(struct engine *e, const struct spec *s, struct err *err) {
+        for (size_t i = 0; i < s->n_mounts; i++) {
+                const struct spec_mount *m = &s->mounts[i];
                 int r;
 
                 if (m->type != SPEC_MOUNT_VOLUME)
                         continue;
-                if (anonymous) {
-                        if (str_random_hex(name, 32) < 0)
-                                return err_errno(err, -EIO, "volume");
-                        if (!names)
-                                json_object_set_new(body, VOLUMES_ANONYMOUS, names = json_object());
-                        json_object_set_new(names, m->target, json_string(name));
-                }
-                r = make_locked(e, anonymous ? name : m->source, NULL, anonymous, err);
+                r = make_locked(e, m->source, NULL, m->anonymous, err);
                 if (r < 0)
                         return r;
         }
@@ -120,7 +128,11 @@ int volumes_mount(struct engine *e, struct spec *s, int rootfs_fd, uint32_t firs
 
                 if (m->type != SPEC_MOUNT_VOLUME)
                         continue;
-                r = open_data(e, m->source, &data, err);
+                pthread_mutex_lock(&e->volumes_lock);
+                r = make_locked(e, m->source, NULL, m->anonymous, err);
+                pthread_mutex_unlock(&e->volumes_lock);
+                if (r == 0)
+                        r = open_data(e, m->source, &data, err);
                 if (r < 0)
                         return r;
                 image = m->no_copy || !is_empty(data) ? -EBADF : path_open_in(rootfs_fd, m->target, O_DIRECTORY | O_RDONLY, 0);
@@ -137,8 +149,8 @@ int volumes_mount(struct engine *e, struct spec *s, int rootfs_fd, uint32_t firs
         return 0;
 }
 
-/* The id of a container that has it; false: none. */
-static bool find_user(struct engine *e, const char *name, char ret[CONTAINER_ID_SIZE]) {
+/* The id of a container that has it, other than `except` (may be NULL); false: none. */
+static bool find_user(struct engine *e, const char *name, const char *except, char ret[CONTAINER_ID_SIZE]) {
         struct container **containers;
         bool found = false;
         size_t n;
@@ -150,7 +162,7 @@ static bool find_user(struct engine *e, const char *name, char ret[CONTAINER_ID_
                 auto_json *body = NULL;
                 auto_spec s = {};
 
-                if (!found && db_spec(e->db, containers[i]->row.id, &body, NULL) == 0 && spec_parse(body, &s, NULL) == 0)
+                if (!found && (!except || strcmp(containers[i]->row.id, except) != 0) && db_spec(e->db, containers[i]->row.id, &body, NULL) == 0 && spec_parse(body, &s, NULL) == 0)
                         for (size_t k = 0; k < s.n_mounts && !found; k++)
                                 found = s.mounts[k].type == SPEC_MOUNT_VOLUME && !strcmp(s.mounts[k].source, name);
                 if (found && !*ret)
@@ -161,21 +173,59 @@ static bool find_user(struct engine *e, const char *name, char ret[CONTAINER_ID_
         return found;
 }
 
-/* The row first: what is then left of the directory is taken up by the next volume of that name. volumes_lock is held. */
-static int remove_locked(struct engine *e, const char *name, struct err *err) {
-        auto_fd volumes = open_volumes(e);
-        int r = db_volume_delete(e->db, name, err);
+#define REMOVED_PREFIX ".removed-" /* no name of a volume begins so */
 
-        if (r < 0)
+/* Out of the way, then the row, then the files: volumes_recover() ends what a death cuts short. volumes_lock is held. */
+static int remove_locked(struct engine *e, const char *name, struct err *err) {
+        auto_free char *aside = str_format(REMOVED_PREFIX "%s", name);
+        auto_fd volumes = open_volumes(e);
+        int r;
+
+        if (volumes < 0 || !aside)
+                return err_errno(err, volumes < 0 ? volumes : -ENOMEM, "removing volume %s", name);
+        path_remove_tree_at(volumes, aside);
+        if (renameat(volumes, name, volumes, aside) < 0 && errno != ENOENT)
+                return err_errno(err, -errno, "removing volume %s", name);
+        fault_point("volume", "aside");
+        r = db_volume_delete(e->db, name, err);
+        if (r < 0) {
+                renameat(volumes, aside, volumes, name);
                 return r;
-        r = volumes < 0 ? volumes : path_remove_tree_at(volumes, name);
-        if (r < 0)
+        }
+        fault_point("volume", "row");
+        r = path_remove_tree_at(volumes, aside);
+        if (r < 0 && r != -ENOENT)
                 return err_errno(err, r, "removing volume %s", name);
         events_publish(e->events, "volume", "destroy", name, json_pack("{s:s}", "driver", "local"));
         return 0;
 }
 
-void volumes_remove_anonymous(struct engine *e, const json_t *body) {
+void volumes_recover(struct engine *e) {
+        auto_fd volumes = open_volumes(e);
+        int copy = volumes >= 0 ? openat(volumes, ".", O_DIRECTORY | O_RDONLY | O_CLOEXEC) : -1;
+        DIR *d = copy >= 0 ? fdopendir(copy) : NULL;
+
+        if (!d) {
+                fd_close(copy);
+                return;
+        }
+        for (struct dirent *entry; (entry = readdir(d));) {
+                const char *name = entry->d_name + strlen(REMOVED_PREFIX);
+                struct db_volume v = {};
+
+                if (!str_starts_with(entry->d_name, REMOVED_PREFIX))
+                        continue;
+                /* With its row it is still there: nobody was told that it is gone. */
+                if (db_volume_get(e->db, name, &v, NULL) == 0)
+                        renameat(volumes, entry->d_name, volumes, name);
+                else
+                        path_remove_tree_at(volumes, entry->d_name);
+                db_volume_done(&v);
+        }
+        closedir(d);
+}
+
+void volumes_remove_anonymous(struct engine *e, const char *id, const json_t *body) {
         char user[CONTAINER_ID_SIZE];
         const char *target;
         json_t *name;
@@ -183,7 +233,7 @@ void volumes_remove_anonymous(struct engine *e, const json_t *body) {
 
         json_object_foreach(json_object_get(body, VOLUMES_ANONYMOUS), target, name) {
                 pthread_mutex_lock(&e->volumes_lock);
-                if (!find_user(e, json_string_value(name), user) && remove_locked(e, json_string_value(name), &err) < 0)
+                if (!find_user(e, json_string_value(name), id, user) && remove_locked(e, json_string_value(name), &err) < 0)
                         log_warning("%s", err.msg);
                 pthread_mutex_unlock(&e->volumes_lock);
         }
@@ -254,7 +304,7 @@ static bool passes(struct engine *e, const struct db_volume *v, const json_t *fi
                 return false;
         if (!filter_has(filters, "dangling"))
                 return true;
-        dangling = !find_user(e, v->name, user);
+        dangling = !find_user(e, v->name, NULL, user);
         return filter_text(filters, "dangling", dangling ? "true" : "false") || filter_text(filters, "dangling", dangling ? "1" : "0");
 }
 
@@ -306,7 +356,7 @@ int engine_volume_remove(struct engine *e, const char *name, bool force, struct 
         r = db_volume_get(e->db, name, &v, err);
         if (r == 0) {
                 db_volume_done(&v);
-                if (find_user(e, name, user))
+                if (find_user(e, name, NULL, user))
                         r = err_set(err, ERR_CONFLICT, -EBUSY, "remove %s: volume is in use - [%s]", name, user);
                 else
                         r = remove_locked(e, name, err);
@@ -337,7 +387,7 @@ int engine_volume_prune(struct engine *e, bool named_too, const json_t *filters,
                         continue;
                 pthread_mutex_lock(&e->volumes_lock);
                 size = volume_size(e, v->name);
-                if (!find_user(e, v->name, user) && remove_locked(e, v->name, NULL) == 0) {
+                if (!find_user(e, v->name, NULL, user) && remove_locked(e, v->name, NULL) == 0) {
                         json_array_append_new(deleted, json_string(v->name));
                         reclaimed += (json_int_t) size;
                 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "image/blobs.h"
@@ -83,6 +84,7 @@ void store_collect(struct image_store *s, const struct digest *blobs, size_t n_b
                 log_warning("image store: unused blobs and layers are kept for now: images could not be read");
         }
         pthread_mutex_unlock(&s->change);
+        fault_point("rmi", "blobs");
         for (size_t i = 0; i < mine.n; i++) {
                 char text[DIGEST_TEXT_SIZE];
 
@@ -90,6 +92,7 @@ void store_collect(struct image_store *s, const struct digest *blobs, size_t n_b
                 if (drop_layer(text, data) >= 0 && dropped)
                         json_array_append_new(dropped, json_pack("{s:s}", "Deleted", text));
                 store_disown(s, &mine.list[i]);
+                fault_point("rmi", "layer");
         }
 }
 

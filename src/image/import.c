@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/fault.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "image/blobs.h"
@@ -166,6 +167,7 @@ int import_commit(struct image_store *s, const struct import *i, const struct tr
         /* Layer blobs were written by workers: what index.json will name must be on the disk before it. */
         if (syncfs(s->blobs_fd) < 0)
                 return err_errno(err, -errno, "blobs of the image store");
+        fault_point("image", "synced");
         r = change_begin(s, &c, err);
         if (r < 0)
                 return r;
@@ -173,12 +175,14 @@ int import_commit(struct image_store *s, const struct import *i, const struct tr
         r = blob_write(s->blobs_fd, &i->manifest.config.digest, i->config_text, i->manifest.config.size, err);
         if (r >= 0)
                 r = blob_write(s->blobs_fd, &i->manifest_digest, i->manifest_text, i->manifest_size, err);
+        fault_point("image", "manifest");
         if (r >= 0)
                 r = put_names(s, &c, i, t, names, n_names, keep_digest, &is_new, err);
         if (r >= 0)
                 r = change_commit(&c, err);
         else
                 change_abort(&c);
+        fault_point("image", "index");
         if (r < 0) {
                 const struct digest written[] = { i->manifest_digest, i->manifest.config.digest };
 

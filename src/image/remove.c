@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/fault.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -298,6 +299,7 @@ int image_remove(struct image_store *s, const char *name, bool force, bool (*in_
                 else
                         change_abort(&m.change);
         }
+        fault_point("rmi", "index");
         if (r >= 0)
                 store_collect(s, blobs, n_blobs, layers, n_layers, drop_layer, data, answer);
         store_busy_end(s);

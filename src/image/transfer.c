@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "base/err.h"
+#include "base/fault.h"
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -300,10 +301,12 @@ static int finish_layer(struct transfer *t, struct transfer_layer *l, const json
         r = keep_blob(t, l, err);
         if (r < 0)
                 return r;
+        fault_point("image", "blob");
         digest_format(&l->diff_id, diff_id);
         r = sink->commit(sink->data, l->token, diff_id, err);
         if (r < 0)
                 return r;
+        fault_point("image", "layer");
         l->begun = false;
         if (l->devices > 0)
                 log_debug("layer %s: %u device nodes were left out", diff_id, l->devices);

@@ -26,7 +26,7 @@ kist_start() { # [OPTION...] of kistd
 }
 
 kistd_up() { # start (again) what kist_start described
-	"$BUILD/bin/kistd" --root "$KT_DIR/root" --run-root "$KT_DIR/run" --host "$KIST_HOST" --bridge "$KT_NAME" \
+	"$BUILD/bin/${KISTD:-kistd}" --root "$KT_DIR/root" --run-root "$KT_DIR/run" --host "$KIST_HOST" --bridge "$KT_NAME" \
 		--address-pool "$KT_POOL" --cgroup-parent "kist-test-$KT_NAME" "$@" >>"$KT_DIR/kistd.log" 2>&1 3>&- &
 	KT_PID=$!
 	disown
@@ -44,12 +44,12 @@ kistd_up() { # start (again) what kist_start described
 
 kistd_pid() { cat "$KT_DIR/pid"; }
 
-# Wait until a process is gone; it may be nobody's child here.
+# Wait until a process is gone; it may be nobody's child here, and whoever is to reap it may take its time.
 gone() { # PID
 	local i
 	for i in $(seq 400); do
-		kill -0 "$1" 2>/dev/null || return 0
-		sleep 0.025
+		! grep -q '^State:.[^ZX]' "/proc/$1/status" 2>/dev/null || { sleep 0.025; continue; }
+		return 0
 	done
 	return 1
 }

@@ -1,0 +1,239 @@
+# kill -9 of the daemon at every named point of its work (src/base/fault.h): what was acknowledged is there, what runs is untouched, and nothing
+# else is left. The points are found in the source: one that is added there is tested here.
+load ../lib/kist
+
+SOURCE=$BATS_TEST_DIRNAME/../../src
+
+setup_file() {
+	kist_start
+	registry_start
+	local work=$KT_DIR/work
+	mkdir -p "$work/one/bin" "$work/two"
+	cp "$(command -v busybox)" "$work/one/bin/busybox"
+	ln "$work/one/bin/busybox" "$work/one/bin/cat"
+	echo second >"$work/two/second"
+	for layer in one two; do tar -C "$work/$layer" --sort=name --mtime=@1700000000 --numeric-owner -cf "$work/$layer.tar" .; done
+	"$BATS_TEST_DIRNAME/../lib/oci-image" "$work/layout" "$work/one.tar" "$work/two.tar"
+	registry_push "$work/layout" test/two:1
+	# Runs through it all, and writes down that it did.
+	"$KIST" run -d --name witness $BUSYBOX sh -c 'i=0; while :; do echo $i; i=$((i+1)); sleep 0.02; done'
+	identity_of witness >"$KT_DIR/witness"
+}
+teardown_file() {
+	local last
+	kistd_stop; kistd_up
+	[ "$(identity_of witness)" = "$(cat "$KT_DIR/witness")" ]
+	"$KIST" kill witness
+	"$KIST" wait witness
+	"$KIST" logs witness >"$KT_DIR/lines"
+	last=$(tail -n 1 "$KT_DIR/lines")
+	seq 0 "$last" | diff -q - "$KT_DIR/lines"
+	"$KIST" rm witness
+	nothing_left
+	kist_end
+}
+
+identity_of() { "$KIST" inspect -f '{{.State.Pid}} {{.State.StartedAt}}' "$1"; }
+
+points() { # OPERATION
+	if [ "$1" = start ]; then
+		sed -n '/^static const struct stage/,/^} stages/d; s/^        { "\([a-z]*\)", [a-z_]*, [a-zA-Z_]* },.*/start.\1/p' "$SOURCE/engine/start.c"
+	else
+		grep -rhoE "fault_point\(\"$1\", \"[a-z-]+\"\)" "$SOURCE" | sed -E 's/.*\("([a-z]+)", "([a-z-]+)"\)/\1.\2/'
+	fi
+}
+
+# The command is to meet the daemon's death at that point; then there is a sound daemon again.
+dies_at() { # POINT COMMAND...
+	local point=$1
+	shift
+	echo "== $point"
+	kistd_stop
+	KISTD=kistd-faults KIST_FAULT=$point kistd_up
+	timeout 30 "$@" >"$BATS_TEST_TMPDIR/answer" 2>&1 || true
+	gone "$(kistd_pid)" # or the point was not passed
+	kistd_up
+}
+
+exists() { "$KIST" inspect "$1" >/dev/null 2>&1; }
+ended() { ! "$KIST" inspect -f '{{.State.Running}}' "$1" | grep -q true; }
+
+# All but the witness goes; then there is one of everything.
+only_the_witness() {
+	local ids
+	ids=$("$KIST" ps -aq --no-trunc | grep -v "$("$KIST" inspect -f '{{.Id}}' witness)") || true
+	[ -z "$ids" ] || "$KIST" rm -fv $ids >/dev/null
+	[ "$(identity_of witness)" = "$(cat "$KT_DIR/witness")" ]
+	[ "$("$KIST" ps -aq | wc -l)" = 1 ]
+	[ "$(ls "$KT_DIR/root/containers" | wc -l)" = 1 ]
+	[ "$(ls "$KT_DIR/run/containers" | wc -l)" = 1 ]
+	[ "$(ip -o link show master "$KT_NAME" | wc -l)" = 1 ]
+	[ -z "$(volumes)" ]
+	[ "$(find /sys/fs/cgroup -type d -path "*/kist-test-$KT_NAME/?*" | sed 's|.*/||' | sort -u | wc -l)" = 1 ]
+	! grep -lsz '^98765$' /proc/[0-9]*/cmdline
+	! grep -q "$KT_DIR/root" /proc/self/mountinfo
+}
+
+volumes() { curl -sf --unix-socket "$KT_DIR/kist.sock" http://kist/volumes | jq -r '.Volumes[]?.Name'; ls "$KT_DIR/root/volumes" 2>/dev/null; }
+
+every_point() { # OPERATION
+	local n
+	n=$(points "$1" | wc -l)
+	[ "$n" -gt 0 ]
+	[ "$(points "$1" | sort -u | wc -l)" = "$n" ]
+}
+
+@test "create: there whole, or not at all" {
+	every_point create
+	for point in $(points create); do
+		dies_at "$point" "$KIST" create --name made -v /data $BUSYBOX sh -c 'touch /data/x; exit 5'
+		exists made || "$KIST" create --name made -v /data $BUSYBOX sh -c 'touch /data/x; exit 5'
+		run -5 "$KIST" start -a made
+		only_the_witness
+	done
+}
+
+@test "start: runs, or can be started" {
+	every_point start
+	for point in $(points start); do
+		"$KIST" create --name begun --restart on-failure:1 $BUSYBOX sleep 98765
+		dies_at "$point" "$KIST" start begun
+		settled() { case $(state_of begun) in running | created | exited) ;; *) false ;; esac; }
+		eventually settled # the policy may start it again
+		"$KIST" start begun
+		[ "$("$KIST" exec begun echo in)" = in ]
+		"$KIST" stop -t 0 begun
+		[ "$(state_of begun)" = exited ]
+		only_the_witness
+	done
+}
+
+@test "exec: the container does not notice, and the next works" {
+	every_point exec
+	"$KIST" run -d --name host $BUSYBOX sleep 1000
+	for point in $(points exec); do
+		was=$(identity_of host)
+		dies_at "$point" "$KIST" exec host sleep 0.1
+		[ "$(identity_of host)" = "$was" ]
+		[ "$("$KIST" exec host echo again)" = again ]
+	done
+	"$KIST" rm -f host
+	only_the_witness
+}
+
+@test "stop: it stays stopped, whatever its restart policy" {
+	every_point stop
+	for point in $(points stop); do
+		"$KIST" run -d --name ending --restart always $BUSYBOX sh -c 'trap "exit 3" TERM; while :; do sleep 0.05; done'
+		dies_at "$point" "$KIST" stop -t 5 ending
+		# Not acknowledged: asking again is the client's right, and does no harm.
+		"$KIST" stop -t 5 ending
+		[ "$("$KIST" inspect -f '{{.State.Status}} {{.State.ExitCode}}' ending)" = "exited 3" ]
+		only_the_witness
+	done
+}
+
+@test "pause: frozen and said to be, or neither" {
+	every_point pause
+	for point in $(points pause); do
+		"$KIST" run -d --name cold $BUSYBOX sleep 1000
+		dies_at "$point" "$KIST" pause cold
+		case $(state_of cold) in
+		paused) "$KIST" unpause cold ;;
+		running) ;;
+		*) state_of cold; false ;;
+		esac
+		[ "$(timeout 20 "$KIST" exec cold echo warm)" = warm ]
+		only_the_witness
+	done
+}
+
+@test "the end of a container: its status is kept, and --rm is kept too" {
+	every_point exit
+	for point in $(points exit); do
+		dies_at "$point" "$KIST" run --name over $BUSYBOX sh -c 'echo last words; sleep 0.2; exit 7'
+		[ "$("$KIST" wait over)" = 7 ]
+		[ "$("$KIST" inspect -f '{{.State.Status}} {{.State.ExitCode}}' over)" = "exited 7" ]
+		[ "$("$KIST" logs over)" = "last words" ]
+		dies_at "$point" "$KIST" run --rm --name brief $BUSYBOX sleep 0.2
+		no_brief() { ! exists brief; }
+		eventually no_brief
+		only_the_witness
+	done
+}
+
+@test "restart by policy: counted, and goes on" {
+	every_point restart
+	for point in $(points restart); do
+		dies_at "$point" sh -c "'$KIST' run -d --name again --restart on-failure:2 $BUSYBOX sh -c 'sleep 0.2; exit 9'; '$KIST' wait again; sleep 20"
+		over() { [ "$(state_of again)" = exited ]; }
+		eventually over
+		[ "$("$KIST" inspect -f '{{.State.ExitCode}}' again)" = 9 ]
+		only_the_witness
+	done
+}
+
+@test "remove: gone, or still there to be removed; its anonymous volume with it" {
+	every_point remove
+	for point in $(points remove); do
+		"$KIST" run --name old -v /data $BUSYBOX touch /data/x
+		dies_at "$point" "$KIST" rm -v old
+		! exists old || "$KIST" rm -v old || ! exists old
+		[ -z "$(volumes)" ]
+		only_the_witness
+	done
+}
+
+@test "rename: the old name or the new one" {
+	every_point rename
+	for point in $(points rename); do
+		"$KIST" create --name before $BUSYBOX true
+		dies_at "$point" "$KIST" rename before after
+		exists before || exists after
+		only_the_witness
+	done
+}
+
+@test "volume rm: there with what is in it, or gone" {
+	every_point volume
+	for point in $(points volume); do
+		curl -sf --unix-socket "$KT_DIR/kist.sock" -H 'Content-Type: application/json' -d '{"Name":"kept"}' http://kist/volumes/create
+		"$KIST" run --rm -v kept:/data $BUSYBOX sh -c 'echo precious >/data/x'
+		dies_at "$point" curl -s --unix-socket "$KT_DIR/kist.sock" -X DELETE http://kist/volumes/kept
+		if curl -sf --unix-socket "$KT_DIR/kist.sock" http://kist/volumes/kept; then
+			[ "$("$KIST" run --rm -v kept:/data $BUSYBOX cat /data/x)" = precious ]
+			curl -sf --unix-socket "$KT_DIR/kist.sock" -X DELETE http://kist/volumes/kept
+		fi
+		[ -z "$(ls -A "$KT_DIR/root/volumes")" ]
+		only_the_witness
+	done
+}
+
+store_files() { find "$KT_DIR/root/oci" "$KT_DIR/root/layers" "$KT_DIR/root/tmp" | sort; }
+
+@test "pull: the image is there whole, or not at all, and the next pull does it" {
+	every_point image
+	store_files >"$BATS_TEST_TMPDIR/before"
+	for point in $(points image) image.layer:2 image.blob:2; do
+		dies_at "$point" "$KIST" pull "$REGISTRY/test/two:1"
+		if "$KIST" images -q "$REGISTRY/test/two" | grep -q .; then
+			[ "$("$KIST" run --rm "$REGISTRY/test/two:1" /bin/cat /second)" = second ]
+		fi
+		"$KIST" pull -q "$REGISTRY/test/two:1"
+		[ "$("$KIST" run --rm "$REGISTRY/test/two:1" /bin/cat /second)" = second ]
+		"$KIST" rmi "$REGISTRY/test/two:1"
+		diff "$BATS_TEST_TMPDIR/before" <(store_files)
+		only_the_witness
+	done
+}
+
+@test "rmi: gone, and what is left of it goes at the next start" {
+	every_point rmi
+	store_files >"$BATS_TEST_TMPDIR/before"
+	for point in $(points rmi) rmi.layer:2; do
+		"$KIST" pull -q "$REGISTRY/test/two:1"
+		dies_at "$point" "$KIST" rmi "$REGISTRY/test/two:1"
+		[ -z "$("$KIST" images -q "$REGISTRY/test/two")" ]
+		diff "$BATS_TEST_TMPDIR/before" <(store_files)
+	done
+}
