@@ -53,7 +53,7 @@ static int connect_monitor(struct engine *e, const char *id) {
 
 /* A daemon that died between freezing it and writing so: nobody was told that it is frozen, or that it is not any more. The row is what was told. */
 static void freeze_as_stored(struct engine *e, struct container *c) {
-        auto_free char *cgroup = engine_cgroup_path(e, c->row.id);
+        auto_free char *cgroup = engine_cgroup_path(e, &c->row);
         bool wanted = c->row.state == CONTAINER_PAUSED, frozen;
         struct err err;
 
