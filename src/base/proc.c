@@ -88,14 +88,24 @@ done:
         return 0;
 }
 
+static const char *programs;
+
+void proc_set_programs(const char *directory) {
+        programs = directory;
+}
+
 int proc_open_program(const char *name, int *ret_fd, struct err *err) {
         static const char *const places[] = { "", "../libexec/kist/" };
         char self[PATH_MAX], path[PATH_MAX + 64];
-        ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+        ssize_t n = programs ? (ssize_t) strlen(programs) : readlink("/proc/self/exe", self, sizeof(self) - 1);
         char *slash;
 
         if (n < 0)
                 return err_errno(err, -errno, "/proc/self/exe");
+        if ((size_t) n >= sizeof(self))
+                return err_errno(err, -ENAMETOOLONG, "directory of programs");
+        if (programs)
+                memcpy(self, programs, (size_t) n);
         self[n] = '\0';
         slash = strrchr(self, '/');
         if (slash)

@@ -25,6 +25,9 @@ int proc_spawn(const struct proc_spawn *s, pid_t *ret_pid, int *ret_pidfd, struc
  * PREFIX/libexec/kist where that is installed. O_PATH; the caller closes. */
 int proc_open_program(const char *name, int *ret_fd, struct err *err);
 
+/* Where they are, for a program that runs from a copy of itself and so cannot tell: a directory that ends with '/'; borrowed for good. */
+void proc_set_programs(const char *directory);
+
 /* The same, copied into a sealed memfd: what runs in it cannot be overwritten through /proc/PID/exe (CVE-2019-5736), and the
  * pages of its text are shared by all that run it. */
 int proc_seal_program(const char *name, int *ret_fd, struct err *err);

@@ -61,7 +61,7 @@ int config_cgroup_path(const json_t *config, const char *id, char **ret, struct 
         if (v && !json_is_null(v) && !path)
                 return err_set(err, ERR_INVALID, -EINVAL, "linux.cgroupsPath is not a text");
         if (path && strchr(path, ':'))
-                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "linux.cgroupsPath: %s: slices of systemd are not managed here", path);
+                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "linux.cgroupsPath: %s: a slice of systemd needs --systemd-cgroup", path);
         path = path ? path + strspn(path, "/") : "";
         n = strlen(path);
         while (n > 0 && path[n - 1] == '/')

@@ -20,6 +20,7 @@
 #include "oci/config.h"
 #include "oci/hooks.h"
 #include "oci/oci.h"
+#include "oci/scope.h"
 #include "runtime/cgroup/cgroup.h"
 
 enum { STATE_MAX = 4 << 20 };
@@ -154,10 +155,10 @@ static int destroy_cgroup(struct container *c, const char *path, struct err *err
 static int clear_away(struct container *c, struct err *err) {
         char path[PATH_MAX];
         ssize_t n = readlinkat(c->dir_fd, "cgroup", path, sizeof(path) - 1);
-        int r;
+        int r = scope_forget(c, err);
 
-        if (n < 0)
-                return 0;
+        if (r < 0 || n < 0)
+                return r;
         path[n] = '\0';
         r = destroy_cgroup(c, path, err);
         if (r < 0)
@@ -198,6 +199,13 @@ int container_destroy(const struct options *o, struct container *c, struct err *
 
         if (!*path)
                 kill_init(c);
+        if (r == 0) {
+                struct err why;
+
+                /* Its processes are dead and its cgroup is gone, so it has gone by itself or will: a systemd that does not answer holds up nobody. */
+                if (scope_forget(c, &why) < 0)
+                        report_warning(o, &why);
+        }
         /* Without its config there is no saying what hooks it had; it has to go all the same. */
         if (r == 0 && container_config(c, &config, NULL) < 0)
                 config = NULL;

@@ -40,7 +40,7 @@ static json_t *linux_features(void) {
         json_t *namespaces = WORDS("cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts");
 
         return json_pack("{s:o, s:o, s:{s:b, s:b, s:b, s:b, s:b}, s:o, s:{s:b}, s:{s:b}, s:{s:b}, s:o, s:{s:{s:b}}, s:{s:b}}", "namespaces", namespaces,
-                         "capabilities", capabilities(), "cgroup", "v1", 1, "v2", 1, "systemd", 0, "systemdUser", 0, "rdma", 1, "seccomp",
+                         "capabilities", capabilities(), "cgroup", "v1", 1, "v2", 1, "systemd", 1, "systemdUser", 1, "rdma", 1, "seccomp",
                          plan_seccomp_features(), "apparmor", "enabled", 1, "selinux", "enabled", 1, "intelRdt", "enabled", 0, "memoryPolicy",
                          plan_memory_policy_features(), "mountExtensions", "idmap", "enabled", 1, "netDevices", "enabled", 1);
 }

@@ -20,6 +20,7 @@
 #include "oci/hooks.h"
 #include "oci/notify.h"
 #include "oci/oci.h"
+#include "oci/scope.h"
 #include "runtime/cgroup/cgroup.h"
 #include "runtime/plan/plan.h"
 
@@ -129,6 +130,8 @@ struct making {
         char *cgroup_path, *cache_dir;
         struct exec_fds fds;
         const char *id;
+        struct scope scope; /* with --systemd-cgroup: unit is not empty */
+        struct scope_holder holder;
         bool has_cgroup, hooks_ran;
 };
 
@@ -139,6 +142,19 @@ static void making_done(struct making *m) {
         m->fds.plan = fd_close(m->fds.plan);
         m->fds.start_fifo = fd_close(m->fds.start_fifo);
         cgroup_close(&m->fds);
+        scope_release(&m->holder);
+}
+
+static int choose_cgroup(struct making *m, const char *id, struct err *err) {
+        int r;
+
+        if (!scope_wanted(m->options))
+                return config_cgroup_path(m->bundle.config, id, &m->cgroup_path, err);
+        r = scope_of_config(m->options, m->bundle.config, id, &m->scope, err);
+        if (r < 0)
+                return r;
+        m->cgroup_path = scope_cgroup_path(&m->scope);
+        return m->cgroup_path ? 0 : err_errno(err, -ENOMEM, "linux.cgroupsPath");
 }
 
 /* Everything that can be wrong without having touched the host yet. */
@@ -174,7 +190,7 @@ static int prepare(struct making *m, const char *id, struct err *err) {
                 plan.cache_dir = m->cache_dir = container_filter_cache(m->options);
         r = launch_check_terminal(m->options, m->terminal, m->gate || m->options->detach, err);
         if (r == 0)
-                r = config_cgroup_path(m->bundle.config, id, &m->cgroup_path, err);
+                r = choose_cgroup(m, id, err);
         /* Where there may be none in the end, there is none to show. */
         plan.cgroup_path = rootless(m->options) ? NULL : m->cgroup_path;
         if (r == 0)
@@ -197,14 +213,28 @@ static int do_without_cgroup(struct making *m, struct container *c, const json_t
         return 0;
 }
 
+/* Of the system's manager the path was known before, and stands in the plan. Where a user's has its own cgroup is its secret until now. */
+static int make_scope(struct making *m, struct container *c, struct err *err) {
+        char *cgroup = NULL;
+        int r = scope_make(c, &m->scope, m->bundle.config, &m->holder, &cgroup, err);
+
+        if (r < 0)
+                return err_prefix(err, "--systemd-cgroup");
+        if (!m->scope.user && strcmp(cgroup, m->cgroup_path) != 0)
+                r = err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "--systemd-cgroup: systemd has put %s into %s", m->scope.unit, cgroup);
+        free(m->cgroup_path);
+        m->cgroup_path = cgroup;
+        return r < 0 ? r : container_note_cgroup(c, cgroup, err);
+}
+
 static int make_cgroup(struct making *m, struct container *c, struct err *err) {
         const json_t *resources = json_object_get(json_object_get(m->bundle.config, "linux"), "resources");
         const struct cgroup_host *h = NULL;
         int r = container_cgroups(c, &h, err);
 
         if (r == 0)
-                r = cgroup_create(h, m->cgroup_path, resources, err);
-        if ((r == -EACCES || r == -EPERM || r == -EROFS) && rootless(m->options))
+                r = *m->scope.unit ? make_scope(m, c, err) : cgroup_create(h, m->cgroup_path, resources, err);
+        if (!*m->scope.unit && (r == -EACCES || r == -EPERM || r == -EROFS) && rootless(m->options))
                 return do_without_cgroup(m, c, resources, err);
         if (r < 0)
                 return r;
@@ -243,6 +273,8 @@ static int record(const struct making *m, struct container *c, const struct exec
         c->state = json_pack("{s:s, s:s, s:i, s:I, s:s, s:s, s:s, s:s, s:s, s:O?}", "ociVersion", json_get_str(config, "ociVersion", OCI_VERSION),
                              "id", c->id, "pid", (int) p->pid, "start_time", (json_int_t) start, "bundle", m->bundle.path, "rootfs", rootfs, "created",
                              now, "owner", "root", "cgroup", m->cgroup_path, "annotations", json_get_object(config, "annotations"));
+        if (c->state && *m->scope.unit)
+                json_object_set_new(c->state, "systemd-scope", json_string(m->scope.unit));
         if (!c->state)
                 return err_set(err, ERR_INVALID, -EINVAL, "container %s: its state is not UTF-8", c->id);
         r = file_write_atomic_at(c->dir_fd, "config.json", m->bundle.text, m->bundle.size, 0600, false);
@@ -259,7 +291,7 @@ static int runtime_hooks(pid_t pid, void *data, struct err *err) {
 }
 
 static int start_process(struct making *m, struct container *c, struct exec_process *p, struct err *err) {
-        int r = container_note_cgroup(c, m->cgroup_path, err);
+        int r = *m->scope.unit ? 0 : container_note_cgroup(c, m->cgroup_path, err);
 
         if (r == 0)
                 r = make_cgroup(m, c, err);
@@ -269,6 +301,8 @@ static int start_process(struct making *m, struct container *c, struct exec_proc
                 r = notify_make(c, err);
         if (r == 0)
                 r = exec_container(&m->fds, p, err);
+        if (r == 0 && *m->scope.unit)
+                r = scope_entered(c, m->bundle.config, m->cgroup_path, &m->holder, err);
         if (r < 0)
                 return r;
         report_debug(m->options, "container %s: process %d is ready", c->id, (int) p->pid);
@@ -291,8 +325,10 @@ static void reap(struct exec_process *p) {
 
 static void undo(struct making *m, struct container *c, struct exec_process *p) {
         reap(p);
+        scope_release(&m->holder);
         if (m->has_cgroup)
                 cgroup_destroy(c->cgroups, m->cgroup_path, NULL);
+        scope_forget(c, NULL);
         container_forget(c, NULL);
         /* They undo what the first ones have done. */
         if (m->hooks_ran)
@@ -304,6 +340,7 @@ int launch_container(const struct options *o, const char *id, bool gate, struct 
                 .options = o,
                 .gate = gate,
                 .id = id,
+                .holder = SCOPE_HOLDER_NONE,
                 .fds = { .plan = -1, .rootfs = -1, .userns = -1, .netns = -1, .cgroup_v2 = -1, .stdio = { 0, 1, 2 }, .target_pidfd = -1, .listen = -1,
                          .start_fifo = -1 },
         };

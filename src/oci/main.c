@@ -60,9 +60,8 @@ static int check_globals(const struct options *o, struct err *err) {
         if (o->rootless_mode && strcmp(o->rootless_mode, "auto") != 0 && strcmp(o->rootless_mode, "true") != 0 &&
             strcmp(o->rootless_mode, "false") != 0)
                 return err_set(err, ERR_INVALID, -EINVAL, "--rootless %s: neither true nor false nor auto", o->rootless_mode);
-        if (o->systemd_cgroup || (o->cgroup_manager && strcmp(o->cgroup_manager, "cgroupfs") != 0))
-                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "only cgroupfs manages cgroups here: leave out %s",
-                               o->systemd_cgroup ? "--systemd-cgroup" : "--cgroup-manager");
+        if (o->cgroup_manager && strcmp(o->cgroup_manager, "cgroupfs") != 0 && strcmp(o->cgroup_manager, "systemd") != 0)
+                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "--cgroup-manager %s: neither cgroupfs nor systemd", o->cgroup_manager);
         return 0;
 }
 

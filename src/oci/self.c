@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -38,6 +39,31 @@ static bool is_protected(void) {
         return fd >= 0 && is_safe(fd);
 }
 
+/* What runs from there cannot tell any more where the other programs lie: it is told by a variable, which goes no further. */
+#define PLACE "KIST_PROGRAMS"
+
+static void remember_place(void) {
+        char self[PATH_MAX], *slash;
+        ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+        if (n < 0)
+                return;
+        self[n] = '\0';
+        slash = strrchr(self, '/');
+        if (slash)
+                slash[1] = '\0';
+        setenv(PLACE, self, 1);
+}
+
+static void recall_place(void) {
+        const char *place = getenv(PLACE);
+        char *copy = place ? strdup(place) : NULL;
+
+        if (copy && *copy == '/')
+                proc_set_programs(copy);
+        unsetenv(PLACE);
+}
+
 /* Linux 5.12 */
 static int readonly_clone(void) {
         struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
@@ -66,6 +92,7 @@ int self_protect(char **argv, struct err *err) {
         if (is_protected()) {
                 /* Older kernels call a program that was run by its fd by the number of that. */
                 prctl(PR_SET_NAME, PROGRAM);
+                recall_place();
                 return 0;
         }
         fd = readonly_clone();
@@ -75,6 +102,7 @@ int self_protect(char **argv, struct err *err) {
                 if (r < 0)
                         return r;
         }
+        remember_place();
         /* Same arguments, same environment; what comes back finds itself protected. */
         syscall(SYS_execveat, fd, "", argv, environ, AT_EMPTY_PATH);
         return err_errno(err, -errno, "cannot run again from a read-only copy of this program");

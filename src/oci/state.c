@@ -5,7 +5,7 @@
 #include "oci/state.h"
 
 int state_describe(struct container *c, json_t **ret, struct err *err) {
-        static const char *const copied[] = { "bundle", "rootfs", "created", "owner", "annotations" };
+        static const char *const copied[] = { "bundle", "rootfs", "created", "owner", "annotations", "systemd-scope" };
         enum container_status status;
         json_t *out;
         int r = container_status(c, &status, err);

@@ -9,6 +9,7 @@
 #include "oci/container.h"
 #include "oci/limits.h"
 #include "oci/oci.h"
+#include "oci/scope.h"
 #include "runtime/cgroup/cgroup.h"
 
 static int load(const char *path, json_t **ret, struct err *err) {
@@ -54,5 +55,8 @@ int command_update(const struct options *o, char **args, int n_args, struct err 
                 r = container_need_cgroup(&c, "update", err);
         if (r == 0)
                 r = container_cgroups(&c, &h, err);
-        return r < 0 ? r : cgroup_update(h, container_cgroup_path(&c), resources, err);
+        if (r == 0)
+                r = cgroup_update(h, container_cgroup_path(&c), resources, err);
+        /* After it, as the kernel's refusal names the field; systemd must know, or it would write its old value again. */
+        return r < 0 ? r : scope_update(&c, resources, err);
 }

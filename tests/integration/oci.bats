@@ -347,7 +347,7 @@ PY
 	refused "is not a container id" rt state ../x
 	refused "is not a container id" rt run -b "$RT_DIR/bundle" 'a b'
 	refused "is not a container id" rt run -b "$RT_DIR/bundle" ..
-	refused "leave out --systemd-cgroup" rt --systemd-cgroup list
+	refused "--cgroup-manager x: neither cgroupfs nor systemd" rt --cgroup-manager x list
 	refused "--no-pivot is not supported" rt run --no-pivot -b "$RT_DIR/bundle" "$ID"
 	refused "--preserve-fds x: not a number" rt run --preserve-fds x -b "$RT_DIR/bundle" "$ID"
 	refused "--preserve-fds 30: file descriptor" rt run --preserve-fds 30 -b "$RT_DIR/bundle" "$ID"
@@ -771,4 +771,17 @@ say() { # MESSAGE: by a process in the root of the container, as its init would
 	NOTIFY_SOCKET=$RT_DIR/nobody refuses "NOTIFY_SOCKET=$RT_DIR/nobody: No such file or directory"
 	NOTIFY_SOCKET=relative run_it # no address: as if it were not set
 	rm -rf "$RT_DIR/bundle/rootfs/run"
+}
+
+# With a systemd it is tested in the virtual machine: tests/vm/guest/systemd.sh.
+@test "--systemd-cgroup: the form of cgroupsPath, and a host without systemd" {
+	refused "is not SLICE:PREFIX:NAME" rt --systemd-cgroup run -b "$RT_DIR/bundle" "$ID"
+	config '.linux.cgroupsPath = "a--b.slice:x:y"'
+	refused "\"a--b.slice\" is not the name of a slice" rt --systemd-cgroup run -b "$RT_DIR/bundle" "$ID"
+	config '.linux.cgroupsPath = "machine.slice:kist-test:x"'
+	refuses "needs --systemd-cgroup"
+	[ ! -d /run/systemd/system ] || skip "systemd runs here"
+	refused "--systemd-cgroup: systemd does not run here" rt --systemd-cgroup run -b "$RT_DIR/bundle" "$ID"
+	refused "--systemd-cgroup: systemd does not run here" rt --cgroup-manager systemd create -b "$RT_DIR/bundle" "$ID"
+	[ -z "$(left)" ]
 }

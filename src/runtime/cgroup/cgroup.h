@@ -26,6 +26,12 @@ bool cgroup_host_has(const struct cgroup_host *h, const char *controller);
  * Make the cgroup and set linux.resources (spec object, may be NULL). ERR_INVALID names the field the kernel refused.
  * All or nothing: on failure no directory of it is left. ERR_CONFLICT when it exists and has processes. */
 int cgroup_create(const struct cgroup_host *h, const char *path, const json_t *resources, struct err *err);
+/* The same of one that somebody else has just made (systemd), and that is removed by them. Its parents are theirs: ERR_UNSUPPORTED when a controller
+ * that is wanted is not enabled there. */
+int cgroup_adopt(const struct cgroup_host *h, const char *path, const json_t *resources, struct err *err);
+/* What of `resources` goes to the files of a v2 cgroup: `each` is called with every file and its new text. */
+int cgroup_settings_v2(const struct cgroup_host *h, const json_t *resources, int (*each)(const char *file, const char *value, void *data, struct err *err),
+                       void *data, struct err *err);
 /* Change settings of a living one: those that the object names. In order; what came before a refused one stays. */
 int cgroup_update(const struct cgroup_host *h, const char *path, const json_t *resources, struct err *err);
 

@@ -146,6 +146,32 @@ int cgroup_update(const struct cgroup_host *h, const char *path, const json_t *s
         return e;
 }
 
+int cgroup_adopt(const struct cgroup_host *h, const char *path, const json_t *spec, struct err *err) {
+        struct resources r = { 0 };
+        int e = must_exist(h, path, err);
+
+        if (e == 0)
+                e = resources_parse(h, spec, &r, err);
+        if (e < 0)
+                return e;
+        /* A file that is missing names its controller: nothing is enabled in cgroups that are not ours. */
+        e = resources_apply(h, path, &r, true, err);
+        resources_done(&r);
+        return e;
+}
+
+int cgroup_settings_v2(const struct cgroup_host *h, const json_t *spec, int (*each)(const char *file, const char *value, void *data, struct err *err),
+                       void *data, struct err *err) {
+        struct resources r = { 0 };
+        int e = resources_parse(h, spec, &r, err);
+
+        for (size_t i = 0; e == 0 && i < r.n_settings; i++)
+                if (r.settings[i].v2)
+                        e = each(r.settings[i].file, r.settings[i].value, data, err);
+        resources_done(&r);
+        return e;
+}
+
 /* --- entering --- */
 
 /* "tasks", not "cgroup.procs": for a process of one thread that moves itself they are the same, but the latter stops all forks of the
