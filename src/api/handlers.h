@@ -67,6 +67,11 @@ void image_upload_free(struct image_upload *u);
 /* networks.c */
 int handle_network_list(struct request *q, struct err *err);
 int handle_network_inspect(struct request *q, struct err *err);
+int handle_network_create(struct request *q, struct err *err);
+int handle_network_prune(struct request *q, struct err *err);
+int handle_network_connect(struct request *q, struct err *err);
+int handle_network_disconnect(struct request *q, struct err *err);
+int handle_network_remove(struct request *q, struct err *err);
 
 /* volumes.c */
 int handle_volume_list(struct request *q, struct err *err);

@@ -10,5 +10,6 @@ const struct command *const all_commands[] = {
         &command_wait,   &command_pause,  &command_unpause, &command_rename, &command_top,     &command_images,
         &command_pull,   &command_rmi,    &command_tag,     &command_history, &command_load,   &command_save,
         &command_cp,     &command_diff,   &command_commit,  &command_export, &command_version, &command_info,
-        &command_events, NULL,
+        &command_events, &command_network_create, &command_network_ls, &command_network_inspect, &command_network_connect,
+        &command_network_disconnect, &command_network_rm, &command_network_prune, NULL,
 };

@@ -18,6 +18,9 @@ extern const struct command command_images, command_pull, command_rmi, command_t
 extern const struct command command_cp, command_export, command_diff, command_commit, command_save;            /* copy.c */
 extern const struct command command_version, command_info, command_events;                                     /* system.c */
 
+extern const struct command command_network_create, command_network_ls, command_network_inspect, command_network_connect,
+        command_network_disconnect, command_network_rm, command_network_prune; /* networks.c */
+
 /* --filter a=b --filter a=c → {"a":["b","c"]} as text (the caller frees), NULL when none was given; `reference` (may be NULL) is one more
  * filter, of that name. Ends the program on a malformed one. */
 char *filters_text(const struct args *a, const char *reference);

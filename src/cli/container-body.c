@@ -59,8 +59,6 @@ static const struct {
         { "memory", "Memory", VALUE_BYTES, true },
         { "memory-reservation", "MemoryReservation", VALUE_BYTES, true },
         { "memory-swap", "MemorySwap", VALUE_BYTES, true },
-        { "network", "NetworkMode", VALUE_TEXT, true },
-        { "net", "NetworkMode", VALUE_TEXT, true },
         { "oom-score-adj", "OomScoreAdj", VALUE_NUMBER, true },
         { "pid", "PidMode", VALUE_TEXT, true },
         { "pids-limit", "PidsLimit", VALUE_NUMBER, true },
@@ -386,7 +384,8 @@ int container_body(const struct args *a, json_t **ret) {
         if (args_given(a, "init"))
                 json_object_set_new(host, "Init", json_boolean(args_flag(a, "init")));
         if (check_streams(a) < 0 || set_singles(a, config, host) < 0 || set_env_and_labels(a, config) < 0 || set_maps(a, host) < 0 ||
-            set_log(a, host) < 0 || set_restart(a, host) < 0 || set_limits(a, host) < 0 || set_structured(a, config, host) < 0)
+            set_log(a, host) < 0 || set_restart(a, host) < 0 || set_limits(a, host) < 0 || set_structured(a, config, host) < 0 ||
+            set_networks(a, config, host) < 0)
                 return -1;
         *ret = take_ptr(&config);
         return 0;

@@ -27,5 +27,10 @@ int set_limits(const struct args *a, json_t *host);
 /* container-mount.c: --mount. */
 int set_mounts(const struct args *a, json_t *host);
 
+/* container-networks.c: --network, --network-alias, --ip, --mac-address. */
+int set_networks(const struct args *a, json_t *config, json_t *host);
+/* "name=x,alias=y,ip=…" of --network → an object of EndpointsConfig (a new reference); *ret_name is the caller's. */
+int network_endpoint_parse(const struct args *a, const char *option, const char *text, char **ret_name, json_t **ret);
+
 /* Options whose values have parts: --ulimit, --mount, --device, --security-opt, --publish and --expose, --health-…. */
 int set_structured(const struct args *a, json_t *config, json_t *host);

@@ -19,7 +19,7 @@ static void help_options(const struct option *o) {
 
 void help_command(const struct command *c) {
         printf("Usage: kist %s %s\n\n%s\n", c->name, c->usage, c->summary);
-        if (c->noun)
+        if (c->noun && !strchr(c->name, ' '))
                 printf("\nAlso: kist %s %s\n", c->noun, c->verb ? c->verb : c->name);
         if ((c->options && c->options->name) || c->more) {
                 printf("\nOptions:\n");

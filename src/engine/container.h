@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "monitor/protocol.h"
+#include "engine/spec.h"
 #include "network/network.h"
 
 struct err;
@@ -64,8 +65,8 @@ struct container_row {
         uint32_t restart_count;
         bool oom_killed;
         bool stopped_by_user; /* a stop or kill was asked for since the last start */
-        bool has_endpoint;
-        struct network_endpoint endpoint;
+        size_t n_endpoints; /* of networks of its own, while it runs; eth0's is the first */
+        struct network_endpoint endpoints[ENDPOINTS_MAX];
         char error[200];
 };
 void container_row_done(struct container_row *r);

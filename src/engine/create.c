@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "base/timestamp.h"
 #include "engine/db.h"
+#include "engine/endpoints.h"
 #include "engine/events.h"
 #include "engine/internal.h"
 #include "engine/merge.h"
@@ -98,6 +99,8 @@ static int complete_body(struct engine *e, const json_t *body, const struct imag
         json_object_set_new(copy, "HostConfig", host);
         json_object_del(copy, VOLUMES_ANONYMOUS); /* ours to say */
         r = peers_resolve(e, copy, host, err);
+        if (r == 0)
+                r = endpoints_resolve(e, copy, host, err);
         if (r < 0) {
                 json_decref(copy);
                 return r;

@@ -8,9 +8,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "engine/describe.h"
 #include "engine/internal.h"
 
-enum statement { INSERT, UPDATE, SET_SPEC, DELETE, SPEC, EACH, OWNER, SLOT, CONSTANT_SET, CONSTANT_GET, VOLUME_INSERT, VOLUME_GET, VOLUME_DELETE, VOLUME_EACH, _STATEMENT_MAX };
+enum statement { INSERT, UPDATE, SET_SPEC, DELETE, SPEC, EACH, OWNER, SLOT, CONSTANT_SET, CONSTANT_GET, VOLUME_INSERT, VOLUME_GET, VOLUME_DELETE, VOLUME_EACH, NETWORK_INSERT, NETWORK_GET, NETWORK_DELETE, NETWORK_EACH, _STATEMENT_MAX };
 
 #define COLUMNS                                                                                                    \
         "id, name, state, created_ns, started_ns, finished_ns, exit_code, pid, restart_count, id_slot, oom_killed, " \
@@ -36,6 +37,11 @@ static const char *const statements[] = {
         [VOLUME_GET] = "SELECT name, created_ns, anonymous, labels, options FROM volume WHERE name=?1",
         [VOLUME_DELETE] = "DELETE FROM volume WHERE name=?1",
         [VOLUME_EACH] = "SELECT name, created_ns, anonymous, labels, options FROM volume ORDER BY name",
+        [NETWORK_INSERT] = "INSERT INTO network (id, name, created_ns, spec) VALUES (?1,?2,?3,?4)",
+        /* The one of that name, of that id, or two of those whose ids begin so. */
+        [NETWORK_GET] = "SELECT id, name, created_ns, spec FROM network WHERE name=?1 OR substr(id,1,length(?1))=?1 ORDER BY name<>?1, id<>?1 LIMIT 2",
+        [NETWORK_DELETE] = "DELETE FROM network WHERE id=?1",
+        [NETWORK_EACH] = "SELECT id, name, created_ns, spec FROM network ORDER BY created_ns, id",
 };
 _Static_assert(ARRAY_SIZE(statements) == _STATEMENT_MAX, "every statement has its text");
 
@@ -51,6 +57,7 @@ static const char *const migrations[] = {
         "CREATE UNIQUE INDEX container_id_slot ON container (id_slot);",
         "CREATE TABLE volume (name TEXT PRIMARY KEY, created_ns INTEGER NOT NULL, anonymous INTEGER NOT NULL, labels TEXT) WITHOUT ROWID;",
         "ALTER TABLE container ADD COLUMN cgroup_parent TEXT; ALTER TABLE volume ADD COLUMN options TEXT;",
+        "CREATE TABLE network (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_ns INTEGER NOT NULL, spec TEXT NOT NULL) WITHOUT ROWID;",
 };
 
 struct db {
@@ -168,34 +175,48 @@ static void bind_text(sqlite3_stmt *s, int i, const char *text) {
         sqlite3_bind_text(s, i, text, -1, SQLITE_STATIC); /* NULL binds NULL */
 }
 
-static char *endpoint_text(const struct container_row *r) {
-        const struct network_endpoint *e = &r->endpoint;
-        auto_json *o = NULL;
+static json_t *endpoint_object(const struct network_endpoint *e) {
+        return json_pack("{s:s, s:s, s:s, s:i, s:s, s:b, s:s, s:s, s:s}", "network", e->network, "inside", e->link, "address", e->address, "prefix", (int) e->prefix, "gateway", e->gateway,
+                         "default", e->is_gateway, "mac", e->mac, "link", e->host_link, "bridge", e->bridge);
+}
 
-        if (!r->has_endpoint)
+static char *endpoint_text(const struct container_row *r) {
+        auto_json *list = NULL;
+
+        if (!r->n_endpoints)
                 return NULL;
-        o = json_pack("{s:s, s:i, s:s, s:s, s:s, s:s}", "address", e->address, "prefix", (int) e->prefix, "gateway", e->gateway, "mac", e->mac,
-                      "link", e->host_link, "bridge", e->bridge);
-        return o ? json_text(o) : NULL;
+        list = json_array();
+        for (size_t i = 0; i < r->n_endpoints; i++)
+                json_array_append_new(list, endpoint_object(&r->endpoints[i]));
+        return json_text(list);
 }
 
 static void copy_text(char *ret, size_t size, const char *text) {
         snprintf(ret, size, "%s", text ? text : "");
 }
 
-static void endpoint_parse(const char *text, struct container_row *r) {
-        struct network_endpoint *e = &r->endpoint;
-        auto_json *o = NULL;
-
-        if (!text || json_parse(text, strlen(text), 4096, "endpoint", &o, NULL) < 0)
-                return;
+/* One written by a version that knew the default network only lacks three of the fields. */
+static void endpoint_read(const json_t *o, struct network_endpoint *e) {
+        copy_text(e->network, sizeof(e->network), json_get_str(o, "network", network_id("bridge")));
+        copy_text(e->link, sizeof(e->link), json_get_str(o, "inside", "eth0"));
         copy_text(e->address, sizeof(e->address), json_get_str(o, "address", ""));
         e->prefix = (uint8_t) json_get_int(o, "prefix", 0);
         copy_text(e->gateway, sizeof(e->gateway), json_get_str(o, "gateway", ""));
+        e->is_gateway = json_get_bool(o, "default", true);
         copy_text(e->mac, sizeof(e->mac), json_get_str(o, "mac", ""));
         copy_text(e->host_link, sizeof(e->host_link), json_get_str(o, "link", ""));
         copy_text(e->bridge, sizeof(e->bridge), json_get_str(o, "bridge", ""));
-        r->has_endpoint = e->address[0];
+}
+
+static void endpoints_parse(const char *text, struct container_row *r) {
+        auto_json *o = NULL;
+
+        if (!text || json_parse(text, strlen(text), 16384, "endpoint", &o, NULL) < 0)
+                return;
+        for (size_t i = 0; i < json_array_size(o) && i < ENDPOINTS_MAX; i++)
+                endpoint_read(json_array_get(o, i), &r->endpoints[r->n_endpoints++]);
+        if (json_is_object(o))
+                endpoint_read(o, &r->endpoints[r->n_endpoints++]);
 }
 
 static void bind_row(sqlite3_stmt *s, const struct container_row *r, const char *endpoint) {
@@ -238,7 +259,7 @@ static void read_row(sqlite3_stmt *s, struct container_row *r) {
         r->oom_killed = sqlite3_column_int(s, 10);
         r->stopped_by_user = sqlite3_column_int(s, 11);
         r->auto_remove = sqlite3_column_int(s, 12);
-        endpoint_parse((const char *) sqlite3_column_text(s, 13), r);
+        endpoints_parse((const char *) sqlite3_column_text(s, 13), r);
         copy_text(r->error, sizeof(r->error), (const char *) sqlite3_column_text(s, 14));
         r->image_id = column_dup(s, 15);
         r->image_name = column_dup(s, 16);
@@ -440,6 +461,67 @@ int db_volumes_each(struct db *db, int (*fn)(struct db_volume *v, void *data), v
                         return err_errno(err, r, "reading the volumes");
         }
         return r == SQLITE_DONE ? 0 : db_err(db, err, "reading the volumes");
+}
+
+int db_network_insert(struct db *db, const struct db_network *n, struct err *err) {
+        auto_use u = use_begin(db, NETWORK_INSERT);
+
+        bind_text(u.s, 1, n->id);
+        bind_text(u.s, 2, n->name);
+        sqlite3_bind_int64(u.s, 3, n->created_ns);
+        bind_text(u.s, 4, n->spec);
+        if (sqlite3_step(u.s) == SQLITE_DONE)
+                return 0;
+        if ((sqlite3_errcode(db->sqlite) & 0xff) == SQLITE_CONSTRAINT)
+                return err_set(err, ERR_CONFLICT, -EEXIST, "network with name %s already exists", n->name);
+        return db_err(db, err, "making a network");
+}
+
+static void read_network(sqlite3_stmt *s, struct db_network *n) {
+        *n = (struct db_network) { .created_ns = sqlite3_column_int64(s, 2), .spec = column_dup(s, 3) };
+        copy_text(n->id, sizeof(n->id), (const char *) sqlite3_column_text(s, 0));
+        copy_text(n->name, sizeof(n->name), (const char *) sqlite3_column_text(s, 1));
+}
+
+int db_network_get(struct db *db, const char *name, struct db_network *ret, size_t *ret_n, struct err *err) {
+        auto_use u = use_begin(db, NETWORK_GET);
+        size_t n = 0;
+        int r;
+
+        bind_text(u.s, 1, name);
+        while ((r = sqlite3_step(u.s)) == SQLITE_ROW)
+                if (n++ == 0)
+                        read_network(u.s, ret);
+        if (r != SQLITE_DONE) {
+                if (n)
+                        free(ret->spec);
+                return db_err(db, err, "reading a network");
+        }
+        *ret_n = n;
+        return 0;
+}
+
+int db_network_delete(struct db *db, const char *id, struct err *err) {
+        auto_use u = use_begin(db, NETWORK_DELETE);
+
+        bind_text(u.s, 1, id);
+        return sqlite3_step(u.s) == SQLITE_DONE ? 0 : db_err(db, err, "removing a network");
+}
+
+int db_networks_each(struct db *db, int (*fn)(struct db_network *n, void *data), void *data, struct err *err) {
+        auto_use u = use_begin(db, NETWORK_EACH);
+        int r;
+
+        while ((r = sqlite3_step(u.s)) == SQLITE_ROW) {
+                struct db_network n;
+
+                read_network(u.s, &n);
+                r = fn(&n, data);
+                free(n.spec);
+                if (r < 0)
+                        return err_errno(err, r, "reading the networks");
+        }
+        return r == SQLITE_DONE ? 0 : db_err(db, err, "reading the networks");
 }
 
 int db_free_slot(struct db *db, uint32_t max, uint32_t *ret, struct err *err) {

@@ -47,6 +47,20 @@ int db_volume_delete(struct db *db, const char *name, struct err *err);
 /* By name; fn may take over the strings (setting them NULL), else they are freed. As db_each(). */
 int db_volumes_each(struct db *db, int (*fn)(struct db_volume *v, void *data), void *data, struct err *err);
 
+/* Networks that were made. */
+struct db_network {
+        char id[65], name[256];
+        int64_t created_ns;
+        char *spec; /* JSON text */
+};
+int db_network_insert(struct db *db, const struct db_network *n, struct err *err); /* ERR_CONFLICT: the name is taken */
+/* By name, id, or prefix of the id, in this order. *ret_n: 0, none; 2: several, of which *ret is the best (a name or a whole id is for sure). The caller
+ * frees ret->spec when it is not 0. */
+int db_network_get(struct db *db, const char *name, struct db_network *ret, size_t *ret_n, struct err *err);
+int db_network_delete(struct db *db, const char *id, struct err *err);
+/* Oldest first; fn may take over n->spec (setting it NULL), else it is freed. As db_each(). */
+int db_networks_each(struct db *db, int (*fn)(struct db_network *n, void *data), void *data, struct err *err);
+
 /* Ranges of host ids: the lowest free slot in [1, max), kept as long as the row that is inserted with it. Two creates at once may be told the same:
  * then the second db_insert() fails with ERR_CONFLICT and −EAGAIN, and it tries again. ERR_NO_SPACE when all are taken. */
 int db_free_slot(struct db *db, uint32_t max, uint32_t *ret, struct err *err);

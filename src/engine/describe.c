@@ -6,7 +6,9 @@
 
 #include "base/json.h"
 #include "base/timestamp.h"
+#include "engine/config.h"
 #include "engine/container.h"
+#include "engine/networks.h"
 #include "engine/spec.h"
 
 void describe_duration(int64_t ns, char *ret, size_t size) {
@@ -73,18 +75,63 @@ static const char *network_name(const struct spec *s) {
         return s->network == SPEC_NETWORK_HOST ? "host" : s->network == SPEC_NETWORK_NONE ? "none" : "bridge";
 }
 
+static const struct network_endpoint *endpoint_of(const struct container_row *row, const char *network_id) {
+        for (size_t i = 0; i < row->n_endpoints; i++)
+                if (!strcmp(row->endpoints[i].network, network_id))
+                        return &row->endpoints[i];
+        return NULL;
+}
+
+/* What a name server may answer with this endpoint: the container's name, the aliases, the short id, the host name. */
+static json_t *dns_names(const struct container_row *row, const struct spec *s, const struct spec_endpoint *p) {
+        json_t *names = json_array(), *alias;
+        char hostname[64], short_id[13];
+        size_t i;
+
+        config_hostname(s, row->id, hostname);
+        snprintf(short_id, sizeof(short_id), "%.12s", row->id);
+        json_array_append_new(names, json_string(row->name));
+        json_array_foreach(p->aliases, i, alias)
+                json_array_append(names, alias);
+        json_array_append_new(names, json_string(short_id));
+        if (strcmp(hostname, short_id) != 0)
+                json_array_append_new(names, json_string(hostname));
+        return names;
+}
+
+static json_t *copy_or_null(const json_t *value) {
+        return value ? json_incref((json_t *) value) : json_null();
+}
+
+static json_t *describe_endpoint(const struct container_row *row, const struct spec *s, const struct spec_endpoint *p) {
+        static const struct network_endpoint none;
+        const char *id = p && *p->network_id ? p->network_id : network_id(p ? p->network : network_name(s));
+        const struct network_endpoint *e = endpoint_of(row, id);
+        const json_t *config = p ? p->config : NULL;
+        bool user = p && strcmp(p->network, "bridge") != 0;
+        char endpoint_id[65] = "";
+
+        if (e)
+                network_endpoint_id(row->id, id, endpoint_id);
+        else
+                e = &none;
+        return json_pack("{s:o, s:n, s:o, s:s, s:o, s:i, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:i, s:o}", "IPAMConfig", copy_or_null(json_object_get(config, "IPAMConfig")), "Links",
+                         "Aliases", copy_or_null(p ? p->aliases : NULL), "MacAddress", *e->mac ? e->mac : p ? p->mac : "", "DriverOpts",
+                         copy_or_null(json_object_get(config, "DriverOpts")), "GwPriority", p ? (int) p->priority : 0, "NetworkID", id, "EndpointID", endpoint_id, "Gateway", e->gateway,
+                         "IPAddress", e->address, "IPPrefixLen", (int) e->prefix, "IPv6Gateway", "", "GlobalIPv6Address", "", "GlobalIPv6PrefixLen", 0, "DNSNames",
+                         user ? dns_names(row, s, p) : json_null());
+}
+
 json_t *describe_networks(const struct container_row *row, const struct spec *s) {
-        const struct network_endpoint *e = &row->endpoint;
-        const char *name = network_name(s);
-        json_t *n;
+        json_t *all = json_object();
 
         if (s->network_of) /* shown where it is */
-                return json_object();
-        n = json_pack("{s:n, s:n, s:n, s:s, s:n, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:i, s:n}", "IPAMConfig", "Links", "Aliases", "MacAddress", e->mac,
-                              "DriverOpts", "NetworkID", network_id(name), "EndpointID", row->has_endpoint ? row->id : "", "Gateway", e->gateway, "IPAddress", e->address,
-                              "IPPrefixLen", (int) e->prefix, "IPv6Gateway", "", "GlobalIPv6Address", "", "GlobalIPv6PrefixLen", 0, "DNSNames");
-
-        return json_pack("{s:o}", name, n);
+                return all;
+        for (size_t i = 0; i < s->n_endpoints; i++)
+                json_object_set_new(all, s->endpoints[i].network, describe_endpoint(row, s, &s->endpoints[i]));
+        if (s->network == SPEC_NETWORK_NONE || s->network == SPEC_NETWORK_HOST)
+                json_object_set_new(all, network_name(s), describe_endpoint(row, s, NULL));
+        return all;
 }
 
 json_t *describe_mounts(const char *root, const struct spec *s) {

@@ -153,7 +153,13 @@ int engine_volume_remove(struct engine *e, const char *name, bool force, struct 
 /* Those that no container has: without a name of the user's, or all of them. */
 int engine_volume_prune(struct engine *e, bool named_too, const json_t *filters, json_t **ret, struct err *err);
 
-/* --- networks: those that are always there. --- */
+/* --- networks: those that are always there (bridge, host, none), and those that were made. By name, id or prefix of the id. --- */
+int engine_network_create(struct engine *e, const json_t *body, json_t **ret, struct err *err);       /* POST /networks/create: {"Id", "Warning"} */
+int engine_network_remove(struct engine *e, const char *name, struct err *err);                       /* ERR_DENIED while a container runs on it */
+int engine_network_prune(struct engine *e, const json_t *filters, json_t **ret, struct err *err);     /* those that nobody runs on: {"NetworksDeleted"} */
+/* body: {"Container", "EndpointConfig"} and {"Container", "Force"}; the container may run. */
+int engine_network_connect(struct engine *e, const char *network, const json_t *body, struct err *err);
+int engine_network_disconnect(struct engine *e, const char *network, const json_t *body, struct err *err);
 int engine_network_list(struct engine *e, const json_t *filters, json_t **ret, struct err *err);      /* GET /networks */
 int engine_network_inspect(struct engine *e, const char *name, json_t **ret, struct err *err);        /* GET /networks/NAME: name, id or prefix */
 

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/timestamp.h"
 #include "engine/db.h"
+#include "engine/endpoints.h"
 #include "engine/events.h"
 #include "engine/exec.h"
 #include "engine/health.h"
@@ -16,7 +17,6 @@
 #include "engine/monitors.h"
 #include "engine/spec.h"
 #include "engine/work.h"
-#include "network/network.h"
 #include "runtime/cgroup/cgroup.h"
 #include "storage/storage.h"
 
@@ -69,15 +69,14 @@ static bool wants_restart(struct engine *e, struct container *c, int status, int
         return true;
 }
 
-static void clean_up(struct engine *e, const struct container_row *row, const char *cgroup) {
+static void clean_up(struct engine *e, struct container_row *row, const char *cgroup) {
         struct err err;
         auto_free char *socket_name = str_format("%s/monitor.sock", row->id);
 
         if (cgroup && cgroup_destroy(e->cgroups, cgroup, &err) < 0)
                 log_warning("container %.12s: %s", row->id, err.msg);
         fault_point("exit", "cgroup");
-        if (row->has_endpoint && network_disconnect(e->network, row->id, &row->endpoint, &err) < 0)
-                log_warning("container %.12s: %s", row->id, err.msg);
+        endpoints_disconnect(e, row);
         if (socket_name)
                 unlinkat(e->run_fd, socket_name, 0);
         unlinkat(e->run_fd, row->id, AT_REMOVEDIR);
@@ -103,7 +102,7 @@ void container_exited(struct engine *e, struct container *c, int status, int64_t
         next.exit_code = status;
         next.finished_ns = finished_ns;
         next.pid = 0;
-        next.has_endpoint = false;
+        next.n_endpoints = 0;
         container_store_fact(c, &next);
         fault_point("exit", "row");
 

@@ -115,10 +115,12 @@ static char *hosts(const struct spec *s, const struct container_row *row, const 
                         strbuf_addf(&b, "%s\t%.*s\n", address, (int) (colon - text), text);
         }
         config_hostname(s, row->id, hostname);
-        if (row->has_endpoint && *s->domainname)
-                strbuf_addf(&b, "%s\t%s.%s %s\n", row->endpoint.address, hostname, s->domainname, hostname);
-        else if (row->has_endpoint)
-                strbuf_addf(&b, "%s\t%s\n", row->endpoint.address, hostname);
+        for (size_t n = 0; n < row->n_endpoints; n++) {
+                if (*s->domainname)
+                        strbuf_addf(&b, "%s\t%s.%s %s\n", row->endpoints[n].address, hostname, s->domainname, hostname);
+                else
+                        strbuf_addf(&b, "%s\t%s\n", row->endpoints[n].address, hostname);
+        }
         return strbuf_take(&b, NULL);
 }
 

@@ -10,6 +10,7 @@
 #include "engine/exec.h"
 #include "engine/health.h"
 #include "engine/internal.h"
+#include "engine/networks.h"
 #include "engine/size.h"
 #include "engine/spec.h"
 #include "runtime/plan/plan.h"
@@ -104,13 +105,21 @@ static json_t *host_object(struct engine *e, const struct spec *s) {
 }
 
 static json_t *network_settings(const struct container_row *row, const struct spec *s) {
-        const struct network_endpoint *n = &row->endpoint;
+        static const struct network_endpoint none;
+        const struct network_endpoint *n = &none;
+        char endpoint_id[65] = "";
 
-        return json_pack("{s:s, s:s, s:s, s:b, s:s, s:i, s:{}, s:n, s:n, s:s, s:s, s:s, s:i, s:s, s:i, s:s, s:s, s:o}", "Bridge", "", "SandboxID", row->has_endpoint ? row->id : "",
+        /* The old fields are about the default network alone. */
+        for (size_t i = 0; i < row->n_endpoints; i++)
+                if (!strcmp(row->endpoints[i].network, network_id("bridge"))) {
+                        n = &row->endpoints[i];
+                        network_endpoint_id(row->id, n->network, endpoint_id);
+                }
+        return json_pack("{s:s, s:s, s:s, s:b, s:s, s:i, s:{}, s:n, s:n, s:s, s:s, s:s, s:i, s:s, s:i, s:s, s:s, s:o}", "Bridge", "", "SandboxID", row->n_endpoints ? row->id : "",
                          "SandboxKey", "", "HairpinMode", 0, "LinkLocalIPv6Address", "", "LinkLocalIPv6PrefixLen", 0, "Ports", "SecondaryIPAddresses",
-                         "SecondaryIPv6Addresses", "EndpointID", row->has_endpoint ? row->id : "", "Gateway", row->has_endpoint ? n->gateway : "", "GlobalIPv6Address", "",
-                         "GlobalIPv6PrefixLen", 0, "IPAddress", row->has_endpoint ? n->address : "", "IPPrefixLen", row->has_endpoint ? (int) n->prefix : 0, "IPv6Gateway", "",
-                         "MacAddress", row->has_endpoint ? n->mac : "", "Networks", describe_networks(row, s));
+                         "SecondaryIPv6Addresses", "EndpointID", endpoint_id, "Gateway", n->gateway, "GlobalIPv6Address", "",
+                         "GlobalIPv6PrefixLen", 0, "IPAddress", n->address, "IPPrefixLen", (int) n->prefix, "IPv6Gateway", "",
+                         "MacAddress", n->mac, "Networks", describe_networks(row, s));
 }
 
 /* The first word of the command, and the others. */

@@ -32,6 +32,15 @@ static bool has_volume(const json_t *filters, const struct spec *s) {
         return false;
 }
 
+static bool has_network(const json_t *filters, const struct spec *s) {
+        if (!filter_has(filters, "network"))
+                return true;
+        for (size_t i = 0; i < s->n_endpoints; i++)
+                if (filter_text(filters, "network", s->endpoints[i].network) || (*s->endpoints[i].network_id && filter_prefix(filters, "network", s->endpoints[i].network_id)))
+                        return true;
+        return !s->n_endpoints && filter_text(filters, "network", s->network_mode);
+}
+
 /* By name ("busybox", "busybox:latest"), or by the id or a prefix of it. */
 static bool has_ancestor(const json_t *filters, const struct container_row *row) {
         auto_free char *tagged = str_format("%s:latest", row->image_name);
@@ -114,7 +123,7 @@ static int add_entry(struct engine *e, const struct view *v, const struct contai
         /* Gone since the table was looked at: not in the list, then. */
         if (db_spec(e->db, row->id, &body, NULL) < 0 || spec_parse(body, &s, NULL) < 0)
                 return 0;
-        if (!filter_text(v->filters, "network", *s.network_mode ? s.network_mode : "bridge") || !has_volume(v->filters, &s))
+        if (!has_network(v->filters, &s) || !has_volume(v->filters, &s))
                 return 0;
         entry = json_pack("{s:s, s:[o], s:s, s:s, s:o, s:I, s:o, s:o, s:s, s:s, s:{s:s}, s:{s:o}, s:o}", "Id", row->id, "Names", json_sprintf("/%s", row->name), "Image",
                           row->image_name, "ImageID", row->image_id, "Command", command_line(&s), "Created", (json_int_t) (row->created_ns / 1000000000), "Ports",

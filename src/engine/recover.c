@@ -12,13 +12,14 @@
 #include "base/path.h"
 #include "base/timestamp.h"
 #include "engine/db.h"
+#include "engine/endpoints.h"
 #include "engine/health.h"
 #include "engine/internal.h"
 #include "engine/monitors.h"
+#include "engine/networks.h"
 #include "engine/spec.h"
 #include "engine/volumes.h"
 #include "engine/work.h"
-#include "network/network.h"
 #include "runtime/cgroup/cgroup.h"
 #include "storage/storage.h"
 
@@ -77,7 +78,7 @@ static int adopt(struct engine *e, struct container *c, struct err *err) {
                 return r;
         if (hello.init_pid <= 0)
                 return err_set(err, ERR_UNAVAILABLE, -ESRCH, "the monitor of container %.12s has started nothing", next.id);
-        if (next.has_endpoint && (r = network_claim(e->network, next.id, &next.endpoint, err)) < 0)
+        if ((r = db_spec(e->db, next.id, &body, err)) < 0 || (r = spec_parse(body, &spec, err)) < 0 || (r = endpoints_recover(e, &spec, &next, err)) < 0)
                 return r;
         if (next.state == CONTAINER_STARTING)
                 next.state = CONTAINER_RUNNING;
@@ -87,7 +88,7 @@ static int adopt(struct engine *e, struct container *c, struct err *err) {
         freeze_as_stored(e, c);
         container_set_link(c, monitor_link_ref(link));
         r = monitor_link_listen(e->monitors, link, err);
-        if (r == 0 && db_spec(e->db, next.id, &body, NULL) == 0 && spec_parse(body, &spec, NULL) == 0) {
+        if (r == 0) {
                 health_begin(e, c, &spec);
                 deadline_begin(e, c, spec.timeout);
         }
@@ -202,6 +203,9 @@ int engine_recover(struct engine *e, struct err *err) {
         sweep(e, e->run_fd, false);
         engine_sweep_layers(e);
         volumes_recover(e);
+        r = networks_recover(e, err);
+        if (r < 0)
+                return r;
         r = table_snapshot(&e->table, &containers, &n);
         if (r < 0)
                 return err_errno(err, r, "reading the containers");

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "engine/networks.h"
 #include "engine/spec.h"
 
 enum { MEMORY_MIN = 6 << 20 };
@@ -52,9 +53,10 @@ static int read_mode(struct spec *s, const struct mode *m, struct err *err) {
 int spec_read_modes(struct spec *s, struct err *err) {
         const char *n = s->network_mode;
         bool private_userns = !strcmp(s->userns_mode, "private");
+        int r;
 
         for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
-                int r = read_mode(s, &modes[i], err);
+                r = read_mode(s, &modes[i], err);
 
                 if (r < 0)
                         return r;
@@ -69,8 +71,10 @@ int spec_read_modes(struct spec *s, struct err *err) {
                 s->network = SPEC_NETWORK_CONTAINER;
                 s->network_of = n + strlen("container:");
         }
+        else if ((r = network_check_name(n, err)) < 0)
+                return r;
         else
-                return err_set(err, ERR_NOT_FOUND, -ENOENT, "network %s not found", n);
+                s->network = s->network_disabled ? SPEC_NETWORK_NONE : SPEC_NETWORK_USER;
         if (s->network_of && (json_array_size(s->dns) || json_array_size(s->dns_search) || json_array_size(s->dns_options)))
                 return err_set(err, ERR_INVALID, -EINVAL, "conflicting options: dns and the network mode");
         if (s->network_of && json_array_size(s->extra_hosts))
@@ -323,31 +327,6 @@ static int check_words(const json_t *list, const char *field, bool addresses, st
         return 0;
 }
 
-/* NetworkingConfig says again what NetworkMode says; more than that (addresses, names, several networks) needs networks of the user's. */
-static int check_endpoints(const struct spec *s, struct err *err) {
-        const json_t *all = json_object_get(json_object_get(s->body, "NetworkingConfig"), "EndpointsConfig");
-        const char *network, *key;
-        json_t *endpoint, *v;
-
-        json_object_foreach((json_t *) all, network, endpoint) {
-                bool same = !strcmp(network, *s->network_mode ? s->network_mode : "default") ||
-                            (s->network == SPEC_NETWORK_BRIDGE && (!strcmp(network, "bridge") || !strcmp(network, "default")));
-
-                if (!same)
-                        return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "NetworkingConfig: network \"%s\": networks beside bridge, none and host are not supported by this version", network);
-                if (!json_is_object(endpoint))
-                        continue;
-                json_object_foreach(endpoint, key, v) {
-                        bool empty = json_is_null(v) || (json_is_string(v) && !*json_string_value(v)) || (json_is_integer(v) && !json_integer_value(v)) ||
-                                     (json_is_array(v) && !json_array_size(v)) || (json_is_object(v) && !json_object_size(v)) || json_is_false(v);
-
-                        if (!empty && strcmp(key, "NetworkID") != 0)
-                                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "NetworkingConfig: %s of network \"%s\" is not supported by this version", key, network);
-                }
-        }
-        return 0;
-}
-
 int spec_read_networks(struct spec *s, struct err *err) {
         json_t *v;
         size_t i;
@@ -356,7 +335,7 @@ int spec_read_networks(struct spec *s, struct err *err) {
         if (json_object_size(s->port_bindings) > 0)
                 return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "HostConfig.PortBindings: publishing ports is not supported by this version");
         if ((r = check_words(s->dns, "Dns", true, err)) < 0 || (r = check_words(s->dns_search, "DnsSearch", false, err)) < 0 ||
-            (r = check_words(s->dns_options, "DnsOptions", false, err)) < 0 || (r = check_endpoints(s, err)) < 0)
+            (r = check_words(s->dns_options, "DnsOptions", false, err)) < 0)
                 return r;
         json_array_foreach(s->extra_hosts, i, v) {
                 const char *text = json_string_value(v), *colon = strpbrk(text, ":=");

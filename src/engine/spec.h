@@ -11,8 +11,19 @@
 
 struct err;
 
-enum spec_network { SPEC_NETWORK_BRIDGE, SPEC_NETWORK_NONE, SPEC_NETWORK_HOST, SPEC_NETWORK_CONTAINER };
+enum spec_network { SPEC_NETWORK_BRIDGE, SPEC_NETWORK_NONE, SPEC_NETWORK_HOST, SPEC_NETWORK_CONTAINER, SPEC_NETWORK_USER /* by name */ };
 enum spec_restart { SPEC_RESTART_NO, SPEC_RESTART_ON_FAILURE, SPEC_RESTART_ALWAYS, SPEC_RESTART_UNLESS_STOPPED };
+
+enum { ENDPOINTS_MAX = 8 }; /* networks of one container */
+
+/* A network that the container is to be on. All is borrowed from the body; texts that were not given are "". */
+struct spec_endpoint {
+        const char *network, *network_id; /* "bridge" for the default one */
+        const char *address, *mac, *link;
+        json_t *aliases; /* an array of names, or NULL */
+        json_t *config;  /* the whole object, or NULL */
+        int64_t priority; /* of its gateway; the highest is the default route */
+};
 
 struct spec_mount {
         enum { SPEC_MOUNT_BIND, SPEC_MOUNT_TMPFS, SPEC_MOUNT_VOLUME } type;
@@ -62,7 +73,7 @@ struct spec {
         int64_t memory, memory_swap, memory_reservation, nano_cpus, cpu_quota, cpu_period, cpu_shares, pids_limit, shm_size, oom_score_adj, memory_swappiness /* −1: not said */,
                 cpu_rt_period, cpu_rt_runtime, blkio_weight, timeout /* seconds; 0: none */;
         const char *cpuset_cpus, *cpuset_mems;
-        const char *network_mode, *pid_mode, *ipc_mode, *uts_mode, *userns_mode, *cgroupns_mode, *cgroup_parent, *umask_text, *timezone,
+        const char *mac_address, *network_mode, *pid_mode, *ipc_mode, *uts_mode, *userns_mode, *cgroupns_mode, *cgroup_parent, *umask_text, *timezone,
                 *health_action, *personality;
         json_t *binds, *mount_list, *tmpfs, *ulimits, *sysctls, *cap_add, *cap_drop, *security_opt, *dns, *dns_search, *dns_options, *extra_hosts,
                 *group_add, *masked_paths, *readonly_paths, *console_size, *restart_policy, *log_config, *port_bindings, *healthcheck, *shell, *devices, *device_rules, *annotations, *unset_env, *time_offsets,
@@ -71,6 +82,8 @@ struct spec {
 
         /* Worked out from the above: */
         enum spec_network network;
+        struct spec_endpoint endpoints[ENDPOINTS_MAX]; /* the first is the network mode's, when it is still on that */
+        size_t n_endpoints;
         const char *network_of, *pid_of; /* of another container: its name or id; NULL otherwise */
         bool host_userns, host_pid, host_ipc, host_uts, host_cgroupns, no_shm;
         bool no_new_privileges, seccomp_unconfined, systempaths_unconfined;
@@ -104,6 +117,9 @@ int spec_read_devices(struct spec *s, struct err *err);
 int spec_read_restart(struct spec *s, struct err *err);
 int spec_read_log(struct spec *s, struct err *err);
 int spec_read_networks(struct spec *s, struct err *err);
+/* spec-networks.c: NetworkingConfig → endpoints. */
+int spec_read_endpoints(struct spec *s, struct err *err);
+bool spec_is_link_name(const char *text);
 /* host-limits.c: against the processors and memory nodes that this host has. ERR_INVALID. */
 int spec_check_host(const struct spec *s, struct err *err);
 /* Is the list of numbers `wanted` ("0-2,4") within `available`? `what` and `objects` are for the message. */

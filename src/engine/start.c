@@ -16,6 +16,7 @@
 #include "base/timestamp.h"
 #include "engine/config.h"
 #include "engine/db.h"
+#include "engine/endpoints.h"
 #include "engine/events.h"
 #include "engine/files.h"
 #include "engine/health.h"
@@ -24,7 +25,6 @@
 #include "engine/peers.h"
 #include "engine/spec.h"
 #include "engine/volumes.h"
-#include "network/network.h"
 #include "runtime/cgroup/cgroup.h"
 #include "runtime/namespaces.h"
 #include "runtime/plan/plan.h"
@@ -136,24 +136,16 @@ static int mount_volumes(struct starting *s, struct err *err) {
 }
 
 static int connect_network(struct starting *s, struct err *err) {
-        int r;
+        int r = endpoints_connect(s->e, &s->spec, s->netns, &s->row, err);
 
-        if (s->spec.network != SPEC_NETWORK_BRIDGE)
-                return 0;
-        r = network_connect(s->e->network, s->row.id, s->netns, &s->row.endpoint, err);
-        if (r < 0)
-                return r;
-        s->row.has_endpoint = true;
-        memcpy(s->gateway, s->row.endpoint.gateway, sizeof(s->gateway));
-        return 0;
+        for (size_t i = 0; i < s->row.n_endpoints; i++)
+                if (!*s->gateway || s->row.endpoints[i].is_gateway)
+                        memcpy(s->gateway, s->row.endpoints[i].gateway, sizeof(s->gateway));
+        return r;
 }
 
 static void disconnect_network(struct starting *s) {
-        struct err err;
-
-        if (s->row.has_endpoint && network_disconnect(s->e->network, s->row.id, &s->row.endpoint, &err) < 0)
-                log_warning("container %.12s: %s", s->row.id, err.msg);
-        s->row.has_endpoint = false;
+        endpoints_disconnect(s->e, &s->row);
 }
 
 /* The host directories of -v that are not there yet, as dockerd makes them. --mount wants them to exist. */
@@ -457,7 +449,7 @@ static void store_failure(struct starting *s, const struct err *err) {
 
         next.state = container_state_is_live(next.state) || next.state == CONTAINER_RESTARTING ? s->was : next.state;
         next.exit_code = exit_code_of(err);
-        next.has_endpoint = false;
+        next.n_endpoints = 0;
         next.pid = 0;
         snprintf(next.error, sizeof(next.error), "%.*s", (int) sizeof(next.error) - 1, err->msg);
         /* RUNNING may only become EXITED: that it ran for a moment is the truth. */

@@ -35,14 +35,19 @@ static json_int_t link_counter(const char *link, const char *counter) {
 }
 
 /* Counted at the host's end of the pair: what the container receives is sent there. */
-static json_t *networks(const struct container_row *row) {
-        const char *l = row->endpoint.host_link;
-
-        if (!row->has_endpoint || strchr(l, '/'))
-                return json_object();
-        return json_pack("{s:{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}}", "eth0", "rx_bytes", link_counter(l, "tx_bytes"), "rx_packets", link_counter(l, "tx_packets"), "rx_errors",
+static json_t *link_stats(const char *l) {
+        return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "rx_bytes", link_counter(l, "tx_bytes"), "rx_packets", link_counter(l, "tx_packets"), "rx_errors",
                          link_counter(l, "tx_errors"), "rx_dropped", link_counter(l, "tx_dropped"), "tx_bytes", link_counter(l, "rx_bytes"), "tx_packets",
                          link_counter(l, "rx_packets"), "tx_errors", link_counter(l, "rx_errors"), "tx_dropped", link_counter(l, "rx_dropped"));
+}
+
+static json_t *networks(const struct container_row *row) {
+        json_t *all = json_object();
+
+        for (size_t i = 0; i < row->n_endpoints; i++)
+                if (!strchr(row->endpoints[i].host_link, '/'))
+                        json_object_set_new(all, row->endpoints[i].link, link_stats(row->endpoints[i].host_link));
+        return all;
 }
 
 static json_t *cpu_stats(const struct cgroup_stats *s) {

@@ -2,6 +2,7 @@
 #include "network/addresses.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,6 +60,29 @@ bool subnet_overlaps(const struct subnet *a, const struct subnet *b) {
         return subnet_contains(a, b->base) || subnet_contains(b, a->base);
 }
 
+int mac_parse(const char *text, uint8_t ret[6]) {
+        uint8_t mac[6];
+        int all = 0;
+
+        for (size_t i = 0; i < 6; i++, text += 3) {
+                unsigned byte;
+
+                if (!isxdigit((unsigned char) text[0]) || !isxdigit((unsigned char) text[1]) || (i < 5 ? text[2] != ':' && text[2] != '-' : text[2] != '\0'))
+                        return -EINVAL;
+                sscanf(text, "%2x", &byte);
+                mac[i] = (uint8_t) byte;
+                all |= mac[i];
+        }
+        if (mac[0] & 1 || !all)
+                return -EINVAL;
+        memcpy(ret, mac, sizeof(mac));
+        return 0;
+}
+
+void mac_format(const uint8_t mac[6], char ret[18]) {
+        snprintf(ret, 18, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+}
+
 void address_mac(uint32_t address, uint8_t ret[6]) {
         const uint8_t mac[6] = { 0x02, 0x42, (uint8_t) (address >> 24), (uint8_t) (address >> 16), (uint8_t) (address >> 8), (uint8_t) address };
 
@@ -77,7 +101,16 @@ int address_pool_init(struct address_pool *p, const struct subnet *s, uint32_t g
         owners = calloc(1u << (32 - s->prefix), sizeof(*owners));
         if (!owners)
                 return -ENOMEM;
-        *p = (struct address_pool) { .subnet = *s, .gateway = gateway, .owners = owners };
+        *p = (struct address_pool) { .subnet = *s, .gateway = gateway, .owners = owners, .end_offset = 1u << (32 - s->prefix) };
+        return 0;
+}
+
+int address_pool_restrict(struct address_pool *p, const struct subnet *range) {
+        if (range->prefix < p->subnet.prefix || !subnet_contains(&p->subnet, range->base))
+                return -ERANGE;
+        p->first_offset = range->base - p->subnet.base;
+        p->end_offset = p->first_offset + (range->prefix == 0 ? 0 : 1u << (32 - range->prefix));
+        p->last = p->first_offset > 0 ? p->first_offset - 1 : 0;
         return 0;
 }
 
@@ -96,9 +129,10 @@ int address_pool_take(struct address_pool *p, uint64_t owner, uint32_t *ret) {
         for (uint32_t i = 1; i <= size; i++) {
                 uint32_t offset = (p->last + i) % size;
 
-                if (!is_given_out(p, offset) || p->owners[offset] != 0)
+                if (offset < p->first_offset || offset >= p->end_offset || !is_given_out(p, offset) || p->owners[offset] != 0)
                         continue;
                 p->owners[offset] = owner;
+                p->n_taken++;
                 p->last = offset;
                 *ret = p->subnet.base + offset;
                 return 0;
@@ -113,14 +147,18 @@ int address_pool_claim(struct address_pool *p, uint64_t owner, uint32_t address)
                 return -ERANGE;
         if (p->owners[offset] != 0 && p->owners[offset] != owner)
                 return -EEXIST;
+        if (p->owners[offset] == 0 && owner != ADDRESS_RESERVED)
+                p->n_taken++;
         p->owners[offset] = owner;
         /* So that a daemon that starts again goes on where the earlier one was, more or less. */
-        if (offset > p->last)
+        if (offset > p->last && owner != ADDRESS_RESERVED && offset >= p->first_offset && offset < p->end_offset)
                 p->last = offset;
         return 0;
 }
 
 void address_pool_release(struct address_pool *p, uint64_t owner, uint32_t address) {
-        if (subnet_contains(&p->subnet, address) && p->owners[address - p->subnet.base] == owner)
-                p->owners[address - p->subnet.base] = 0;
+        if (!subnet_contains(&p->subnet, address) || p->owners[address - p->subnet.base] != owner)
+                return;
+        p->owners[address - p->subnet.base] = 0;
+        p->n_taken--;
 }

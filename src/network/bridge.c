@@ -9,13 +9,14 @@
 
 #include "base/err.h"
 #include "base/fd.h"
+#include "base/str.h"
 #include "network/firewall.h"
 #include "network/internal.h"
 #include "network/netns.h"
 
 #define IP_FORWARD "/proc/sys/net/ipv4/ip_forward"
 
-enum { DEFAULT_MTU = 1500 };
+enum { DEFAULT_MTU = 1500, PORTS_AT_ONCE = 64 };
 
 int link_disable_ipv6(const char *name) {
         char path[96];
@@ -35,35 +36,7 @@ static uint32_t mtu_of_default_route(struct rtnl *n) {
         return l.mtu;
 }
 
-struct pool_search {
-        const struct network_host *h;
-        bool taken[POOLS_MAX];
-};
-
-static int mark_taken(const struct subnet *used, void *data) {
-        struct pool_search *s = data;
-
-        for (size_t i = 0; i < s->h->n_pools; i++)
-                s->taken[i] |= subnet_overlaps(used, &s->h->pools[i]);
-        return 0;
-}
-
-static int choose_subnet(struct network_host *h, struct rtnl *n, struct err *err) {
-        struct pool_search s = { .h = h };
-        int r = subnets_in_use(n, mark_taken, &s);
-
-        if (r < 0)
-                return rtnl_error(n, r, err, "bridge %s: listing the routes of this host", h->bridge);
-        for (size_t i = 0; i < h->n_pools; i++)
-                if (!s.taken[i]) {
-                        r = address_pool_init(&h->pool, &h->pools[i], h->pools[i].base + 1);
-                        return r < 0 ? err_errno(err, r, "bridge %s: addresses", h->bridge) : 0;
-                }
-        return err_set(err, ERR_CONFLICT, -EADDRINUSE,
-                "bridge %s: each of the %zu address pools collides with a route of this host: choose one with --address-pool", h->bridge, h->n_pools);
-}
-
-static int adopt_subnet(struct network_host *h, uint32_t gateway, uint8_t prefix, struct err *err) {
+static int adopt_subnet(struct bridge_network *h, uint32_t gateway, uint8_t prefix, struct err *err) {
         struct subnet s = { gateway & subnet_mask(prefix), prefix };
         char text[SUBNET_TEXT];
         int r;
@@ -81,7 +54,7 @@ static int adopt_subnet(struct network_host *h, uint32_t gateway, uint8_t prefix
         return r < 0 ? err_errno(err, r, "bridge %s: addresses", h->bridge) : 0;
 }
 
-static int find_or_add_link(struct network_host *h, struct rtnl *n, struct link *ret, struct err *err) {
+static int find_or_add_link(struct bridge_network *h, struct rtnl *n, struct link *ret, struct err *err) {
         int r = link_find(n, h->bridge, ret);
 
         if (r == -ENODEV) {
@@ -102,7 +75,7 @@ static int find_or_add_link(struct network_host *h, struct rtnl *n, struct link 
         return 0;
 }
 
-static int give_address(struct network_host *h, struct rtnl *n, int index, struct err *err) {
+static int give_address(struct network_host *host, struct bridge_network *h, struct rtnl *n, int index, struct err *err) {
         uint32_t gateway;
         uint8_t prefix;
         int r = address_find(n, index, &gateway, &prefix);
@@ -112,7 +85,11 @@ static int give_address(struct network_host *h, struct rtnl *n, int index, struc
         if (r != -ENODATA)
                 return rtnl_error(n, r, err, "bridge %s: its address", h->bridge);
         if (!h->pool.owners) {
-                r = choose_subnet(h, n, err);
+                struct subnet s;
+
+                r = network_choose_subnet(host, n, true, &s, err);
+                if (r == 0 && (r = address_pool_init(&h->pool, &s, s.base + 1)) < 0)
+                        err_errno(err, r, "bridge %s: addresses", h->bridge);
                 if (r < 0)
                         return r;
         }
@@ -134,19 +111,14 @@ static int forward_ipv4(struct err *err) {
         return r < 0 ? err_errno(err, r, "switching IPv4 forwarding on: " IP_FORWARD) : 0;
 }
 
-static struct firewall firewall_of(const struct network_host *h) {
-        return (struct firewall) { .bridge = h->bridge, .subnet = h->pool.subnet, .nat = h->nat };
-}
-
-static int make_ready(struct network_host *h, struct err *err) {
+static int make_ready(struct network_host *host, struct bridge_network *h, struct err *err) {
         auto_rtnl n = { .fd = -EBADF };
-        struct firewall firewall;
         struct link bridge;
         int r = rtnl_open(&n);
 
         if (r < 0)
                 return err_errno(err, r, "netlink socket");
-        if (h->netfilter.fd < 0 && (r = rtnl_open_netfilter(&h->netfilter)) < 0)
+        if (host->netfilter.fd < 0 && (r = rtnl_open_netfilter(&host->netfilter)) < 0)
                 return err_set(err, ERR_UNSUPPORTED, r, "bridge %s: this kernel has no netfilter netlink: %s", h->bridge, strerror(-r));
         r = find_or_add_link(h, &n, &bridge, err);
         if (r < 0)
@@ -154,12 +126,11 @@ static int make_ready(struct network_host *h, struct err *err) {
         r = link_disable_ipv6(h->bridge); /* before it is up: no address of its own, and deaf to router advertisements of containers */
         if (r < 0)
                 return err_errno(err, r, "bridge %s: switching IPv6 off", h->bridge);
-        r = give_address(h, &n, bridge.index, err);
+        r = give_address(host, h, &n, bridge.index, err);
         if (r < 0)
                 return r;
         /* The table before the first packet can pass. */
-        firewall = firewall_of(h);
-        r = firewall_apply(&firewall, err);
+        r = network_apply_firewall(host, err);
         if (r == 0)
                 r = forward_ipv4(err);
         if (r < 0)
@@ -173,27 +144,77 @@ static int make_ready(struct network_host *h, struct err *err) {
         return 0;
 }
 
-int bridge_ensure(struct network_host *h, struct bridge_state *ret, struct err *err) {
-        int r = 0;
+static int ensure_locked(struct network_host *h, struct bridge_network *b, struct err *err) {
+        if (!b->ready)
+                return make_ready(h, b, err);
+        return firewall_is_intact(h->bridge, &h->netfilter) ? 0 : network_apply_firewall(h, err);
+}
+
+int bridge_ensure(struct network_host *h, const char *bridge, struct bridge_state *ret, struct err *err) {
+        struct bridge_network *b;
+        int r;
 
         pthread_mutex_lock(&h->lock);
-        if (!h->ready) {
-                r = make_ready(h, err);
-        } else {
-                struct firewall f = firewall_of(h);
-
-                if (!firewall_is_intact(&f, &h->netfilter))
-                        r = firewall_apply(&f, err);
-        }
+        b = network_find_locked(h, bridge);
+        r = b ? ensure_locked(h, b, err) : network_unknown(bridge, err);
         if (r == 0)
-                *ret = (struct bridge_state) { h->bridge_index, h->mtu, h->pool.subnet, h->pool.gateway };
+                *ret = (struct bridge_state) { b->bridge_index, b->mtu, b->pool.subnet, b->pool.gateway, b->internal, b->icc };
         pthread_mutex_unlock(&h->lock);
         return r;
 }
 
 void bridge_forget(struct network_host *h, int index) {
         pthread_mutex_lock(&h->lock);
-        if (h->bridge_index == index)
-                h->ready = false;
+        for (size_t i = 0; i < h->n_networks; i++)
+                if (h->networks[i]->bridge_index == index)
+                        h->networks[i]->ready = false;
         pthread_mutex_unlock(&h->lock);
+}
+
+struct ports {
+        int bridge_index;
+        size_t n;
+        char names[PORTS_AT_ONCE][16];
+};
+
+static int collect_port(const struct link *l, void *data) {
+        struct ports *p = data;
+
+        if (l->master == p->bridge_index && strcmp(l->kind, "veth") == 0 && str_starts_with(l->name, "kv") && p->n < PORTS_AT_ONCE)
+                memcpy(p->names[p->n++], l->name, sizeof(l->name));
+        return 0;
+}
+
+static int delete_ports(struct rtnl *n, int bridge_index, struct err *err) {
+        struct ports p = { .bridge_index = bridge_index };
+
+        do {
+                int r;
+
+                p.n = 0;
+                r = link_each(n, collect_port, &p);
+                if (r < 0)
+                        return rtnl_error(n, r, err, "listing links");
+                for (size_t i = 0; i < p.n; i++) {
+                        r = link_delete(n, p.names[i]);
+                        if (r < 0 && r != -ENODEV)
+                                return rtnl_error(n, r, err, "link %s: deleting", p.names[i]);
+                }
+        } while (p.n > 0);
+        return 0;
+}
+
+int bridge_delete(struct rtnl *n, const char *bridge, struct err *err) {
+        struct link l;
+        int r = link_find(n, bridge, &l);
+
+        if (r < 0 && r != -ENODEV)
+                return rtnl_error(n, r, err, "bridge %s", bridge);
+        if (r < 0 || strcmp(l.kind, "bridge") != 0)
+                return 0;
+        r = delete_ports(n, l.index, err);
+        if (r < 0)
+                return r;
+        r = link_delete(n, bridge);
+        return r < 0 && r != -ENODEV ? rtnl_error(n, r, err, "bridge %s: deleting", bridge) : 0;
 }

@@ -12,8 +12,6 @@
 
 enum { LINK_HEX = 13 }; /* "kv" and 52 bits of the id fill a link's name */
 
-#define CONTAINER_LINK "eth0"
-
 static int check_id(const char *id, struct err *err) {
         size_t digits = id ? strspn(id, "0123456789abcdef") : 0;
 
@@ -31,23 +29,44 @@ static uint64_t owner_of(const char *id) {
         return h ? h : 1;
 }
 
-static void link_name(const char *id, char ret[16]) {
-        snprintf(ret, 16, "kv%.*s", LINK_HEX, id);
+/* A container has at most one link to a bridge: the name is made of both, and a link that an earlier life of it left is found by it. */
+static void link_name(const struct network_host *h, const char *id, const char *bridge, char ret[16]) {
+        if (!strcmp(bridge, h->bridge))
+                snprintf(ret, 16, "kv%.*s", LINK_HEX, id);
+        else
+                snprintf(ret, 16, "kv%013llx", (unsigned long long) ((owner_of(id) ^ owner_of(bridge) * 31) & 0xfffffffffffff));
 }
 
-static int take_address(struct network_host *h, const char *id, uint32_t *ret, struct err *err) {
+static int take_address(struct network_host *h, const struct network_attachment *a, uint32_t *ret, struct err *err) {
+        struct bridge_network *b;
+        uint32_t wanted = 0;
         int r;
 
+        if (a->address && *a->address && address_parse(a->address, &wanted) < 0)
+                return err_set(err, ERR_INVALID, -EINVAL, "invalid IPv4 address: %s", a->address);
         pthread_mutex_lock(&h->lock);
-        r = h->pool.owners ? address_pool_take(&h->pool, owner_of(id), ret) : -ENODEV;
+        b = network_find_locked(h, a->bridge);
+        if (!b || !b->pool.owners)
+                r = -ENODEV;
+        else
+                r = wanted ? address_pool_claim(&b->pool, owner_of(a->id), wanted) : address_pool_take(&b->pool, owner_of(a->id), ret);
         pthread_mutex_unlock(&h->lock);
-        return r < 0 ? err_errno(err, r, "bridge %s: no free address", h->bridge) : 0;
+        if (r == 0 && wanted)
+                *ret = wanted;
+        if (r == -EEXIST)
+                return err_set(err, ERR_CONFLICT, r, "bridge %s: Address already in use: %s", a->bridge, a->address);
+        if (r == -ERANGE)
+                return err_set(err, ERR_INVALID, r, "bridge %s: address %s is not one of its subnet that an endpoint can have", a->bridge, a->address);
+        return r < 0 ? err_errno(err, r, "bridge %s: no free address", a->bridge) : 0;
 }
 
-static void release_address(struct network_host *h, const char *id, uint32_t address) {
+static void release_address(struct network_host *h, const char *id, const char *bridge, uint32_t address) {
+        struct bridge_network *b;
+
         pthread_mutex_lock(&h->lock);
-        if (h->pool.owners)
-                address_pool_release(&h->pool, owner_of(id), address);
+        b = network_find_locked(h, bridge);
+        if (b && b->pool.owners)
+                address_pool_release(&b->pool, owner_of(id), address);
         pthread_mutex_unlock(&h->lock);
 }
 
@@ -60,28 +79,32 @@ static int add_veth(struct network_host *h, struct rtnl *n, const struct veth *v
         return link_add_veth(n, v);
 }
 
-static int set_up_host_end(struct rtnl *n, const char *name) {
+static int set_up_host_end(struct rtnl *n, const char *name, bool isolated) {
         int r = link_disable_ipv6(name); /* while it is down */
 
+        if (r == 0 && isolated)
+                r = link_isolate(n, name);
         return r < 0 ? r : link_set_up(n, name);
 }
 
-static int set_up_container_end(struct rtnl *inside, const struct bridge_state *b, uint32_t address) {
+static int set_up_container_end(struct rtnl *inside, const struct network_endpoint *e, uint32_t address) {
+        uint32_t gateway = 0;
         struct link l;
-        int r = link_find(inside, CONTAINER_LINK, &l);
+        int r = link_find(inside, e->link, &l);
 
-        return r < 0 ? r : link_configure(inside, l.index, address, b->subnet.prefix, b->gateway);
+        if (r < 0 || (e->is_gateway && (r = address_parse(e->gateway, &gateway)) < 0))
+                return r;
+        return link_configure(inside, l.index, address, e->prefix, gateway);
 }
 
-static int plug(struct network_host *h, const struct bridge_state *b, const char *id, int netns_fd, uint32_t address, struct err *err) {
+static int plug(struct network_host *h, const struct bridge_state *b, const char *id, const struct network_endpoint *e, int netns_fd, struct err *err) {
         auto_rtnl inside = { .fd = -EBADF }, host = { .fd = -EBADF };
-        struct veth v = { .peer_name = CONTAINER_LINK, .bridge_index = b->index, .netns_fd = netns_fd, .mtu = b->mtu };
-        char name[16];
+        struct veth v = { .host_name = e->host_link, .peer_name = e->link, .bridge_index = b->index, .netns_fd = netns_fd, .mtu = b->mtu };
+        uint32_t address;
         int r;
 
-        link_name(id, name);
-        v.host_name = name;
-        address_mac(address, v.peer_mac);
+        if ((r = address_parse(e->address, &address)) < 0 || (r = mac_parse(e->mac, v.peer_mac)) < 0)
+                return err_errno(err, r, "container %.12s: address %s, %s", id, e->address, e->mac);
         r = netns_prepare(netns_fd, &inside);
         if (r == 0)
                 r = rtnl_open(&host);
@@ -89,90 +112,134 @@ static int plug(struct network_host *h, const struct bridge_state *b, const char
                 return err_errno(err, r, "container %.12s: entering its network namespace", id);
         r = add_veth(h, &host, &v);
         if (r < 0)
-                return rtnl_error(&host, r, err, "container %.12s: adding a link to bridge %s", id, h->bridge);
-        r = set_up_host_end(&host, name);
+                return rtnl_error(&host, r, err, "container %.12s: adding link %s to bridge %s", id, e->link, e->bridge);
+        r = set_up_host_end(&host, e->host_link, !b->icc);
         if (r < 0)
-                r = rtnl_error(&host, r, err, "container %.12s: link %s", id, name);
-        else if ((r = set_up_container_end(&inside, b, address)) < 0)
-                r = rtnl_error(&inside, r, err, "container %.12s: address and route of " CONTAINER_LINK, id);
+                r = rtnl_error(&host, r, err, "container %.12s: link %s", id, e->host_link);
+        else if ((r = set_up_container_end(&inside, e, address)) < 0)
+                r = rtnl_error(&inside, r, err, "container %.12s: address and route of %s", id, e->link);
         if (r < 0)
-                reaper_discard(&h->reaper, &host, name, false);
+                reaper_discard(&h->reaper, &host, e->host_link, false);
         return r;
 }
 
-static void describe(struct network_host *h, const struct bridge_state *b, const char *id, uint32_t address, struct network_endpoint *ret) {
-        struct network_endpoint e = { .prefix = b->subnet.prefix };
+static int describe(struct network_host *h, const struct bridge_state *b, const struct network_attachment *a, uint32_t address, struct network_endpoint *ret) {
+        struct network_endpoint e = { .prefix = b->subnet.prefix, .is_gateway = a->gateway && !b->internal };
         uint8_t mac[6];
 
         address_format(address, e.address);
-        address_format(b->gateway, e.gateway);
+        if (!b->internal)
+                address_format(b->gateway, e.gateway);
         address_mac(address, mac);
-        snprintf(e.mac, sizeof(e.mac), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
-        link_name(id, e.host_link);
-        strcpy(e.bridge, h->bridge);
+        if (a->mac && *a->mac && mac_parse(a->mac, mac) < 0)
+                return -EINVAL;
+        mac_format(mac, e.mac);
+        link_name(h, a->id, a->bridge, e.host_link);
+        snprintf(e.bridge, sizeof(e.bridge), "%s", a->bridge);
+        snprintf(e.link, sizeof(e.link), "%s", a->link);
         *ret = e;
+        return 0;
 }
 
-static int connect_once(struct network_host *h, const char *id, int netns_fd, struct network_endpoint *ret, int *ret_index, struct err *err) {
-        struct bridge_state b;
+static int reserve(struct network_host *h, const struct network_attachment *a, struct bridge_state *ret_state, struct network_endpoint *ret, struct err *err) {
         uint32_t address;
-        int r = bridge_ensure(h, &b, err);
+        int r = check_id(a->id, err);
 
-        *ret_index = r < 0 ? 0 : b.index;
         if (r == 0)
-                r = take_address(h, id, &address, err);
+                r = bridge_ensure(h, a->bridge, ret_state, err);
+        if (r == 0)
+                r = take_address(h, a, &address, err);
         if (r < 0)
                 return r;
-        r = plug(h, &b, id, netns_fd, address, err);
-        if (r < 0)
-                release_address(h, id, address);
-        else
-                describe(h, &b, id, address, ret);
-        return r;
+        r = describe(h, ret_state, a, address, ret);
+        if (r < 0) {
+                release_address(h, a->id, a->bridge, address);
+                return err_set(err, ERR_INVALID, r, "invalid MAC address: %s", a->mac);
+        }
+        return 0;
 }
 
-static bool bridge_is_gone(struct network_host *h, int index) {
+int network_reserve(struct network_host *h, const struct network_attachment *a, struct network_endpoint *ret, struct err *err) {
+        struct bridge_state b;
+
+        return reserve(h, a, &b, ret, err);
+}
+
+static bool bridge_is_gone(const char *bridge, int index) {
         auto_rtnl n = { .fd = -EBADF };
         struct link l;
 
-        return index > 0 && rtnl_open(&n) == 0 && (link_find(&n, h->bridge, &l) == -ENODEV || l.index != index);
+        return index > 0 && rtnl_open(&n) == 0 && (link_find(&n, bridge, &l) == -ENODEV || l.index != index);
 }
 
-int network_connect(struct network_host *h, const char *id, int netns_fd, struct network_endpoint *ret, struct err *err) {
-        int index, r = check_id(id, err);
+static int plug_with(struct network_host *h, struct bridge_state *b, const char *id, const struct network_endpoint *e, int netns_fd, struct err *err) {
+        int r = plug(h, b, id, e, netns_fd, err);
+
+        /* Somebody deleted the bridge behind our back: once more, with a new one. */
+        if (r < 0 && bridge_is_gone(e->bridge, b->index)) {
+                bridge_forget(h, b->index);
+                r = bridge_ensure(h, e->bridge, b, err);
+                if (r == 0)
+                        r = plug(h, b, id, e, netns_fd, err);
+        }
+        return r;
+}
+
+int network_plug(struct network_host *h, const char *id, const struct network_endpoint *e, int netns_fd, struct err *err) {
+        struct bridge_state b;
+        int r = bridge_ensure(h, e->bridge, &b, err);
+
+        return r < 0 ? r : plug_with(h, &b, id, e, netns_fd, err);
+}
+
+int network_connect(struct network_host *h, const struct network_attachment *a, int netns_fd, struct network_endpoint *ret, struct err *err) {
+        struct network_endpoint e;
+        struct bridge_state b;
+        uint32_t address;
+        int r = reserve(h, a, &b, &e, err);
 
         if (r < 0)
                 return r;
-        r = connect_once(h, id, netns_fd, ret, &index, err);
-        /* Somebody deleted the bridge behind our back: once more, with a new one. */
-        if (r < 0 && bridge_is_gone(h, index)) {
-                bridge_forget(h, index);
-                r = connect_once(h, id, netns_fd, ret, &index, err);
-        }
+        r = plug_with(h, &b, a->id, &e, netns_fd, err);
+        if (r == 0)
+                *ret = e;
+        else if (address_parse(e.address, &address) == 0)
+                release_address(h, a->id, a->bridge, address);
         return r;
 }
 
 int network_disconnect(struct network_host *h, const char *id, const struct network_endpoint *e, struct err *err) {
         auto_rtnl n = { .fd = -EBADF };
         uint32_t address;
-        char name[16];
         int r = check_id(id, err);
 
         if (r < 0)
                 return r;
-        link_name(id, name);
         r = rtnl_open(&n);
         if (r == 0)
-                r = reaper_discard(&h->reaper, &n, name, false);
+                r = reaper_discard(&h->reaper, &n, e->host_link, false);
         if (r < 0 && r != -ENODEV)
-                return rtnl_error(&n, r, err, "container %.12s: deleting link %s", id, name);
+                return rtnl_error(&n, r, err, "container %.12s: deleting link %s", id, e->host_link);
         /* After it is unplugged: until then it answers to the address. */
         if (address_parse(e->address, &address) == 0)
-                release_address(h, id, address);
+                release_address(h, id, e->bridge, address);
         return 0;
 }
 
+int network_route_by(struct network_host *h, const struct network_endpoint *e, int netns_fd, struct err *err) {
+        auto_rtnl inside = { .fd = -EBADF };
+        uint32_t gateway;
+        struct link l;
+        int r = netns_prepare(netns_fd, &inside);
+
+        (void) h;
+        if (r == 0 && (r = link_find(&inside, e->link, &l)) == 0 && (r = address_parse(e->gateway, &gateway)) == 0)
+                r = default_route_set(&inside, l.index, gateway);
+        return r < 0 ? rtnl_error(&inside, r, err, "default route by %s", e->link) : 0;
+}
+
 int network_claim(struct network_host *h, const char *id, const struct network_endpoint *e, struct err *err) {
+        struct bridge_network *n;
         struct bridge_state b;
         uint32_t address;
         int r = check_id(id, err);
@@ -180,15 +247,24 @@ int network_claim(struct network_host *h, const char *id, const struct network_e
         if (r == 0 && address_parse(e->address, &address) < 0)
                 r = err_set(err, ERR_INVALID, -EINVAL, "container %.12s: \"%.16s\" is not an address", id, e->address);
         if (r == 0)
-                r = bridge_ensure(h, &b, err);
+                r = bridge_ensure(h, e->bridge, &b, err);
         if (r < 0)
                 return r;
         pthread_mutex_lock(&h->lock);
-        r = h->pool.owners ? address_pool_claim(&h->pool, owner_of(id), address) : -ERANGE;
+        n = network_find_locked(h, e->bridge);
+        r = n && n->pool.owners ? address_pool_claim(&n->pool, owner_of(id), address) : -ERANGE;
         pthread_mutex_unlock(&h->lock);
         if (r == -EEXIST)
                 return err_set(err, ERR_CONFLICT, r, "container %.12s: another container has its address %s", id, e->address);
         if (r == -ERANGE)
-                return err_set(err, ERR_CONFLICT, r, "container %.12s: its address %s is not one of bridge %s", id, e->address, h->bridge);
+                return err_set(err, ERR_CONFLICT, r, "container %.12s: its address %s is not one of bridge %s", id, e->address, e->bridge);
         return 0;
+}
+
+bool network_is_address(const char *text) {
+        return address_parse(text, &(uint32_t) { 0 }) == 0;
+}
+
+bool network_is_mac(const char *text) {
+        return mac_parse(text, (uint8_t[6]) { 0 }) == 0;
 }

@@ -11,17 +11,18 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/str.h"
 
-enum { COMMANDS_SIZE = 2048, DEFAULT_TABLE_SIZE = 32 };
+enum { COMMANDS_MAX = 16 << 20, TABLE_NAME_SIZE = 32 };
 
 DEFINE_CLEANUP(struct nft_ctx *, nft_ctx_free)
 #define auto_nft __attribute__((cleanup(nft_ctx_freep))) struct nft_ctx
 
-static void table_name(const char *bridge, char ret[DEFAULT_TABLE_SIZE]) {
+static void table_name(const char *bridge, char ret[TABLE_NAME_SIZE]) {
         if (strcmp(bridge, "kist0") == 0)
-                snprintf(ret, DEFAULT_TABLE_SIZE, "kist");
+                snprintf(ret, TABLE_NAME_SIZE, "kist");
         else
-                snprintf(ret, DEFAULT_TABLE_SIZE, "kist-%s", bridge);
+                snprintf(ret, TABLE_NAME_SIZE, "kist-%s", bridge);
 }
 
 /* libnftables prints the command and a pointer under it: one line of that is for people. */
@@ -47,44 +48,110 @@ static int run(const char *table, const char *commands, const char *what, struct
         return nft_run_cmd_from_buffer(nft, commands) == 0 ? 0 : failed(nft, table, what, err);
 }
 
-/* From the containers outwards: only with addresses of theirs, so that nobody sends in another's name; among themselves they may route
- * what they like. Towards them: answers to what they asked for, and what a port map sent (then its destination was translated).
- * Anything else from outside is dropped, or any neighbour of this host who sets a route to it would reach ports that nobody
- * published. The host itself reaches them: its own packets are not forwarded. */
-enum { FORWARD_RULES = 7, POSTROUTING_RULES = 1 };
+/* Within a network: as it likes. From one outwards: only with addresses of it, so that nobody sends in another's name. Towards one, from the
+ * world or from another network: answers to what it asked for, and what a port map sent (then its destination was translated). Anything
+ * else is dropped, or any neighbour of this host who sets a route to it would reach ports that nobody published. The host itself
+ * reaches them: its own packets are not forwarded. What leaves takes the host's address, and not what stays on the bridge: containers see each
+ * other's own addresses. */
 static const char rules[] =
-        "table inet %1$s\n"
-        "delete table inet %1$s\n"
-        "table inet %1$s {\n"
         "  chain forward {\n"
         "    type filter hook forward priority filter; policy accept;\n"
-        "    iifname \"%2$s\" oifname != \"%2$s\" ip saddr != %4$s drop\n"
-        "    iifname \"%2$s\" oifname != \"%2$s\" meta nfproto != ipv4 drop\n"
-        "    oifname != \"%2$s\" accept\n"
-        "    iifname \"%2$s\" accept\n"
+        "    iifname . oifname @within accept\n"
+        "    iifname @networks jump outgoing\n"
+        "    oifname @networks jump incoming\n"
+        "  }\n"
+        "  chain outgoing {\n"
+        "    iifname @internal drop\n"
+        "    iifname . ip saddr @sources return\n"
+        "    drop\n"
+        "  }\n"
+        "  chain incoming {\n"
+        "    oifname @internal drop\n"
         "    ct state established,related accept\n"
         "    ct status dnat accept\n"
         "    drop\n"
         "  }\n"
-        "%3$s"
-        "}\n";
-
-/* Not for what stays on the bridge: containers see each other's own addresses. */
-static const char nat_chain[] =
         "  chain postrouting {\n"
         "    type nat hook postrouting priority srcnat; policy accept;\n"
-        "    ip saddr %1$s oifname != \"%2$s\" masquerade\n"
+        "    oifname . ip saddr @sources accept\n"
+        "    ip saddr @translated masquerade\n"
         "  }\n";
 
-int firewall_apply(const struct firewall *f, struct err *err) {
-        char table[DEFAULT_TABLE_SIZE], subnet[SUBNET_TEXT], nat[512] = "", commands[COMMANDS_SIZE];
+/* What the kernel counts as uses of each chain: its rules, and the jumps to it. */
+static const struct {
+        const char *name;
+        uint32_t uses;
+} chains[] = { { "forward", 3 }, { "outgoing", 4 }, { "incoming", 5 }, { "postrouting", 2 } };
 
-        table_name(f->bridge, table);
-        subnet_format(&f->subnet, subnet);
-        if (f->nat)
-                snprintf(nat, sizeof(nat), nat_chain, subnet, f->bridge);
-        snprintf(commands, sizeof(commands), rules, table, f->bridge, nat, subnet);
-        return run(table, commands, "adding it", err);
+static bool is_any(const struct firewall_network *n) {
+        (void) n;
+        return true;
+}
+
+static bool is_internal(const struct firewall_network *n) {
+        return n->internal;
+}
+
+static bool has_icc(const struct firewall_network *n) {
+        return n->icc;
+}
+
+static bool has_nat(const struct firewall_network *n) {
+        return n->nat;
+}
+
+enum element { BRIDGE, BRIDGE_TO_ITSELF, BRIDGE_AND_SUBNET, SUBNET };
+
+static const struct set {
+        const char *name, *type;
+        enum element element;
+        bool (*has)(const struct firewall_network *n);
+} sets[] = {
+        { "networks", "type ifname;", BRIDGE, is_any },
+        { "within", "type ifname . ifname;", BRIDGE_TO_ITSELF, has_icc },
+        { "internal", "type ifname;", BRIDGE, is_internal },
+        { "sources", "type ifname . ipv4_addr; flags interval;", BRIDGE_AND_SUBNET, is_any },
+        { "translated", "type ipv4_addr; flags interval;", SUBNET, has_nat },
+};
+
+static void add_element(struct strbuf *b, enum element e, const struct firewall_network *n) {
+        char subnet[SUBNET_TEXT];
+
+        subnet_format(&n->subnet, subnet);
+        if (e != SUBNET)
+                strbuf_addf(b, "\"%s\"", n->bridge);
+        if (e == BRIDGE_TO_ITSELF)
+                strbuf_addf(b, " . \"%s\"", n->bridge);
+        if (e == BRIDGE_AND_SUBNET || e == SUBNET)
+                strbuf_addf(b, "%s%s", e == SUBNET ? "" : " . ", subnet);
+}
+
+static void add_set(struct strbuf *b, const struct set *s, const struct firewall *f) {
+        size_t n = 0;
+
+        strbuf_addf(b, "  set %s { %s", s->name, s->type);
+        for (size_t i = 0; i < f->n_networks; i++) {
+                if (!s->has(&f->networks[i]))
+                        continue;
+                strbuf_adds(b, n++ ? ", " : " elements = { ");
+                add_element(b, s->element, &f->networks[i]);
+        }
+        strbuf_adds(b, n ? " }\n  }\n" : "\n  }\n");
+}
+
+int firewall_apply(const struct firewall *f, struct err *err) {
+        char table[TABLE_NAME_SIZE];
+        auto_strbuf b;
+
+        table_name(f->name, table);
+        strbuf_init(&b, COMMANDS_MAX);
+        strbuf_addf(&b, "table inet %1$s\ndelete table inet %1$s\ntable inet %1$s {\n", table);
+        for (size_t i = 0; i < ARRAY_SIZE(sets); i++)
+                add_set(&b, &sets[i], f);
+        strbuf_addf(&b, "%s}\n", rules);
+        if (strbuf_error(&b) < 0)
+                return err_errno(err, strbuf_error(&b), "firewall table \"inet %s\"", table);
+        return run(table, b.data, "adding it", err);
 }
 
 static int read_use(struct nlmsghdr *h, void *data) {
@@ -106,18 +173,20 @@ static bool chain_has(struct rtnl *n, const char *table, const char *chain, uint
                rtnl_get(n, &b, read_use, &use) == 0 && use == n_rules;
 }
 
-bool firewall_is_intact(const struct firewall *f, struct rtnl *n) {
-        char table[DEFAULT_TABLE_SIZE];
+bool firewall_is_intact(const char *name, struct rtnl *n) {
+        char table[TABLE_NAME_SIZE];
 
-        table_name(f->bridge, table);
-        return chain_has(n, table, "forward", FORWARD_RULES) &&
-               (!f->nat || chain_has(n, table, "postrouting", POSTROUTING_RULES));
+        table_name(name, table);
+        for (size_t i = 0; i < ARRAY_SIZE(chains); i++)
+                if (!chain_has(n, table, chains[i].name, chains[i].uses))
+                        return false;
+        return true;
 }
 
-int firewall_remove(const char *bridge, struct err *err) {
-        char table[DEFAULT_TABLE_SIZE], commands[256];
+int firewall_remove(const char *name, struct err *err) {
+        char table[TABLE_NAME_SIZE], commands[256];
 
-        table_name(bridge, table);
+        table_name(name, table);
         snprintf(commands, sizeof(commands), "table inet %1$s\ndelete table inet %1$s\n", table);
         return run(table, commands, "deleting it", err);
 }

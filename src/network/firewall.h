@@ -1,27 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The one nftables table of a bridge: "inet kist" for kist0, else "inet kist-BRIDGE", so that several daemons on a host leave each other's
- * alone. It only adds: what the host's own tables drop stays dropped. */
+/* The one nftables table of a daemon: "inet kist" when its default bridge is kist0, else "inet kist-BRIDGE", so that several daemons on a host leave each
+ * other's alone. It only adds: what the host's own tables drop stays dropped. Its rules are always the same: networks are elements of its sets. */
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "network/addresses.h"
 #include "network/rtnl.h"
 
 struct err;
 
-struct firewall {
+struct firewall_network {
         const char *bridge; /* a name whose grammar was checked: it becomes part of a rule */
         struct subnet subnet;
-        bool nat;
+        bool nat;      /* what leaves gets the host's address */
+        bool internal; /* nothing leaves, nothing enters */
+        bool icc;      /* endpoints may talk to each other */
+};
+
+struct firewall {
+        const char *name; /* the default bridge */
+        const struct firewall_network *networks;
+        size_t n_networks;
 };
 
 /* Put the table there, in place of an earlier one, in one transaction: there is no moment without it. ERR_UNSUPPORTED: the kernel lacks
  * nf_tables, or a piece of it; the message says which line. */
 int firewall_apply(const struct firewall *f, struct err *err);
-/* Are the table, its chains and their rules still there? Somebody may have flushed the host's rule set. Two short questions to the kernel,
+/* Are the table, its chains and their rules still there? Somebody may have flushed the host's rule set. A few short questions to the kernel,
  * cheap enough for every endpoint, over a socket of rtnl_open_netfilter() that is kept: closing one makes nf_tables wait for its
  * own cleaning up. An answer that cannot be had is a no. */
-bool firewall_is_intact(const struct firewall *f, struct rtnl *netfilter);
-int firewall_remove(const char *bridge, struct err *err);
+bool firewall_is_intact(const char *name, struct rtnl *netfilter);
+int firewall_remove(const char *name, struct err *err);

@@ -11,13 +11,12 @@
 #include "network/firewall.h"
 #include "network/internal.h"
 
-enum { MTU_MIN = 576, MTU_MAX = 65535, PORTS_AT_ONCE = 64 };
+enum { MTU_MIN = 576, MTU_MAX = 65535, POOL_PREFIX_MIN = 16, POOL_PREFIX_MAX = 29 };
 
 /* Private ranges that other engines do not start with. */
 static const char *const default_pools[] = { "172.30.0.0/16", "172.31.0.0/16", "10.201.0.0/16", "10.202.0.0/16", "192.168.240.0/20" };
 
-/* The name becomes part of paths below /proc/sys and of firewall rules. */
-static bool bridge_name_is_valid(const char *name) {
+bool bridge_name_is_valid(const char *name) {
         size_t length = name ? strlen(name) : 0;
 
         if (length == 0 || length > 15 || !isalpha((unsigned char) name[0]))
@@ -40,10 +39,24 @@ static int read_pools(struct network_host *h, const struct network_options *o, s
         for (size_t i = 0; i < h->n_pools; i++) {
                 if (subnet_parse(texts[i], &h->pools[i]) < 0)
                         return err_set(err, ERR_INVALID, -EINVAL, "address pool \"%s\": not an IPv4 subnet such as 172.30.0.0/16", texts[i]);
-                if (h->pools[i].prefix < SUBNET_PREFIX_MIN || h->pools[i].prefix > SUBNET_PREFIX_MAX)
-                        return err_set(err, ERR_INVALID, -EINVAL, "address pool \"%s\": must be between /%d and /%d", texts[i], SUBNET_PREFIX_MIN,
-                                SUBNET_PREFIX_MAX);
+                if (h->pools[i].prefix < POOL_PREFIX_MIN || h->pools[i].prefix > POOL_PREFIX_MAX)
+                        return err_set(err, ERR_INVALID, -EINVAL, "address pool \"%s\": must be between /%d and /%d", texts[i], POOL_PREFIX_MIN,
+                                POOL_PREFIX_MAX);
         }
+        return 0;
+}
+
+static int add_default(struct network_host *h, const struct network_options *o, struct err *err) {
+        struct bridge_network *n = calloc(1, sizeof(*n));
+
+        h->networks = calloc(1, sizeof(*h->networks));
+        if (!n || !h->networks) {
+                free(n);
+                return err_errno(err, -ENOMEM, "bridge %s", o->bridge);
+        }
+        *n = (struct bridge_network) { .mtu_wanted = o->mtu, .nat = o->nat, .icc = true };
+        strcpy(n->bridge, o->bridge);
+        h->networks[h->n_networks++] = n;
         return 0;
 }
 
@@ -63,9 +76,9 @@ int network_host_open(const struct network_options *o, struct network_host **ret
         reaper_init(&h->reaper);
         h->netfilter.fd = -EBADF;
         strcpy(h->bridge, o->bridge);
-        h->mtu_wanted = o->mtu;
-        h->nat = o->nat;
         r = read_pools(h, o, err);
+        if (r == 0)
+                r = add_default(h, o, err);
         if (r < 0) {
                 network_host_free(h);
                 return r;
@@ -79,7 +92,11 @@ void network_host_free(struct network_host *h) {
                 return;
         reaper_done(&h->reaper);
         rtnl_close(&h->netfilter);
-        address_pool_done(&h->pool);
+        for (size_t i = 0; i < h->n_networks; i++) {
+                address_pool_done(&h->networks[i]->pool);
+                free(h->networks[i]);
+        }
+        free(h->networks);
         pthread_mutex_destroy(&h->lock);
         free(h->pools);
         free(h);
@@ -103,7 +120,7 @@ int rtnl_error(const struct rtnl *n, int num, struct err *err, const char *forma
 
 int network_describe(struct network_host *h, char subnet[20], char gateway[16], struct err *err) {
         struct bridge_state b;
-        int r = bridge_ensure(h, &b, err);
+        int r = bridge_ensure(h, h->bridge, &b, err);
 
         if (r < 0)
                 return r;
@@ -112,59 +129,45 @@ int network_describe(struct network_host *h, char subnet[20], char gateway[16], 
         return 0;
 }
 
-struct ports {
-        int bridge_index;
-        size_t n;
-        char names[PORTS_AT_ONCE][16];
-};
-
-static int collect_port(const struct link *l, void *data) {
-        struct ports *p = data;
-
-        if (l->master == p->bridge_index && strcmp(l->kind, "veth") == 0 && str_starts_with(l->name, "kv") && p->n < PORTS_AT_ONCE)
-                memcpy(p->names[p->n++], l->name, sizeof(l->name));
-        return 0;
+struct bridge_network *network_find_locked(struct network_host *h, const char *bridge) {
+        for (size_t i = 0; i < h->n_networks; i++)
+                if (!strcmp(h->networks[i]->bridge, bridge))
+                        return h->networks[i];
+        return NULL;
 }
 
-static int delete_ports(struct rtnl *n, int bridge_index, struct err *err) {
-        struct ports p = { .bridge_index = bridge_index };
+int network_unknown(const char *bridge, struct err *err) {
+        return err_set(err, ERR_NOT_FOUND, -ENOENT, "bridge %s: no network of this daemon has it", bridge);
+}
 
-        do {
-                int r;
+int network_apply_firewall(struct network_host *h, struct err *err) {
+        auto_free struct firewall_network *networks = calloc(h->n_networks, sizeof(*networks));
+        struct firewall f = { h->bridge, networks, 0 };
 
-                p.n = 0;
-                r = link_each(n, collect_port, &p);
-                if (r < 0)
-                        return rtnl_error(n, r, err, "listing links");
-                for (size_t i = 0; i < p.n; i++) {
-                        r = link_delete(n, p.names[i]);
-                        if (r < 0 && r != -ENODEV)
-                                return rtnl_error(n, r, err, "link %s: deleting", p.names[i]);
-                }
-        } while (p.n > 0);
-        return 0;
+        if (!networks)
+                return err_errno(err, -ENOMEM, "firewall");
+        for (size_t i = 0; i < h->n_networks; i++) {
+                const struct bridge_network *n = h->networks[i];
+
+                if (n->pool.owners)
+                        networks[f.n_networks++] = (struct firewall_network) { n->bridge, n->pool.subnet, n->nat, n->internal, n->icc };
+        }
+        return firewall_apply(&f, err);
 }
 
 static int destroy(struct network_host *h, struct err *err) {
         auto_rtnl n = { .fd = -EBADF };
-        struct link bridge;
         int r = rtnl_open(&n);
 
         if (r < 0)
                 return err_errno(err, r, "netlink socket");
-        r = link_find(&n, h->bridge, &bridge);
-        if (r < 0 && r != -ENODEV)
-                return rtnl_error(&n, r, err, "bridge %s", h->bridge);
-        if (r == 0 && strcmp(bridge.kind, "bridge") == 0) {
-                r = delete_ports(&n, bridge.index, err);
+        for (size_t i = 0; i < h->n_networks; i++) {
+                r = bridge_delete(&n, h->networks[i]->bridge, err);
                 if (r < 0)
                         return r;
-                r = link_delete(&n, h->bridge);
-                if (r < 0 && r != -ENODEV)
-                        return rtnl_error(&n, r, err, "bridge %s: deleting", h->bridge);
+                h->networks[i]->ready = false;
+                address_pool_done(&h->networks[i]->pool);
         }
-        h->ready = false;
-        address_pool_done(&h->pool);
         return firewall_remove(h->bridge, err);
 }
 

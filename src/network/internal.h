@@ -25,20 +25,28 @@ void reaper_wait(struct reaper *r);
 /* Unplug a link and see to its deletion; with `free_name`, its name can be used again at once. -ENODEV: no such link. */
 int reaper_discard(struct reaper *r, struct rtnl *n, const char *name, bool free_name);
 
-struct network_host {
+/* One network: a bridge with a subnet. */
+struct bridge_network {
         char bridge[16];
-        struct subnet *pools;
-        size_t n_pools;
-        uint32_t mtu_wanted; /* 0: as the host has it */
-        bool nat;
-        struct reaper reaper;
-
-        pthread_mutex_t lock;      /* of what follows */
-        bool ready;                /* the bridge and the table are there */
-        struct rtnl netfilter;     /* kept open: see firewall_is_intact() */
+        bool defined;              /* by network_define(): its subnet never changes */
+        bool nat, internal, icc;
+        uint32_t mtu_wanted;       /* 0: as the host has it */
+        bool ready;                /* the bridge is there, and the table knows it */
         int bridge_index;
         uint32_t mtu;
         struct address_pool pool;  /* .owners is NULL until a subnet is chosen; then it stays, also when the bridge has to be made again */
+};
+
+struct network_host {
+        char bridge[16];           /* of the default network; the table is named after it */
+        struct subnet *pools;
+        size_t n_pools;
+        struct reaper reaper;
+
+        pthread_mutex_t lock;      /* of what follows */
+        struct rtnl netfilter;     /* kept open: see firewall_is_intact() */
+        struct bridge_network **networks; /* the default one is the first */
+        size_t n_networks;
 };
 
 /* What one endpoint has to know of the bridge. */
@@ -47,12 +55,26 @@ struct bridge_state {
         uint32_t mtu;
         struct subnet subnet;
         uint32_t gateway;
+        bool internal, icc;
 };
 
+/* lock is held. NULL: no network of this host's has that bridge. */
+struct bridge_network *network_find_locked(struct network_host *h, const char *bridge);
+int network_unknown(const char *bridge, struct err *err);
+/* The table as the networks are now; lock is held. */
+int network_apply_firewall(struct network_host *h, struct err *err);
+/* A subnet out of the pools that no route and no network of this host has; lock is held. The default network takes the whole pool, or of
+ * the only one a quarter: the rest is for networks that come later. */
+int network_choose_subnet(struct network_host *h, struct rtnl *n, bool whole, struct subnet *ret, struct err *err);
+/* Does the name fit a link, a path below /proc/sys and a firewall rule? */
+bool bridge_name_is_valid(const char *name);
+
 /* The bridge with its address, forwarding and the table: found or made. */
-int bridge_ensure(struct network_host *h, struct bridge_state *ret, struct err *err);
+int bridge_ensure(struct network_host *h, const char *bridge, struct bridge_state *ret, struct err *err);
 /* The bridge with this index was not there any more: the next bridge_ensure() looks again. */
 void bridge_forget(struct network_host *h, int index);
+/* With all its ports. No link of that name is fine, and one that is no bridge is left alone. */
+int bridge_delete(struct rtnl *n, const char *bridge, struct err *err);
 
 /* err_errno() with what the kernel itself said, when it said something. */
 int rtnl_error(const struct rtnl *n, int num, struct err *err, const char *format, ...) __attribute__((format(printf, 4, 5)));

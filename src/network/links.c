@@ -220,7 +220,7 @@ static void add_default_route(struct rtnl_batch *b, struct filling *f, int index
         struct rtmsg head = { .rtm_family = AF_INET, .rtm_table = RT_TABLE_MAIN, .rtm_protocol = RTPROT_STATIC, .rtm_scope = RT_SCOPE_UNIVERSE,
                 .rtm_type = RTN_UNICAST };
 
-        f->m = rtnl_add(b, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &head, sizeof(head));
+        f->m = rtnl_add(b, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, &head, sizeof(head));
         put_ipv4(f, RTA_GATEWAY, gateway);
         put_u32(f, RTA_OIF, (uint32_t) index);
 }
@@ -239,7 +239,35 @@ int link_configure(struct rtnl *n, int index, uint32_t address, uint8_t prefix, 
 
         add_address(&b, &f, index, address, prefix);
         switch_on(&b, &f, index, NULL);
+        if (gateway)
+                add_default_route(&b, &f, index, gateway);
+        return run(n, &b, &f);
+}
+
+int default_route_set(struct rtnl *n, int index, uint32_t gateway) {
+        struct filling f = { 0 };
+        auto_batch b = { 0 };
+
         add_default_route(&b, &f, index, gateway);
+        return run(n, &b, &f);
+}
+
+int link_isolate(struct rtnl *n, const char *name) {
+        struct ifinfomsg head = { .ifi_family = AF_BRIDGE };
+        struct link l;
+        auto_batch b = { 0 };
+        struct filling f = { 0 };
+        struct nlattr *port;
+        uint8_t on = 1;
+        int r = link_find(n, name, &l);
+
+        if (r < 0)
+                return r;
+        head.ifi_index = l.index;
+        f.m = rtnl_add(&b, RTM_SETLINK, 0, &head, sizeof(head));
+        port = nest(&f, IFLA_PROTINFO | NLA_F_NESTED);
+        put(&f, IFLA_BRPORT_ISOLATED, &on, sizeof(on));
+        nest_end(&f, port);
         return run(n, &b, &f);
 }
 

@@ -39,7 +39,11 @@ struct veth {
 int link_add_veth(struct rtnl *n, const struct veth *v);
 
 int address_add(struct rtnl *n, int index, uint32_t address, uint8_t prefix);
-/* An address, the link up, and a default route: in one system call. */
+/* A port of a bridge: other isolated ports and it do not see each other; the bridge itself does. */
+int link_isolate(struct rtnl *n, const char *name);
+/* In place of one that is there. */
+int default_route_set(struct rtnl *n, int index, uint32_t gateway);
+/* An address, the link up, and a default route in place of one that is there (gateway 0: none): in one system call. */
 int link_configure(struct rtnl *n, int index, uint32_t address, uint8_t prefix, uint32_t gateway);
 /* -ENODATA: the link has no IPv4 address. */
 int address_find(struct rtnl *n, int index, uint32_t *ret, uint8_t *ret_prefix);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Networks of one host. First step: one default bridge with addresses, routes and NAT out. All by netlink (libnl) and libnftables;
- * no outside program is started. State that must outlive the daemon (which address belongs to whom) is the engine's: it tells it back
- * with network_claim() after a restart. Safe to use from several threads. */
+/* Networks of one host: bridges with subnets, addresses, routes and NAT out; the default one, and those that are defined. A network is named by its
+ * bridge. All by netlink (libnl) and libnftables; no outside program is started. State that must outlive the daemon (which networks there are,
+ * which address belongs to whom) is the engine's: it tells it back with network_define() and network_claim() after a restart. Safe to use from
+ * several threads. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,23 +28,69 @@ void network_host_free(struct network_host *h);
 /* Remove the bridge, the nftables table and what else was made. For tests and for uninstalling; a daemon that stops leaves them. */
 int network_host_destroy(struct network_host *h, struct err *err);
 
+/* A network beside the default one. Texts that are NULL or "": none was asked for. */
+struct network_definition {
+        const char *bridge;
+        const char *subnet;   /* "10.5.0.0/16", between /8 and /30 */
+        const char *gateway;  /* the first address otherwise */
+        const char *range;    /* a part of the subnet: addresses that nobody asked for by name come from it */
+        const char *const *reserved; /* addresses that no endpoint gets */
+        size_t n_reserved;
+        uint32_t mtu;         /* 0: that of the host's default route */
+        bool nat;
+        bool internal;        /* no way out, and none in */
+        bool icc;             /* endpoints see each other */
+};
+
+/* Check it, find a subnet when none is given (one that collides with nothing on this host), and remember it. Makes nothing yet. ERR_CONFLICT: the
+ * subnet is another network's, or of this host's routes (unless it is its own bridge's, left by an earlier daemon). */
+int network_define(struct network_host *h, const struct network_definition *d, char ret_subnet[20], char ret_gateway[16], struct err *err);
+/* The bridge and the table, now rather than with the first endpoint. */
+int network_make(struct network_host *h, const char *bridge, struct err *err);
+/* Remove the bridge and forget the network. −EBUSY, and nothing happens, when an endpoint has an address of it. */
+int network_undefine(struct network_host *h, const char *bridge, struct err *err);
+
+struct network_attachment {
+        const char *bridge;
+        const char *id;       /* of the container: hex digits */
+        const char *link;     /* "eth0" */
+        const char *address;  /* NULL, "": any */
+        const char *mac;      /* NULL, "": from the address */
+        bool gateway;         /* the container's default route leads here */
+};
+
 struct network_endpoint {
+        char network[65];     /* the engine's id of the network; not looked at here */
+        char link[16];        /* in the container: "eth0" */
         char address[16];     /* "172.30.0.2" */
         uint8_t prefix;       /* 16 */
-        char gateway[16];
-        char mac[18];         /* "02:42:ac:1e:00:02", derived from the address */
-        char host_link[16];   /* veth on the host's side: "kv" and hex digits of the id */
+        char gateway[16];     /* of the network; "" when it is internal */
+        bool is_gateway;      /* the default route leads there */
+        char mac[18];         /* "02:42:ac:1e:00:02", derived from the address unless one was asked for */
+        char host_link[16];   /* veth on the host's side: "kv" and hex digits */
         char bridge[16];
 };
 
-/* A veth from the bridge into netns_fd as "eth0" with an address, link-local route and default route, all up when this returns. `id` (64 hex)
- * names the endpoint. ERR_NO_SPACE when the pool is used up. All or nothing. */
-int network_connect(struct network_host *h, const char *id, int netns_fd, struct network_endpoint *ret, struct err *err);
+/* A veth from the bridge into netns_fd with an address, link-local route and (a->gateway) default route in place of one that is there, all up when
+ * this returns. ERR_NO_SPACE when the pool is used up, ERR_CONFLICT when the address asked for is taken. All or nothing. */
+int network_connect(struct network_host *h, const struct network_attachment *a, int netns_fd, struct network_endpoint *ret, struct err *err);
+/* The same in two steps, for those who write down what is going to be before it is: the first only reserves the address and fills *ret. */
+int network_reserve(struct network_host *h, const struct network_attachment *a, struct network_endpoint *ret, struct err *err);
+int network_plug(struct network_host *h, const char *id, const struct network_endpoint *e, int netns_fd, struct err *err);
 /* Unplug the veth if it is still there, and give the address back. The kernel takes long to delete a link: that follows in the background, all
  * at once. Unknown ids are no error. */
 int network_disconnect(struct network_host *h, const char *id, const struct network_endpoint *e, struct err *err);
+/* Of a container with several networks: from now on the default route leads to this one. */
+int network_route_by(struct network_host *h, const struct network_endpoint *e, int netns_fd, struct err *err);
 /* After a restart: this address is taken by that container. */
 int network_claim(struct network_host *h, const char *id, const struct network_endpoint *e, struct err *err);
+
+/* "10.5.0.9"; "02:42:ac:1e:00:02" of one device. */
+bool network_is_address(const char *text);
+bool network_is_mac(const char *text);
+
+/* After a restart: links that an earlier daemon unplugged and did not live to delete. */
+void network_sweep(struct network_host *h);
 
 /* For inspect: subnet and gateway of the default bridge; makes it when it is not there yet. */
 int network_describe(struct network_host *h, char subnet[20], char gateway[16], struct err *err);

@@ -73,6 +73,10 @@ static void want(struct reaper *r) {
                 reap();
 }
 
+void network_sweep(struct network_host *h) {
+        want(&h->reaper);
+}
+
 int reaper_discard(struct reaper *r, struct rtnl *n, const char *name, bool free_name) {
         char new_name[16];
         struct link l;

@@ -63,6 +63,7 @@ kist_end() {
 	ids=$("$KIST" ps -aq 2>/dev/null)
 	# shellcheck disable=SC2086  # a list of words on purpose
 	[ -z "$ids" ] || "$KIST" rm -f $ids >/dev/null 2>&1
+	"$KIST" network prune --force >/dev/null 2>&1
 	kistd_stop
 	ip link del "$KT_NAME" 2>/dev/null
 	nft delete table inet "kist-$KT_NAME" 2>/dev/null

@@ -102,6 +102,28 @@ int engine_network_inspect(struct engine *e, const char *name, json_t **ret, str
         return 0;
 }
 
+int engine_network_create(struct engine *e, const json_t *body, json_t **ret, struct err *err) {
+        *ret = json_pack("{s:s, s:s}", "Id", json_get_str(body, "Name", ""), "Warning", "");
+        return 0;
+}
+
+int engine_network_prune(struct engine *e, const json_t *filters, json_t **ret, struct err *err) {
+        *ret = json_pack("{s:[]}", "NetworksDeleted");
+        return 0;
+}
+
+int engine_network_remove(struct engine *e, const char *name, struct err *err) {
+        return check(name, err);
+}
+
+int engine_network_connect(struct engine *e, const char *network, const json_t *body, struct err *err) {
+        return check(json_get_str(body, "Container", ""), err);
+}
+
+int engine_network_disconnect(struct engine *e, const char *network, const json_t *body, struct err *err) {
+        return check(json_get_str(body, "Container", ""), err);
+}
+
 int engine_update(struct engine *e, const char *name, const json_t *changes, json_t **ret, struct err *err) {
         *ret = json_pack("{s:[], s:O}", "Warnings", "Asked", changes);
         return check(name, err);

@@ -54,9 +54,9 @@ static void a_row_survives_a_new_daemon(void **state) {
         r.state = CONTAINER_RUNNING;
         r.pid = 77;
         r.exit_code = 137;
-        r.has_endpoint = true;
-        strcpy(r.endpoint.address, "172.30.0.9");
-        r.endpoint.prefix = 16;
+        r.n_endpoints = 1;
+        strcpy(r.endpoints[0].address, "172.30.0.9");
+        r.endpoints[0].prefix = 16;
         strcpy(r.name, "renamed");
         assert_int_equal(db_update(f->db, &r, NULL), 0);
         db_close(f->db);
@@ -67,9 +67,9 @@ static void a_row_survives_a_new_daemon(void **state) {
         assert_int_equal(back.state, CONTAINER_RUNNING);
         assert_int_equal(back.pid, 77);
         assert_int_equal(back.id_slot, 3);
-        assert_true(back.has_endpoint);
-        assert_string_equal(back.endpoint.address, "172.30.0.9");
-        assert_int_equal(back.endpoint.prefix, 16);
+        assert_int_equal(back.n_endpoints, 1);
+        assert_string_equal(back.endpoints[0].address, "172.30.0.9");
+        assert_int_equal(back.endpoints[0].prefix, 16);
         assert_string_equal(back.labels, r.labels);
         assert_string_equal(back.diff_ids, r.diff_ids);
         auto_json *spec = NULL;

@@ -100,8 +100,45 @@ static void claims(void **state) {
         address_pool_done(&p);
 }
 
+static void a_range_is_kept_to(void **state) {
+        struct subnet s = subnet("10.5.0.0/16"), part = subnet("10.5.1.4/30"), other = subnet("10.6.0.0/24");
+        struct address_pool p;
+        uint32_t a;
+
+        (void) state;
+        assert_int_equal(address_pool_init(&p, &s, s.base + 1), 0);
+        assert_int_equal(address_pool_restrict(&p, &other), -ERANGE);
+        assert_int_equal(address_pool_restrict(&p, &part), 0);
+        assert_int_equal(address_pool_claim(&p, ADDRESS_RESERVED, part.base + 1), 0);
+        for (uint32_t want = 0; want < 4; want++) {
+                if (want == 1)
+                        continue;
+                assert_int_equal(address_pool_take(&p, 7, &a), 0);
+                assert_int_equal(a, part.base + want);
+        }
+        assert_int_equal(address_pool_take(&p, 7, &a), -ENOSPC);
+        assert_int_equal(address_pool_claim(&p, 8, s.base + 9), 0); /* by name: anywhere in the subnet */
+        assert_int_equal(p.n_taken, 4);
+        address_pool_release(&p, 8, s.base + 9);
+        assert_int_equal(p.n_taken, 3);
+        address_pool_done(&p);
+}
+
+static void macs_are_parsed_strictly(void **state) {
+        static const char *const bad[] = { "", "02:42:ac:1e:00", "02:42:ac:1e:00:0g", "02:42:ac:1e:00:02 ", "03:42:ac:1e:00:02", "00:00:00:00:00:00", "02.42.ac.1e.00.02", "0242ac1e0002" };
+        uint8_t mac[6];
+        char text[18];
+
+        (void) state;
+        for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+                assert_int_equal(mac_parse(bad[i], mac), -EINVAL);
+        assert_int_equal(mac_parse("02:42:AC-1e:00:02", mac), 0);
+        mac_format(mac, text);
+        assert_string_equal(text, "02:42:ac:1e:00:02");
+}
+
 static void sizes_have_limits(void **state) {
-        struct subnet s = subnet("10.0.0.0/8"), t = subnet("10.0.0.0/30");
+        struct subnet s = subnet("10.0.0.0/7"), t = subnet("10.0.0.0/31");
         struct address_pool p;
 
         (void) state;
@@ -124,6 +161,8 @@ int main(void) {
                 cmocka_unit_test(overlaps),
                 cmocka_unit_test(addresses_go_round),
                 cmocka_unit_test(claims),
+                cmocka_unit_test(a_range_is_kept_to),
+                cmocka_unit_test(macs_are_parsed_strictly),
                 cmocka_unit_test(sizes_have_limits),
                 cmocka_unit_test(macs_follow_the_address),
         };

@@ -160,8 +160,14 @@ static bool link_goes(int netns, const char *name) {
         return false;
 }
 
+static int connect_to(struct network_host *h, const char *id, int netns, struct network_endpoint *e) {
+        struct network_attachment a = { .bridge = BRIDGE, .id = id, .link = "eth0", .gateway = true };
+
+        return network_connect(h, &a, netns, e, &err);
+}
+
 static void connected(struct network_host *h, int n, int netns, struct network_endpoint *e) {
-        if (network_connect(h, id_of(n), netns, e, &err) < 0)
+        if (connect_to(h, id_of(n), netns, e) < 0)
                 fail_msg("%s", err.msg);
 }
 
@@ -340,7 +346,7 @@ static void pools_that_collide_are_passed_over(void **state) {
         assert_int_equal(network_host_open(&o, &h, &err), 0);
         assert_int_equal(network_describe(h, subnet, gateway, &err), 0);
         assert_string_equal(subnet, "10.9.0.0/16");
-        assert_string_equal(output_in(host_netns, "nft list table inet kist-" BRIDGE " | grep masquerade"), "");
+        assert_string_equal(output_in(host_netns, "nft list set inet kist-" BRIDGE " translated | grep elements"), "");
         assert_int_equal(network_host_destroy(h, &err), 0);
         network_host_free(h);
         o.n_pools = 2;
@@ -360,12 +366,12 @@ static void what_fails_leaves_nothing(void **state) {
         (void) state;
         output_in(taken, "ip link add eth0 type bridge");
         for (int i = 0; i < 20; i++) {
-                assert_true(network_connect(h, id_of(i), taken, &e, &err) < 0);
+                assert_true(connect_to(h, id_of(i), taken, &e) < 0);
                 assert_int_equal(err.kind, ERR_CONFLICT);
         }
         assert_string_equal(output_in(host_netns, "ip -o link | grep -E 'kv|kd'"), "");
-        assert_int_equal(network_connect(h, id_of(1), -1, &e, &err), -EBADF);
-        assert_int_equal(network_connect(h, "../../x", taken, &e, &err), -EINVAL);
+        assert_int_equal(connect_to(h, id_of(1), -1, &e), -EBADF);
+        assert_int_equal(connect_to(h, "../../x", taken, &e), -EINVAL);
         for (int i = 0; i < 5; i++) {
                 auto_fd netns = make_netns(false);
 
@@ -373,7 +379,7 @@ static void what_fails_leaves_nothing(void **state) {
                 /* Keep the namespaces: the links would go with them, not the addresses. */
         }
         auto_fd more = make_netns(true);
-        assert_int_equal(network_connect(h, id_of(200), more, &e, &err), -ENOSPC);
+        assert_int_equal(connect_to(h, id_of(200), more, &e), -ENOSPC);
         assert_int_equal(err.kind, ERR_NO_SPACE);
         assert_int_equal(network_disconnect(h, id_of(100), &first, &err), 0);
         connected(h, 200, more, &e);
@@ -491,7 +497,7 @@ static void *connect_in_thread(void *data) {
         snprintf(id, sizeof(id), "%08x%056d", (unsigned) j->number * 2654435761u, j->number);
         j->before = my_netns();
         clock_gettime(CLOCK_MONOTONIC, &t[0]);
-        j->result = network_connect(j->h, id, j->netns, &j->e, &j->err);
+        j->result = network_connect(j->h, &(struct network_attachment) { .bridge = BRIDGE, .id = id, .link = "eth0", .gateway = true }, j->netns, &j->e, &j->err);
         clock_gettime(CLOCK_MONOTONIC, &t[1]);
         j->ms = (double) (t[1].tv_sec - t[0].tv_sec) * 1e3 + (double) (t[1].tv_nsec - t[0].tv_nsec) / 1e6;
         j->after = my_netns();
