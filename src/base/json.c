@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/json.h"
 
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "base/err.h"
+#include "base/str.h"
 
 enum { DEPTH_MAX = 256 };
 
@@ -37,6 +43,64 @@ int json_parse(const char *data, size_t size, size_t max, const char *what, json
                                e.column, e.text);
         *ret = value;
         return 0;
+}
+
+/* "18446744073709551615" → "-1": reads one number from *at on. */
+static void copy_number(const char *data, size_t size, size_t *at, struct strbuf *out) {
+        char digits[32];
+        size_t begin = *at, n;
+        uint64_t v;
+
+        while (*at < size && (isalnum((unsigned char) data[*at]) || data[*at] == '.' || data[*at] == '+' || data[*at] == '-'))
+                (*at)++;
+        n = *at - begin;
+        snprintf(digits, sizeof(digits), "%.*s", (int) (n < sizeof(digits) ? n : 0), data + begin);
+        if (*digits != '0' && str_to_u64(digits, (uint64_t) INT64_MAX + 1, UINT64_MAX, &v) == 0)
+                strbuf_addf(out, "%" PRId64, (int64_t) v);
+        else
+                strbuf_add(out, data + begin, n);
+}
+
+static int wrap_numbers(const char *data, size_t size, size_t max, char **ret, size_t *ret_size) {
+        auto_strbuf out;
+        bool in_text = false;
+
+        strbuf_init(&out, max); /* it only gets shorter */
+        for (size_t i = 0; i < size && strbuf_error(&out) == 0;) {
+                size_t begin = i;
+
+                if (!in_text && (isdigit((unsigned char) data[i]) || data[i] == '-')) {
+                        copy_number(data, size, &i, &out);
+                        continue;
+                }
+                if (data[i] == '"')
+                        in_text = !in_text;
+                i += in_text && data[i] == '\\' && i + 1 < size ? 2 : 1;
+                strbuf_add(&out, data + begin, i - begin);
+        }
+        if (strbuf_error(&out))
+                return strbuf_error(&out);
+        *ret = strbuf_take(&out, ret_size);
+        return *ret ? 0 : -ENOMEM;
+}
+
+int json_parse_unsigned(const char *data, size_t size, size_t max, const char *what, json_t **ret, struct err *err) {
+        auto_free char *text = NULL;
+        json_error_t e;
+        json_t *value;
+        int r;
+
+        if (size > max || is_too_deep(data, size))
+                return json_parse(data, size, max, what, ret, err);
+        value = json_loadb(data, size, JSON_REJECT_DUPLICATES, &e);
+        if (value) {
+                *ret = value;
+                return 0;
+        }
+        if (json_error_code(&e) != json_error_numeric_overflow)
+                return json_parse(data, size, max, what, ret, err);
+        r = wrap_numbers(data, size, max, &text, &size);
+        return r < 0 ? err_errno(err, r, "%s", what) : json_parse(text, size, max, what, ret, err);
 }
 
 char *json_text(const json_t *value) {

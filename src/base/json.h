@@ -18,6 +18,10 @@ struct err;
  * at most `max` bytes and 256 levels. *ret is the caller's reference. */
 int json_parse(const char *data, size_t size, size_t max, const char *what, json_t **ret, struct err *err);
 
+/* The same for what programs write that have unsigned numbers of 64 bits ("no limit" is 18446744073709551615): one from 2⁶³ to 2⁶⁴−1 becomes the
+ * negative one of the same bits, so that none is lost. */
+int json_parse_unsigned(const char *data, size_t size, size_t max, const char *what, json_t **ret, struct err *err);
+
 /* Compact text, keys in insertion order; the caller frees; NULL when memory is out. */
 char *json_text(const json_t *value);
 

@@ -179,7 +179,7 @@ int container_config(const struct container *c, json_t **ret, struct err *err) {
 
         if (r < 0)
                 return err_errno(err, r, "container %s: config.json", c->id);
-        return json_parse(text, size, CONFIG_MAX, "config.json", ret, err);
+        return json_parse_unsigned(text, size, CONFIG_MAX, "config.json", ret, err);
 }
 
 /* Without a cgroup there is its pid namespace, which ends with its init. */

@@ -26,7 +26,7 @@ static int load_process(const char *path, json_t **ret, struct err *err) {
 
         if (r < 0)
                 return err_errno(err, r, "%s", path);
-        return json_parse(text, size, CONFIG_MAX, path, ret, err);
+        return json_parse_unsigned(text, size, CONFIG_MAX, path, ret, err);
 }
 
 /* "UID[:GID]", strictly: anything else was somebody's root once. */

@@ -46,7 +46,7 @@ static bool lower(json_t *limit, const char *key, rlim_t most) {
         const json_t *v = json_object_get(limit, key);
         bool number = json_is_integer(v), above = number && (json_integer_value(v) < 0 || (rlim_t) json_integer_value(v) > most);
 
-        if (!above && !json_is_real(v))
+        if (!above && !(json_is_real(v) && json_real_value(v) >= 9223372036854775807.0))
                 return false;
         json_object_set_new(limit, key, json_integer((json_int_t) most));
         return true;

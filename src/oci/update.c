@@ -20,7 +20,7 @@ static int load(const char *path, json_t **ret, struct err *err) {
 
         if (r < 0)
                 return err_errno(err, r, "resources %s", path);
-        return json_parse(text, size, CONFIG_MAX, "resources", ret, err);
+        return json_parse_unsigned(text, size, CONFIG_MAX, "resources", ret, err);
 }
 
 static int resources_of_flags(const struct options *o, json_t **ret, struct err *err) {

@@ -21,6 +21,9 @@ const char *cgroup_host_version(const struct cgroup_host *h);
 /* Controllers that exist on this host, for info's warnings: "memory", "cpu", "cpuset", "pids", … */
 bool cgroup_host_has(const struct cgroup_host *h, const char *controller);
 
+/* "kist/<id>": relative, no empty part, no "." or "..", no control characters; ERR_INVALID says what is wrong. */
+int cgroup_path_check(const char *path, struct err *err);
+
 /* Paths are relative, without "." and ".." (ERR_INVALID). All functions may be called from several threads at once.
  *
  * Make the cgroup and set linux.resources (spec object, may be NULL). ERR_INVALID names the field the kernel refused.

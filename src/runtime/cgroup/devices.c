@@ -50,12 +50,21 @@ static bool read_device_number(const json_t *v, int64_t *ret) {
         return true;
 }
 
+static bool is_text_or_none(const json_t *v) {
+        return !v || json_is_null(v) || json_is_string(v);
+}
+
 static int parse_rule(const json_t *v, size_t i, struct device_rule *ret, struct err *err) {
         const char *type = json_get_str(v, "type", "a"), *access = json_get_str(v, "access", "rwm");
         struct device_rule rule = { .allow = json_get_bool(v, "allow", false) };
 
         if (!json_is_object(v))
                 return err_set(err, ERR_INVALID, -EINVAL, "linux.resources.devices[%zu] is not an object", i);
+        if (!json_is_boolean(json_object_get(v, "allow")))
+                return err_set(err, ERR_INVALID, -EINVAL, "linux.resources.devices[%zu].allow is not true or false", i);
+        if (!is_text_or_none(json_object_get(v, "type")) || !is_text_or_none(json_object_get(v, "access")))
+                return err_set(err, ERR_INVALID, -EINVAL, "linux.resources.devices[%zu].%s is not a text", i,
+                               is_text_or_none(json_object_get(v, "type")) ? "access" : "type");
         rule.type = !*type ? 'a' : *type == 'u' ? 'c' : *type;
         if (strlen(type) > 1 || !strchr("abc", rule.type))
                 return err_set(err, ERR_INVALID, -EINVAL, "linux.resources.devices[%zu].type: \"%s\" is not a, b, c or u", i, type);

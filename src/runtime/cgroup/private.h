@@ -59,9 +59,6 @@ const struct hierarchy *host_find_v1(const struct cgroup_host *h, enum controlle
 /* The hierarchy in which processes are counted, frozen and killed: v2, else v1's freezer, else any. NULL: the host has none at all. */
 const struct hierarchy *host_tracker(const struct cgroup_host *h);
 
-/* "kist/<id>": relative, no empty part, no "." or "..", no control characters. */
-int cgroup_path_check(const char *path, struct err *err);
-
 /* Parse /proc/self/mountinfo's text. Opens the mount points below root "/". Split from cgroup_host_open() for tests. */
 struct mount_seen {
         const char *mount_point; /* points into the text, unescaped in place */

@@ -88,6 +88,12 @@ int field_item(const json_t *array, size_t i, const char *at, const char *key, c
         return 0;
 }
 
+int field_needed(const json_t *object, const char *at, const char *key, struct err *err) {
+        if (member(object, key))
+                return 0;
+        return err_set(err, ERR_INVALID, -EINVAL, "%s%s%s: missing", at, *at ? "." : "", key);
+}
+
 static bool is_empty(const json_t *v) {
         return (json_is_string(v) && json_string_length(v) == 0) || (json_is_array(v) && json_array_size(v) == 0) ||
                (json_is_object(v) && json_object_size(v) == 0) || json_is_false(v);

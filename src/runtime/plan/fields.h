@@ -18,5 +18,8 @@ int field_array(const json_t *object, const char *at, const char *key, const jso
 /* One element of an array of texts, never NULL on success. */
 int field_item(const json_t *array, size_t i, const char *at, const char *key, const char **ret, struct err *err);
 
+/* ERR_INVALID: it is missing or null. */
+int field_needed(const json_t *object, const char *at, const char *key, struct err *err);
+
 /* ERR_UNSUPPORTED: the field means something, and this version would not do it. An empty one means nothing. */
 int field_refuse(const json_t *object, const char *at, const char *key, struct err *err);

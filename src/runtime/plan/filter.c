@@ -104,11 +104,13 @@ static int parse_action(const json_t *object, const char *at, const char *key, c
         return err_set(err, ERR_INVALID, -EINVAL, "%s.%s: \"%s\" is not an action", at, key, name ? name : "");
 }
 
-static uint64_t number(const json_t *object, const char *key) {
-        const json_t *v = json_object_get(object, key);
+/* Unsigned, of 64 bits: beyond 2⁶³−1 it comes as the negative number of the same bits, see json_parse_unsigned(). */
+static int number(const json_t *object, const char *at, const char *key, uint64_t *ret, struct err *err) {
+        int64_t v = 0;
+        int r = field_int(object, at, key, INT64_MIN, INT64_MAX, &v, err);
 
-        /* Beyond 2⁶³−1 the parser has made a real of it. */
-        return json_is_real(v) ? (uint64_t) json_real_value(v) : (uint64_t) json_integer_value(v);
+        *ret = (uint64_t) v;
+        return r;
 }
 
 static int parse_args(const json_t *list, const char *at, struct scmp_arg_cmp ret[6], unsigned *ret_n, bool *ret_repeated,
@@ -121,6 +123,7 @@ static int parse_args(const json_t *list, const char *at, struct scmp_arg_cmp re
         for (size_t i = 0; i < json_array_size(list); i++) {
                 const json_t *a = json_array_get(list, i);
                 const char *name = NULL;
+                uint64_t value = 0, second = 0;
                 int64_t index = -1;
                 size_t op = 0;
                 char here[80];
@@ -130,15 +133,22 @@ static int parse_args(const json_t *list, const char *at, struct scmp_arg_cmp re
                 r = field_int(a, here, "index", 0, 5, &index, err);
                 if (r == 0)
                         r = field_string(a, here, "op", &name, err);
+                if (r == 0)
+                        r = number(a, here, "value", &value, err);
+                if (r == 0)
+                        r = number(a, here, "valueTwo", &second, err);
                 if (r < 0)
                         return r;
                 while (op < ARRAY_SIZE(operators) && (!name || strcmp(operators[op].name, name) != 0))
                         op++;
                 if (op == ARRAY_SIZE(operators) || index < 0)
                         return err_set(err, ERR_INVALID, -EINVAL, "%s.op: \"%s\" is not a comparison", here, name ? name : "");
+                r = field_needed(a, here, "value", err);
+                if (r < 0)
+                        return r;
                 *ret_repeated = *ret_repeated || (seen >> index & 1);
                 seen |= 1u << index;
-                ret[i] = (struct scmp_arg_cmp) { (unsigned) index, operators[op].op, number(a, "value"), number(a, "valueTwo") };
+                ret[i] = (struct scmp_arg_cmp) { (unsigned) index, operators[op].op, value, second };
         }
         *ret_n = (unsigned) json_array_size(list);
         return 0;
@@ -167,6 +177,8 @@ static int add_rules(scmp_filter_ctx ctx, const json_t *entry, size_t i, uint32_
 
         snprintf(at, sizeof(at), "linux.seccomp.syscalls[%zu]", i);
         r = parse_action(entry, at, "action", "errnoRet", &action, err);
+        if (r == 0)
+                r = field_needed(entry, at, "names", err);
         if (r == 0)
                 r = field_array(entry, at, "names", &names, err);
         if (r == 0)

@@ -31,6 +31,21 @@ static int check_version(const json_t *config, struct err *err) {
         return 0;
 }
 
+/* They are told to hooks, to agents and to whoever asks for the state: all of these expect texts. */
+static int check_annotations(const json_t *config, struct err *err) {
+        const json_t *annotations = NULL;
+        const char *key;
+        json_t *value;
+        int r = field_object(config, "", "annotations", &annotations, err);
+
+        if (r < 0)
+                return r;
+        json_object_foreach((json_t *) annotations, key, value)
+                if (!json_is_string(value))
+                        return err_set(err, ERR_INVALID, -EINVAL, "annotations.%.100s: must be a string", key);
+        return 0;
+}
+
 static void set_flags(struct planner *p) {
         static const struct {
                 size_t option;
@@ -94,6 +109,8 @@ int plan_container(const json_t *config, const struct plan_options *options, int
         r = open_objects(&p, NULL, err);
         if (r == 0)
                 r = check_version(config, err);
+        if (r == 0)
+                r = check_annotations(config, err);
         if (r == 0)
                 r = refuse_unsupported(&p, err);
         if (r == 0)

@@ -40,7 +40,10 @@ static int plan_user_fields(struct planner *p, struct err *err) {
         h->uid = (uint32_t) uid;
         h->gid = (uint32_t) gid;
         h->umask = (uint32_t) mask;
-        return 0;
+        /* No user at all is root; half of one is a mistake. */
+        if (user)
+                r = field_needed(user, "process.user", "uid", err);
+        return r < 0 || !user ? r : field_needed(user, "process.user", "gid", err);
 }
 
 static int plan_texts(struct planner *p, const char *key, enum builder_table table, struct err *err) {
@@ -92,7 +95,7 @@ static const struct {
         { "RLIMIT_STACK", RLIMIT_STACK },
 };
 
-/* JSON numbers end at 2⁶³−1 here, so "unlimited" comes as -1 or as something near 2⁶⁴, which the parser has made a real of. */
+/* Numbers end at 2⁶³−1 here: "unlimited" comes as -1, also where 2⁶⁴−1 was written, or as a real. */
 static int limit_value(const json_t *json, const char *at, const char *key, uint64_t *ret, struct err *err) {
         const json_t *v = json_object_get(json, key);
 

@@ -4,6 +4,7 @@
 
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 
 #include "base/mem.h"
 #include "runtime/plan/private.h"
@@ -38,6 +39,7 @@ int plan_root(struct planner *p, struct err *err) {
         const char *path = NULL;
         auto_free char *full = NULL;
         struct plan_source s = { .flags = PLAN_SOURCE_RECURSIVE };
+        struct stat st;
         bool readonly = false;
         struct propagation propagation = { 0 };
         int r = field_object(p->config, "", "root", &root, err);
@@ -65,6 +67,9 @@ int plan_root(struct planner *p, struct err *err) {
         r = plan_host_path(p, "root.path", path, &full, err);
         if (r < 0)
                 return r;
+        /* One that is not there is the executor's to say: it may be mounted by then. */
+        if (stat(full, &st) == 0 && !S_ISDIR(st.st_mode))
+                return err_set(err, ERR_INVALID, -ENOTDIR, "root.path: %s is not a directory", full);
         s.tree_propagation = propagation.flag == MS_SLAVE ? MS_SLAVE : MS_PRIVATE;
         s.path = builder_text(&p->builder, full);
         s.what = builder_text(&p->builder, "root.path");

@@ -192,6 +192,8 @@ static int plan_time_offsets(struct planner *p, struct err *err) {
                 if (c == ARRAY_SIZE(clocks))
                         return err_set(err, ERR_INVALID, -EINVAL, "linux.timeOffsets.%s: not a clock of a time namespace", name);
                 snprintf(at, sizeof(at), "linux.timeOffsets.%s", name);
+                if (!json_is_object(value))
+                        return err_set(err, ERR_INVALID, -EINVAL, "%s: must be an object", at);
                 r = field_int(value, at, "secs", -((int64_t) 1 << 33), (int64_t) 1 << 33, &seconds, err);
                 if (r == 0)
                         r = field_int(value, at, "nanosecs", 0, 999999999, &nanoseconds, err);
