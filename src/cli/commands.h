@@ -3,6 +3,7 @@
 
 /* The rows of all_commands[], by the file that has them, and the little that their files share. */
 
+#include <jansson.h>
 #include <stdio.h>
 
 #include "cli/command.h"
@@ -13,8 +14,18 @@ struct err;
 extern const struct command command_run, command_create, command_start, command_attach, command_exec;          /* run.c */
 extern const struct command command_stop, command_restart, command_kill, command_pause, command_unpause;       /* life.c */
 extern const struct command command_rm, command_wait, command_rename;                                          /* life.c */
-extern const struct command command_ps, command_logs, command_top, command_inspect;                            /* look.c */
-extern const struct command command_images, command_pull, command_rmi, command_tag, command_history, command_load; /* images.c */
+extern const struct command command_ps;                                                                        /* ps.c */
+extern const struct command command_port;                                                                      /* ports.c */
+extern const struct command command_logs, command_top;                                                         /* look.c */
+extern const struct command command_inspect, command_container_inspect, command_image_inspect, command_volume_inspect; /* inspect.c */
+extern const struct command command_images, command_history;                                                   /* image-list.c */
+extern const struct command command_volume_ls, command_volume_create, command_volume_rm, command_volume_update; /* volumes.c */
+extern const struct command command_container_prune, command_image_prune, command_volume_prune, command_system_prune; /* prune.c */
+extern const struct command command_system_df;                                                                 /* disk-usage.c */
+extern const struct command command_stats;                                                                     /* stats.c */
+extern const struct command command_update;                                                                    /* update.c */
+extern const struct command command_import, command_search, command_container_exists, command_healthcheck_run; /* extra.c */
+extern const struct command command_pull, command_rmi, command_tag, command_load; /* images.c */
 extern const struct command command_cp, command_export, command_diff, command_commit, command_save;            /* copy.c */
 extern const struct command command_version, command_info, command_events;                                     /* system.c */
 
@@ -24,6 +35,15 @@ extern const struct command command_network_create, command_network_ls, command_
 /* --filter a=b --filter a=c → {"a":["b","c"]} as text (the caller frees), NULL when none was given; `reference` (may be NULL) is one more
  * filter, of that name. Ends the program on a malformed one. */
 char *filters_text(const struct args *a, const char *reference);
+
+/* What `ps` and `system df -v` show of one object of GET /containers/json. */
+json_t *container_columns(const json_t *container, bool whole);
+/* The same for images: calls `row` for each name (and digest) of one; and for volumes, with "UsageData" or without. */
+int image_rows(const json_t *image, bool digests, bool whole, int (*row)(const json_t *row, void *data, struct err *err), void *data, struct err *err);
+json_t *volume_columns(const json_t *volume);
+
+/* Prints the warning and a question on standard output and reads the answer: true for y and Y; at the end of the input false. */
+bool confirm(const char *warning);
 
 /* POST /images/create, with progress: bars when `out` is a terminal, lines elsewhere, nothing when it is NULL. */
 int pull_image(struct client *c, const char *reference, const char *platform, FILE *out, struct err *err);

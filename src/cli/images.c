@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* images, pull, rmi, tag, history, load. */
+/* pull, rmi, tag, load. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/err.h"
 #include "base/fd.h"
 #include "cli/client.h"
 #include "cli/commands.h"
-#include "cli/format.h"
 #include "cli/progress.h"
-#include "cli/table.h"
 
 int pull_image(struct client *c, const char *reference, const char *platform, FILE *out, struct err *err) {
         auto_http h = { .fd = -EBADF };
@@ -77,71 +74,6 @@ static void split_tag(const char *reference, char repository[512], char tag[160]
         snprintf(tag, 160, "%s", colon ? colon + 1 : "<none>");
 }
 
-static json_t *image_row(const json_t *image, const char *reference, bool whole) {
-        const char *id = json_get_str(image, "Id", "");
-        char repository[512], tag[160], created[32], size[32], ago[40];
-
-        split_tag(reference, repository, tag);
-        human_duration(time(NULL) - json_get_int(image, "Created", 0), created);
-        snprintf(ago, sizeof(ago), "%s ago", created);
-        human_size((uint64_t) json_get_int(image, "Size", 0), size);
-        if (!whole && strncmp(id, "sha256:", 7) == 0)
-                id += 7;
-        return json_pack("{s:s, s:s, s:s%, s:s, s:s}", "Repository", repository, "Tag", tag, "ID", id,
-                         whole || strlen(id) < 12 ? strlen(id) : (size_t) 12, "CreatedSince", ago, "Size", size);
-}
-
-static int run_images(struct client *c, const struct args *a) {
-        static const struct {
-                const char *head, *key;
-        } columns[] = {
-                { "REPOSITORY", "Repository" }, { "TAG", "Tag" }, { "IMAGE ID", "ID" }, { "CREATED", "CreatedSince" }, { "SIZE", "Size" },
-        };
-        const char *format = args_text(a, "format");
-        auto_free char *filters = filters_text(a, args_at(a, 0));
-        auto_json *answer = NULL;
-        struct table *t = NULL;
-        struct err err = { 0 };
-        auto_path path = { 0 };
-        json_t *image;
-        size_t i;
-
-        if (format && format_check(format, &err) < 0)
-                return client_complain(&err, 1);
-        path_init(&path, "/images/json");
-        path_query_flag(&path, "all", args_flag(a, "all"));
-        path_query(&path, "filters", filters);
-        if (client_call(c, "GET", &path, NULL, &answer, &err) < 0)
-                return client_complain(&err, 1);
-        if (!format && !args_flag(a, "quiet")) {
-                t = table_new(ARRAY_SIZE(columns));
-                for (size_t j = 0; j < ARRAY_SIZE(columns); j++)
-                        table_cell(t, columns[j].head);
-        }
-        json_array_foreach(answer, i, image) {
-                json_t *tags = json_get_array(image, "RepoTags");
-                size_t n = json_array_size(tags);
-
-                for (size_t k = 0; k < (n ? n : 1); k++) {
-                        auto_json *row = image_row(image, n ? json_string_value(json_array_get(tags, k)) : "<none>", args_flag(a, "no-trunc"));
-
-                        if (args_flag(a, "quiet")) {
-                                printf("%s\n", json_get_str(row, "ID", ""));
-                                break;
-                        }
-                        if (format)
-                                format_print(format, row, &err);
-                        else
-                                for (size_t j = 0; j < ARRAY_SIZE(columns); j++)
-                                        table_cell(t, json_get_str(row, columns[j].key, ""));
-                }
-        }
-        if (t)
-                table_print(t);
-        table_free(t);
-        return 0;
-}
-
 static int run_rmi(struct client *c, const struct args *a) {
         int status = 0;
 
@@ -181,52 +113,6 @@ static int run_tag(struct client *c, const struct args *a) {
         return client_call(c, "POST", &path, NULL, NULL, &err) < 0 ? client_complain(&err, 1) : 0;
 }
 
-static int run_history(struct client *c, const struct args *a) {
-        static const char *const heads[] = { "IMAGE", "CREATED", "CREATED BY", "SIZE", "COMMENT" };
-        auto_free char *name = path_escape(args_at(a, 0));
-        auto_json *answer = NULL;
-        auto_path path = { 0 };
-        struct err err = { 0 };
-        struct table *t;
-        json_t *layer;
-        size_t i;
-
-        path_init(&path, "/images/%s/history", name);
-        if (client_call(c, "GET", &path, NULL, &answer, &err) < 0)
-                return client_complain(&err, 1);
-        t = table_new(ARRAY_SIZE(heads));
-        for (i = 0; i < ARRAY_SIZE(heads); i++)
-                table_cell(t, heads[i]);
-        json_array_foreach(answer, i, layer) {
-                const char *id = json_get_str(layer, "Id", "<missing>"), *by = json_get_str(layer, "CreatedBy", "");
-                char created[32], ago[40], size[32], cut[160];
-
-                human_duration(time(NULL) - json_get_int(layer, "Created", 0), created);
-                snprintf(ago, sizeof(ago), "%s ago", created);
-                human_size((uint64_t) json_get_int(layer, "Size", 0), size);
-                if (strncmp(id, "sha256:", 7) == 0)
-                        id += 7;
-                snprintf(cut, sizeof(cut), args_flag(a, "no-trunc") ? "%s" : "%.12s", id);
-                table_cell(t, cut);
-                table_cell(t, ago);
-                snprintf(cut, sizeof(cut), "%.44s%s", by, strlen(by) > 44 ? "…" : "");
-                table_cell(t, args_flag(a, "no-trunc") ? by : cut);
-                table_cell(t, size);
-                table_cell(t, json_get_str(layer, "Comment", ""));
-        }
-        table_print(t);
-        table_free(t);
-        return 0;
-}
-
-static const struct option images_options[] = {
-        { 'a', "all", OPTION_FLAG, NULL, "Images without a name as well" },
-        { 'f', "filter", OPTION_LIST, "KEY=VALUE", "Only those that match: reference, label, dangling" },
-        { 0, "format", OPTION_TEXT, "TEMPLATE", "{{.Repository}} {{.Tag}} {{.ID}} …, or json" },
-        { 0, "no-trunc", OPTION_FLAG, NULL, "Whole ids" },
-        { 'q', "quiet", OPTION_FLAG, NULL, "Ids only" },
-        { 0 },
-};
 static const struct option pull_options[] = {
         { 0, "platform", OPTION_TEXT, "OS/ARCH", "Another platform than this machine's" },
         { 'q', "quiet", OPTION_FLAG, NULL, "No progress, only the name" },
@@ -236,10 +122,6 @@ static const struct option rmi_options[] = {
         { 'f', "force", OPTION_FLAG, NULL, "Also when it has several names" },
         { 0 },
 };
-static const struct option history_options[] = {
-        { 0, "no-trunc", OPTION_FLAG, NULL, "Whole ids and commands" },
-        { 0 },
-};
 static const struct option load_options[] = {
         { 'i', "input", OPTION_TEXT, "FILE", "Read from this file, not from standard input" },
         { 'q', "quiet", OPTION_FLAG, NULL, "No progress" },
@@ -247,21 +129,15 @@ static const struct option load_options[] = {
 };
 static const struct option no_options[] = { { 0 } };
 
-const struct command command_images = {
-        "images", "image", "ls", "[OPTIONS] [REPOSITORY[:TAG]]", "List images", "  kist images\n", images_options, NULL, 0, 1, false, run_images,
-};
 const struct command command_pull = {
         "pull", "image", NULL, "[OPTIONS] NAME[:TAG|@DIGEST]", "Get an image from a registry",
         "  kist pull localhost:5000/debian:bookworm\n", pull_options, NULL, 1, 1, false, run_pull,
 };
 const struct command command_rmi = {
-        "rmi", "image", "rm", "[OPTIONS] IMAGE [IMAGE...]", "Remove images", NULL, rmi_options, NULL, 1, SIZE_MAX, false, run_rmi,
+        "rmi", "image", "rm", "[OPTIONS] IMAGE [IMAGE...]", "Remove images", "  kist rmi site:1\n  kist rmi $(kist images -q --filter dangling=true)\n", rmi_options, NULL, 1, SIZE_MAX, false, run_rmi,
 };
 const struct command command_tag = {
-        "tag", "image", NULL, "IMAGE NAME[:TAG]", "Give an image one more name", NULL, no_options, NULL, 2, 2, false, run_tag,
-};
-const struct command command_history = {
-        "history", "image", NULL, "[OPTIONS] IMAGE", "Show how an image was made", NULL, history_options, NULL, 1, 1, false, run_history,
+        "tag", "image", NULL, "IMAGE NAME[:TAG]", "Give an image one more name", "  kist tag site:1 localhost:5000/site:1\n", no_options, NULL, 2, 2, false, run_tag,
 };
 const struct command command_load = {
         "load", "image", NULL, "[OPTIONS]", "Load images from an OCI archive", "  kist load -i image.oci.tar\n",

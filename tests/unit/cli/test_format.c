@@ -12,6 +12,7 @@
 #include "capture.h"
 #include "cli/format.h"
 #include "cli/frames.h"
+#include "cli/listing.h"
 
 static void test_templates(void **state) {
         static const struct {
@@ -24,8 +25,8 @@ static void test_templates(void **state) {
                 { "json", "{\"Name\":\"box\",\"State\":{\"ExitCode\":7,\"Running\":true},\"List\":[1,\"a\"]}\n" },
                 { "{{.List}} {{len .List}}", "[1 a] 2\n" },
                 { "{{.State}}", "map[ExitCode:7 Running:true]\n" },
-                { "{{upper .Name}}\\t{{lower .Name}}", "BOX\tbox\n" },
-                { "{{.Nope.Deeper}}", "<no value>\n" },
+                { "{{upper .Name}} {{lower .Name}}", "BOX box\n" },
+                { "{{.State.Nope}} {{.name}}", "<no value> box\n" },
                 { "plain", "plain\n" },
         };
         auto_json *o = json_pack("{s:s, s:{s:i, s:b}, s:[i, s]}", "Name", "box", "State", "ExitCode", 7, "Running", 1, "List", 1, "a");
@@ -41,16 +42,62 @@ static void test_templates(void **state) {
         }
 }
 
-static void test_refusals(void **state) {
-        static const char *const rows[] = { "{{.A", "{{range .X}}", "{{nope .A}}", "{{}}", "{{.A | .B}}", "{{\"a\"}}" };
+/* Nothing is printed by a template that fails. */
+static void test_failures(void **state) {
+        static const struct {
+                const char *template, *want;
+        } rows[] = {
+                { "{{.A", "--format: 1:5: {{ without }}" },
+                { "a{{.Nope}}", "--format: 1:4: there is no field .Nope" },
+        };
+        auto_json *o = json_pack("{s:s}", "Name", "box");
 
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
                 struct err err = { 0 };
 
-                if (format_check(rows[i], &err) == 0)
-                        fail_msg("%s was taken", rows[i]);
-                assert_int_equal(err.kind, ERR_INVALID);
+                capture_begin();
+                assert_true(format_print(rows[i].template, o, &err) < 0);
+                assert_string_equal(capture_end(), "");
+                assert_string_equal(err.msg, rows[i].want);
         }
+        assert_int_equal(format_check("{{.Nope}}", NULL), 0);
+        assert_int_equal(format_check("json", NULL), 0);
+        assert_true(format_check("{{nope}}", NULL) < 0);
+}
+
+static const struct listing_column columns[] = { { "ID", "THE ID" }, { "Name", "NAME" }, { "Labels", "LABELS" }, { 0 } };
+
+static const char *list(const char *format) {
+        auto_json *a = json_pack("{s:s, s:s, s:s}", "ID", "1", "Name", "a\tb", "Labels", "k=v"), *calls = json_pack("{s:{s:s}}", "Label", "k.n", "v");
+        auto_json *b = json_pack("{s:s, s:s, s:s}", "ID", "234567890", "Name", "", "Labels", "");
+        struct err err = { 0 };
+        struct listing *l;
+
+        if (listing_new(format, "{{.ID}}\t{{.Name}}", columns, &l, &err) < 0)
+                fail_msg("%s", err.msg);
+        capture_begin();
+        if (listing_add(l, a, calls, &err) < 0 || listing_add(l, b, calls, &err) < 0)
+                printf("%s\n", err.msg);
+        listing_end(l);
+        return capture_end();
+}
+
+static void test_listing(void **state) {
+        /* A column is three wider than its widest cell, and ten at least; a tab in a value is no column. */
+        assert_string_equal(list(NULL), "THE ID      NAME\n1           a?b\n234567890   \n");
+        assert_string_equal(list("table"), list(NULL));
+        assert_string_equal(list("table {{.Labels}}\\t{{.Label \"k.n\"}}\\t{{lower .Name}}"), "LABELS    n         NAME\nk=v       v         a?b\n          v         \n");
+        assert_string_equal(list("{{.ID}}:{{.Name}}"), "1:a\tb\n234567890:\n");
+        assert_string_equal(list("json"), "{\"ID\":\"1\",\"Labels\":\"k=v\",\"Name\":\"a\\tb\"}\n{\"ID\":\"234567890\",\"Labels\":\"\",\"Name\":\"\"}\n");
+        assert_true(listing_is_table(NULL) && listing_is_table("table {{.ID}}") && !listing_is_table("{{.ID}}") && !listing_is_table("tables"));
+}
+
+static void test_labels(void **state) {
+        auto_json *labels = json_pack("{s:s, s:s}", "z", "1", "a", "2");
+        auto_free char *text = listing_labels(labels), *none = listing_labels(NULL);
+
+        assert_string_equal(text, "a=2,z=1");
+        assert_string_equal(none, "");
 }
 
 /* However the bytes are cut, the same comes out. */
@@ -75,7 +122,9 @@ static void test_frames(void **state) {
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_templates),
-                cmocka_unit_test(test_refusals),
+                cmocka_unit_test(test_failures),
+                cmocka_unit_test(test_listing),
+                cmocka_unit_test(test_labels),
                 cmocka_unit_test(test_frames),
         };
 

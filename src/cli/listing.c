@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/listing.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "cli/table.h"
+#include "cli/template.h"
+
+struct listing {
+        struct template *template;
+        char *text;
+        bool table;
+        struct strbuf rows; /* of a table */
+};
+
+bool listing_is_table(const char *format) {
+        return !format || strcmp(format, "table") == 0 || str_starts_with(format, "table ") || str_starts_with(format, "table\\t");
+}
+
+/* The heads are the table's first row, made by the same template. What fails in it (an index of a head) ends that row early. */
+static void add_heads(struct listing *l, const struct listing_column *columns) {
+        auto_json *heads = json_object(), *calls = json_pack("{s:{}}", "Label");
+        struct template_mode mode = { .escapes = true, .heads = true, .calls = calls };
+
+        for (; columns->name; columns++)
+                json_object_set_new(heads, columns->name, json_string(columns->head));
+        template_run(l->template, heads, &mode, &l->rows, NULL);
+        strbuf_adds(&l->rows, "\n");
+}
+
+int listing_new(const char *format, const char *own, const struct listing_column *columns, struct listing **ret, struct err *err) {
+        bool table = listing_is_table(format);
+        const char *text = own;
+        struct template *t;
+        struct listing *l;
+        int r;
+
+        if (format && strcmp(format, "json") == 0)
+                text = "{{json .}}";
+        else if (format && !table)
+                text = format;
+        else if (format && strlen(format) > strlen("table") + strspn(format + strlen("table"), " "))
+                text = format + strlen("table") + strspn(format + strlen("table"), " ");
+        r = template_parse(text, &t, err);
+        if (r < 0)
+                return err_prefix(err, "--format");
+        l = calloc(1, sizeof(*l));
+        if (!l || !(l->text = strdup(text)))
+                abort();
+        l->template = t;
+        l->table = table;
+        strbuf_init(&l->rows, TEMPLATE_OUTPUT_MAX);
+        if (table)
+                add_heads(l, columns);
+        *ret = l;
+        return 0;
+}
+
+bool listing_wants(const struct listing *l, const char *column) {
+        auto_free char *field = str_format(".%s", column);
+
+        return field && (strstr(l->text, field) || strstr(l->text, "json ."));
+}
+
+/* A name or a command that somebody else chose must not move the cursor of this terminal, nor the columns of a table. */
+static json_t *plain_row(const json_t *row) {
+        json_t *plain = json_object(), *value;
+        const char *key;
+
+        json_object_foreach((json_t *) row, key, value) {
+                auto_free char *text = json_is_string(value) ? strdup(json_string_value(value)) : NULL;
+
+                for (char *p = text; p && *p; p++)
+                        if ((unsigned char) *p < ' ' || *p == 0x7f)
+                                *p = '?';
+                json_object_set_new(plain, key, text ? json_string(text) : json_incref(value));
+        }
+        return plain;
+}
+
+int listing_add(struct listing *l, const json_t *row, const json_t *calls, struct err *err) {
+        auto_json *none = json_object(), *plain = l->table ? plain_row(row) : json_incref((json_t *) row);
+        struct template_mode mode = { .escapes = true, .no_control = isatty(STDOUT_FILENO), .calls = calls ? calls : none };
+        auto_strbuf line;
+        int r;
+
+        strbuf_init(&line, TEMPLATE_OUTPUT_MAX);
+        r = template_run(l->template, plain, &mode, &line, err);
+        if (r < 0)
+                return err_prefix(err, "--format");
+        strbuf_adds(&line, "\n");
+        if (l->table) {
+                strbuf_add(&l->rows, line.data, line.size);
+                return strbuf_error(&l->rows) < 0 ? err_set(err, ERR_TOO_LARGE, -E2BIG, "the table is too long") : 0;
+        }
+        fwrite(line.data, 1, line.size, stdout);
+        return 0;
+}
+
+void listing_end(struct listing *l) {
+        if (l && l->rows.data)
+                table_print_text(l->rows.data, 10);
+        listing_free(l);
+}
+
+void listing_free(struct listing *l) {
+        if (!l)
+                return;
+        strbuf_done(&l->rows);
+        template_free(l->template);
+        free(l->text);
+        free(l);
+}
+
+static int by_name(const void *a, const void *b) {
+        return strcmp(*(const char *const *) a, *(const char *const *) b);
+}
+
+char *listing_labels(const json_t *labels) {
+        auto_free const char **keys = calloc(json_object_size(labels) + 1, sizeof(*keys));
+        const char *key;
+        json_t *value;
+        auto_strbuf b;
+        size_t n = 0;
+
+        strbuf_init(&b, TEMPLATE_OUTPUT_MAX);
+        if (!keys)
+                abort();
+        json_object_foreach((json_t *) labels, key, value)
+                keys[n++] = key;
+        qsort(keys, n, sizeof(*keys), by_name);
+        for (size_t i = 0; i < n; i++)
+                strbuf_addf(&b, "%s%s=%s", i ? "," : "", keys[i], json_get_str(labels, keys[i], ""));
+        return strbuf_take(&b, NULL);
+}
+
+char *listing_id(const char *id, bool whole) {
+        if (whole)
+                return strdup(id);
+        if (str_starts_with(id, "sha256:"))
+                id += strlen("sha256:");
+        return strndup(id, strcmp(id, "<missing>") == 0 ? SIZE_MAX : 12);
+}
+
+char *listing_cut(const char *text, size_t letters) {
+        size_t n = 0, size = 0, last = 0;
+
+        for (; text[size]; size++)
+                if (((unsigned char) text[size] & 0xc0) != 0x80) {
+                        if (++n == letters)
+                                last = size;
+                        if (n > letters)
+                                return str_format("%.*s…", (int) last, text);
+                }
+        return strdup(text);
+}
+
+void listing_date(int64_t unix_s, char ret[64]) {
+        time_t t = (time_t) unix_s;
+        struct tm tm;
+
+        if (!localtime_r(&t, &tm) || strftime(ret, 64, "%Y-%m-%d %H:%M:%S %z %Z", &tm) == 0)
+                *ret = '\0';
+}
+
+void listing_ago(int64_t unix_s, char ret[64]) {
+        char span[32];
+
+        human_duration(time(NULL) - unix_s, span);
+        snprintf(ret, 64, "%s ago", span);
+}

@@ -1,0 +1,128 @@
+# What kist prints in lists: columns, --format, --filter, -q, --no-trunc; beside what docker prints of the same daemon.
+load ../lib/kist
+
+setup_file() {
+	kist_start
+	"$KIST" volume create --label tier=db data >/dev/null
+	"$KIST" run -d --name web --label tier=front -v data:/data $BUSYBOX sleep 600 >/dev/null
+	"$KIST" create --name job --label com.example.n=2 $BUSYBOX sh -c 'exit 3; echo this is a longer command' >/dev/null
+}
+teardown_file() { kist_end; }
+
+# The words of a list may tell the time: "Up 2 seconds", "3 seconds ago".
+timeless() { sed -E 's/(N\/A|[0-9]+ years|Less than a second|About a minute|[0-9]+ seconds?|[0-9]+ minutes?)( ago)?/TIME/g; s/ +/ /g; s/ $//'; }
+
+same_as_docker() { # ARG... of both
+	diff <("$KIST" "$@" | timeless) <(/usr/bin/docker "$@" | timeless)
+}
+
+@test "ps, images, volume ls, system df and history print docker's columns" {
+	same_as_docker ps
+	same_as_docker ps -a
+	same_as_docker ps -as
+	same_as_docker ps -aq --no-trunc
+	same_as_docker ps -n 1
+	same_as_docker ps -l
+	same_as_docker images
+	same_as_docker images --digests --no-trunc
+	same_as_docker images -q
+	same_as_docker volume ls
+	same_as_docker volume ls -q
+	same_as_docker history $BUSYBOX
+	same_as_docker history -q --no-trunc $BUSYBOX
+	same_as_docker container ls -a
+	same_as_docker image ls
+	same_as_docker top web
+	"$KIST" system df | head -n 1 | grep -qE '^TYPE +TOTAL +ACTIVE +SIZE +RECLAIMABLE$'
+	diff <("$KIST" system df | awk '{print $1, $2, $3, $4}' | tail -n +3) <(/usr/bin/docker system df | awk '{print $1, $2, $3, $4}' | tail -n +3)
+	diff <("$KIST" system df -v | timeless | grep -v ^kist.local) <(/usr/bin/docker system df -v | timeless | grep -v ^kist.local)
+}
+
+@test "--format of lists: every column as docker fills it" {
+	for column in ID Names Image Command CreatedAt Ports State Labels Mounts Networks LocalVolumes; do
+		same_as_docker ps -a --format "{{.$column}}"
+		same_as_docker ps -a --no-trunc --format "table {{.$column}}\t{{.Names}}"
+	done
+	for column in ID Repository Tag Digest CreatedSince CreatedAt Size; do
+		same_as_docker images --format "table {{.$column}}\t{{.ID}}"
+	done
+	for column in Name Driver Scope Mountpoint Labels Links Size; do
+		same_as_docker volume ls --format "table {{.$column}}\t{{.Name}}"
+	done
+	for column in ID CreatedSince CreatedBy Size Comment; do
+		same_as_docker history --format "table {{.$column}}\t{{.ID}}" $BUSYBOX
+	done
+	same_as_docker ps --format '{{.Names}}: {{.Label "tier"}} {{.Label "nope"}}.'
+	same_as_docker ps -a --format 'table {{.Names}}\t{{.Label "com.example.n"}}'
+	same_as_docker ps --format '{{range split .Labels ","}}<{{upper .}}>{{end}}{{if eq .State "running"}} up{{else}} down{{end}}'
+	same_as_docker ps -a --format '{{.Names | printf "%-8s|" | upper}}{{len .ID}} {{truncate .Image 4}} {{json .Names}}'
+	same_as_docker volume ls --format '{{.Name}} {{.Label "tier"}}'
+	# One object per line, with docker's names.
+	"$KIST" ps -a --format json | python3 -c '
+import json, sys
+rows = [json.loads(line) for line in sys.stdin]
+assert [r["Names"] for r in rows] == ["job", "web"], rows
+assert set(rows[0]) >= {"ID", "Names", "Image", "Command", "CreatedAt", "RunningFor", "Ports", "State", "Status", "Size", "Labels", "Mounts", "Networks", "LocalVolumes"}'
+	[ "$("$KIST" images --format json | python3 -c 'import json, sys; print(json.load(sys.stdin)["Repository"])')" = $BUSYBOX ]
+	[ "$("$KIST" system df --format '{{.Type}}={{.TotalCount}}' | head -n 3 | tr '\n' ' ')" = "Images=1 Containers=2 Local Volumes=1 " ]
+	[ "$("$KIST" system df -v --format '{{range .Volumes}}{{.Name}} {{.Links}}{{end}}')" = "data 1" ]
+}
+
+@test "--format of inspect: what docker prints" {
+	for template in '{{.Name}} {{.State.Running}}' '{{.ID}}' '{{json .Config.Labels}}' '{{index .Config.Labels "tier"}}|{{index .Config.Labels "nope"}}' \
+		'{{range .Mounts}}{{.Name}}:{{.Destination}}{{"\n"}}{{end}}' '{{range $k, $v := .Config.Labels}}{{$k}}={{$v}} {{end}}' \
+		'{{with .State}}{{.Status}}{{end}}{{if .HostConfig.Privileged}}p{{else}}-{{end}}' '{{len .Mounts}} {{join .Args "+"}}' \
+		'{{(index .Mounts 0).Type}}' '{{.Config.Labels}}' '{{- /* nothing */ -}} {{.HostConfig.Memory}}' \
+		'{{range $n, $e := .NetworkSettings.Networks}}{{$n}}{{end}}' '{{or .Config.Domainname "none"}} {{not .State.Paused}}' \
+		'{{printf "%q %d %v" .Name .State.ExitCode .Config.Tty}}' '{{if and .State.Running (gt .State.Pid 0)}}alive{{end}}'; do
+		same_as_docker inspect -f "$template" web
+	done
+	same_as_docker image inspect -f '{{.Os}}/{{.Architecture}} {{.Config.Cmd}}' $BUSYBOX
+	same_as_docker volume inspect -f '{{.Name}} {{.Labels.tier}}' data
+	[ "$("$KIST" inspect --type volume -f '{{.Driver}}' data)" = local ]
+	[ "$("$KIST" inspect --format json web job | python3 -c 'import json, sys; print(len(json.load(sys.stdin)))')" = 2 ]
+	"$KIST" container inspect -s -f '{{.SizeRootFs}}' web | grep -qE '^[1-9]'
+	[ "$("$KIST" version -f '{{.Client.APIVersion}} {{.Server.Os}}')" = "1.51 linux" ]
+	[ "$("$KIST" info -f '{{.Containers}} {{.OSType}}')" = "2 linux" ]
+}
+
+@test "--format that is wrong is refused in one line with its place, before anything is printed" {
+	run -1 "$KIST" ps --format '{{.Nope}}'
+	[ "$output" = "kist: --format: 1:3: there is no field .Nope" ]
+	run -1 "$KIST" images --format 'x{{range .ID}}'
+	[ "$output" = "kist: --format: 1:4: this block has no {{end}}" ]
+	run -1 "$KIST" inspect -f $'a\n{{nope .}}' web
+	[ "$output" = 'kist: --format: 2:3: function "nope" is not defined' ]
+	run -1 "$KIST" inspect -f '{{index .Mounts 9}}' web
+	[ "$output" = "kist: --format: 1:3: index: 9 is outside of a list of 1" ]
+	run -1 "$KIST" volume ls --format '{{.Name'
+	[ "$output" = "kist: --format: 1:8: {{ without }}" ]
+	run -1 "$KIST" events --since 1h --until 0s --format '{{template "x"}}'
+	[[ "$output" == *"{{template}} is not supported" ]]
+	run -1 "$KIST" ps --format "$(printf '{{range 9999}}{{range 9999}}%s{{end}}{{end}}' '{{"xxxxxxxxxxxxxxxx"}}')"
+	[[ "$output" == *"too "* ]]
+}
+
+@test "filters" {
+	[ "$("$KIST" ps -a --filter status=created --format '{{.Names}}')" = job ]
+	[ "$("$KIST" ps -a --filter label=tier=front --format '{{.Names}}')" = web ]
+	[ "$("$KIST" ps -a --filter ancestor=$BUSYBOX -q | wc -l)" = 2 ]
+	[ "$("$KIST" ps --filter volume=data --format '{{.Names}}')" = web ]
+	[ "$("$KIST" ps -a --filter since=web --format '{{.Names}}')" = job ]
+	[ "$("$KIST" ps -a --filter before=job --format '{{.Names}}')" = web ]
+	[ "$("$KIST" volume ls -q --filter label=tier=db)" = data ]
+	[ -z "$("$KIST" volume ls -q --filter dangling=true)" ]
+	run -1 "$KIST" ps --filter nope=1
+	run -1 "$KIST" ps --filter nope
+	[[ "$output" == *"KEY=VALUE"* ]]
+}
+
+@test "a value's control characters do not reach a terminal, nor break a table" {
+	"$KIST" create --name odd --label $'evil=\e[2Jx\ty' $BUSYBOX true >/dev/null
+	[ "$("$KIST" ps -a --filter name=odd --format 'table {{.Label "evil"}}|{{.Labels}}' | tail -n 1 | tr -d '?')" != "" ]
+	run script -qec "$KIST ps -a --filter name=odd --format '{{.Labels}}'" /dev/null
+	[[ "$output" != *$'\e[2J'* && "$output" == *"evil=?[2Jx"* ]]
+	# In a pipe it comes as it is.
+	[ "$("$KIST" ps -a --filter name=odd --format '{{.Label "evil"}}')" = $'\e[2Jx\ty' ]
+	"$KIST" rm odd
+}
