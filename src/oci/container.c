@@ -42,7 +42,8 @@ void container_done(struct container *c) {
         c->dir_fd = fd_close(c->dir_fd);
         c->lock_fd = fd_close(c->lock_fd);
         json_decref(c->state);
-        c->state = NULL;
+        json_decref(c->config);
+        c->state = c->config = NULL;
         cgroup_host_free(c->cgroups);
         c->cgroups = NULL;
 }
@@ -175,7 +176,13 @@ int container_note_cgroup(struct container *c, const char *path, struct err *err
 int container_config(const struct container *c, json_t **ret, struct err *err) {
         auto_free char *text = NULL;
         size_t size;
-        int r = file_read_at(c->dir_fd, "config.json", CONFIG_MAX, &text, &size);
+        int r;
+
+        if (c->config) {
+                *ret = json_incref(c->config);
+                return 0;
+        }
+        r = file_read_at(c->dir_fd, "config.json", CONFIG_MAX, &text, &size);
 
         if (r < 0)
                 return err_errno(err, r, "container %s: config.json", c->id);

@@ -29,6 +29,7 @@ struct container {
         struct cgroup_host *cgroups; /* opened when first asked for: container_cgroups() */
         char id[CONTAINER_ID_MAX + 1];
         json_t *state; /* what state.json says */
+        json_t *config; /* of its maker, who has read it already; else NULL: container_config() */
 };
 #define CONTAINER_NONE ((struct container) { .root_fd = -EBADF, .dir_fd = -EBADF, .lock_fd = -EBADF })
 #define auto_container __attribute__((cleanup(container_done))) struct container

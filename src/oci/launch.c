@@ -24,7 +24,7 @@
 #include "runtime/cgroup/cgroup.h"
 #include "runtime/plan/plan.h"
 
-enum { PRESERVE_MAX = 1024 };
+enum { PRESERVE_MAX = 1024, MOUNTINFO_MAX = 16 << 20 };
 
 int launch_check_options(const struct options *o, unsigned *ret_preserve, struct err *err) {
         uint64_t n = 0;
@@ -127,9 +127,10 @@ struct making {
         const struct options *options;
         bool gate, terminal;
         struct bundle bundle;
-        char *cgroup_path, *cache_dir;
+        char *cgroup_path, *cache_dir, *mountinfo;
         struct exec_fds fds;
         const char *id;
+        struct container *container;
         struct scope scope; /* with --systemd-cgroup: unit is not empty */
         struct scope_holder holder;
         bool has_cgroup, hooks_ran;
@@ -139,6 +140,7 @@ static void making_done(struct making *m) {
         bundle_done(&m->bundle);
         free(m->cgroup_path);
         free(m->cache_dir);
+        free(m->mountinfo);
         m->fds.plan = fd_close(m->fds.plan);
         m->fds.start_fifo = fd_close(m->fds.start_fifo);
         cgroup_close(&m->fds);
@@ -193,6 +195,9 @@ static int prepare(struct making *m, const char *id, struct err *err) {
                 r = choose_cgroup(m, id, err);
         /* Where there may be none in the end, there is none to show. */
         plan.cgroup_path = rootless(m->options) ? NULL : m->cgroup_path;
+        /* Once for the planner and for cgroups: where many containers are, it is long. */
+        if (r == 0 && file_read_at(AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX, &m->mountinfo, NULL) == 0)
+                plan.mountinfo = m->mountinfo;
         if (r == 0)
                 r = plan_container(m->bundle.config, &plan, &m->fds.plan, err);
         return r;
@@ -230,8 +235,10 @@ static int make_scope(struct making *m, struct container *c, struct err *err) {
 static int make_cgroup(struct making *m, struct container *c, struct err *err) {
         const json_t *resources = json_object_get(json_object_get(m->bundle.config, "linux"), "resources");
         const struct cgroup_host *h = NULL;
-        int r = container_cgroups(c, &h, err);
+        int r = c->cgroups || !m->mountinfo ? 0 : cgroup_host_open_from(m->mountinfo, &c->cgroups, err);
 
+        if (r == 0)
+                r = container_cgroups(c, &h, err);
         if (r == 0)
                 r = *m->scope.unit ? make_scope(m, c, err) : cgroup_create(h, m->cgroup_path, resources, err);
         if (!*m->scope.unit && (r == -EACCES || r == -EPERM || r == -EROFS) && rootless(m->options))
@@ -260,27 +267,35 @@ static char *root_path(const struct bundle *b) {
         return *path == '/' ? strdup(path) : str_format("%s/%s", b->path, path);
 }
 
-static int record(const struct making *m, struct container *c, const struct exec_process *p, struct err *err) {
+/* Nobody looks for it before there is a state.json. */
+static int write_config(const struct making *m, const struct container *c, struct err *err) {
+        auto_fd fd = openat(c->dir_fd, "config.json", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+        int r = fd < 0 ? -errno : fd_write_all(fd, m->bundle.text, m->bundle.size);
+
+        return r < 0 ? err_errno(err, r, "container %s: config.json", c->id) : 0;
+}
+
+/* While the process sets itself up: all that is to be written of it, but for state.json, which says that the container has been made. */
+static int note_process(pid_t pid, void *data, struct err *err) {
+        const struct making *m = data;
+        struct container *c = m->container;
         const json_t *config = m->bundle.config;
         auto_free char *rootfs = root_path(&m->bundle);
         char now[TIME_RFC3339_SIZE];
         uint64_t start = 0;
-        int r = rootfs ? process_start_time(p->pid, &start) : -ENOMEM;
+        int r = rootfs ? process_start_time(pid, &start) : -ENOMEM;
 
         if (r < 0)
                 return err_errno(err, r, "container %s: its process", c->id);
         time_format_now(now);
         c->state = json_pack("{s:s, s:s, s:i, s:I, s:s, s:s, s:s, s:s, s:s, s:O?}", "ociVersion", json_get_str(config, "ociVersion", OCI_VERSION),
-                             "id", c->id, "pid", (int) p->pid, "start_time", (json_int_t) start, "bundle", m->bundle.path, "rootfs", rootfs, "created",
+                             "id", c->id, "pid", (int) pid, "start_time", (json_int_t) start, "bundle", m->bundle.path, "rootfs", rootfs, "created",
                              now, "owner", "root", "cgroup", m->cgroup_path, "annotations", json_get_object(config, "annotations"));
         if (c->state && *m->scope.unit)
                 json_object_set_new(c->state, "systemd-scope", json_string(m->scope.unit));
         if (!c->state)
                 return err_set(err, ERR_INVALID, -EINVAL, "container %s: its state is not UTF-8", c->id);
-        r = file_write_atomic_at(c->dir_fd, "config.json", m->bundle.text, m->bundle.size, 0600, false);
-        if (r < 0)
-                return err_errno(err, r, "container %s: config.json", c->id);
-        return container_save(c, err);
+        return write_config(m, c, err);
 }
 
 static int runtime_hooks(pid_t pid, void *data, struct err *err) {
@@ -293,6 +308,8 @@ static int runtime_hooks(pid_t pid, void *data, struct err *err) {
 static int start_process(struct making *m, struct container *c, struct exec_process *p, struct err *err) {
         int r = *m->scope.unit ? 0 : container_note_cgroup(c, m->cgroup_path, err);
 
+        m->container = c;
+        c->config = json_incref(m->bundle.config);
         if (r == 0)
                 r = make_cgroup(m, c, err);
         if (r == 0)
@@ -308,7 +325,7 @@ static int start_process(struct making *m, struct container *c, struct exec_proc
         report_debug(m->options, "container %s: process %d is ready", c->id, (int) p->pid);
         r = launch_send_console(m->options, p, err);
         if (r == 0)
-                r = record(m, c, p, err);
+                r = container_save(c, err);
         if (r == 0)
                 r = launch_write_pid_file(m->options, p->pid, err);
         return r;
@@ -348,7 +365,8 @@ int launch_container(const struct options *o, const char *id, bool gate, struct 
         int r = prepare(&m, id, err);
 
         m.fds.runtime_hooks = runtime_hooks;
-        m.fds.hooks_data = &m;
+        m.fds.meanwhile = note_process;
+        m.fds.calls_data = &m;
         if (r == 0)
                 r = container_claim(o, id, &l.container, err);
         if (r == 0) {

@@ -15,6 +15,8 @@ struct err;
 struct cgroup_host; /* which hierarchies this host has and where: read once from /proc/self/mountinfo */
 
 int cgroup_host_open(struct cgroup_host **ret, struct err *err);
+/* The same for a caller that has that file's text already. */
+int cgroup_host_open_from(const char *mountinfo, struct cgroup_host **ret, struct err *err);
 void cgroup_host_free(struct cgroup_host *h);
 /* "1" or "2" as `docker info` says it: 2 only when the memory, cpu and pids controllers are v2's. */
 const char *cgroup_host_version(const struct cgroup_host *h);

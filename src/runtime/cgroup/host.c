@@ -137,24 +137,19 @@ static int add_hierarchy(struct cgroup_host *h, const struct mount_seen *m, stru
         return 0;
 }
 
-int cgroup_host_open(struct cgroup_host **ret, struct err *err) {
-        enum { MOUNTINFO_MAX = 16 << 20 };
+/* Cuts the text to pieces. */
+static int open_from(char *text, struct cgroup_host **ret, struct err *err) {
         struct mount_seen seen[EXEC_CGROUP_V1_MAX + 1];
-        struct cgroup_host *h;
-        auto_free char *text = NULL;
+        struct cgroup_host *h = calloc(1, sizeof(*h));
         size_t n;
-        int r;
 
-        r = file_read_at(AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX, &text, NULL);
-        if (r < 0)
-                return err_errno(err, r, "/proc/self/mountinfo");
-        h = calloc(1, sizeof(*h));
         if (!h)
                 return err_errno(err, -ENOMEM, "cgroups of this host");
         h->v2.dir_fd = -EBADF;
         n = mountinfo_find_cgroups(text, seen, ARRAY_SIZE(seen));
         for (size_t i = 0; i < n; i++) {
-                r = add_hierarchy(h, &seen[i], err);
+                int r = add_hierarchy(h, &seen[i], err);
+
                 if (r < 0) {
                         cgroup_host_free(h);
                         return r;
@@ -162,6 +157,20 @@ int cgroup_host_open(struct cgroup_host **ret, struct err *err) {
         }
         *ret = h;
         return 0;
+}
+
+int cgroup_host_open(struct cgroup_host **ret, struct err *err) {
+        enum { MOUNTINFO_MAX = 16 << 20 };
+        auto_free char *text = NULL;
+        int r = file_read_at(AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX, &text, NULL);
+
+        return r < 0 ? err_errno(err, r, "/proc/self/mountinfo") : open_from(text, ret, err);
+}
+
+int cgroup_host_open_from(const char *mountinfo, struct cgroup_host **ret, struct err *err) {
+        auto_free char *text = strdup(mountinfo);
+
+        return text ? open_from(text, ret, err) : err_errno(err, -ENOMEM, "/proc/self/mountinfo");
 }
 
 void cgroup_host_free(struct cgroup_host *h) {

@@ -34,7 +34,7 @@ static int send_type(int sock, enum launch_message_type type) {
 }
 
 static int run_hooks(struct launch *l, struct err *err) {
-        int r = l->fds->runtime_hooks(l->pid, l->fds->hooks_data, err);
+        int r = l->fds->runtime_hooks(l->pid, l->fds->calls_data, err);
 
         if (r < 0)
                 return r;
@@ -124,6 +124,8 @@ static int start(struct launch *l, void (*child)(struct launch *l) __attribute__
         pidfd = l->pidfd;
         l->sockets[1] = fd_close(l->sockets[1]);
         r = complete_child(l, err);
+        if (r == 0 && l->fds->meanwhile)
+                r = l->fds->meanwhile(l->pid, l->fds->calls_data, err);
         if (r == 0)
                 r = await_child(l, l->sockets[0], flags & PLAN_NOTIFY_START, &pty, err);
         if (r < 0) {

@@ -31,7 +31,10 @@ struct exec_fds {
          * the root is still the host's, and the process (`pid` as the caller sees it) waits. Negative: the container is not made, *err says
          * why. */
         int (*runtime_hooks)(pid_t pid, void *data, struct err *err);
-        void *hooks_data;
+        /* Called by exec_container() while the process, `pid`, sets itself up: what the caller has to write down takes no time of its own then.
+         * May be NULL. Negative: the container is not made, *err says why. */
+        int (*meanwhile)(pid_t pid, void *data, struct err *err);
+        void *calls_data; /* of these two */
 };
 
 struct exec_process {

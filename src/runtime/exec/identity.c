@@ -40,12 +40,13 @@ static int permitted_now(uint64_t *ret) {
 
 static int cut_bounding_set(uint64_t keep, struct err *err) {
         for (unsigned cap = 0; cap < 64; cap++) {
-                int has = prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
-
-                if (has < 0)
+                if (keep >> cap & 1 || prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0)
+                        continue;
+                if (errno == EINVAL)
                         break; /* the kernel knows no more */
-                if (has && !(keep >> cap & 1) && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
-                        return raw_fail(err, errno, "process.capabilities.bounding", NULL);
+                /* Who may not drop any is told so even for one that is not there. */
+                if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) != 0)
+                        return raw_fail(err, EPERM, "process.capabilities.bounding", NULL);
         }
         return 0;
 }

@@ -19,9 +19,45 @@ static int open_in(struct child *c, const char *path, bool no_symlinks, int flag
         return no_symlinks ? path_open_in_nosymlink(c->root_fd, path, flags, 0) : path_open_in(c->root_fd, path, flags, 0);
 }
 
+/* "/a/b" → "/a" in `parent` (room for PATH_MAX), "b" in `name` (room for NAME_MAX + 1). */
+static int split(const char *path, char *parent, char *name) {
+        const char *slash = strrchr(path, '/'), *last = slash ? slash + 1 : path;
+        size_t n = slash ? (size_t) (slash - path) : 0;
+
+        if (n >= PATH_MAX || strlen(last) > NAME_MAX)
+                return -ENAMETOOLONG;
+        memcpy(parent, path, n);
+        parent[n] = '\0';
+        memcpy(name, last, strlen(last) + 1);
+        return 0;
+}
+
+/* Mostly only the last part is missing: it is made in its parent, and opened from there. -ENOENT: more is missing, or it is no plain name. */
+static int make_last(struct child *c, const char *path, bool no_symlinks) {
+        char parent[PATH_MAX], name[NAME_MAX + 1];
+        auto_fd dir = -EBADF;
+        int r = split(path, parent, name), fd;
+
+        if (r < 0)
+                return r;
+        if (!*name || (name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]))))
+                return -ENOENT;
+        dir = open_in(c, parent, no_symlinks, O_PATH | O_DIRECTORY);
+        if (dir < 0)
+                return dir;
+        /* Something is there after all that leads to nothing: a symlink. */
+        if (mkdirat(dir, name, 0755) < 0)
+                return errno == EEXIST ? -ENOENT : -errno;
+        fd = openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        return fd < 0 ? -errno : fd;
+}
+
 static int make_directory(struct child *c, const char *path, bool no_symlinks) {
         int fd = open_in(c, path, no_symlinks, O_PATH | O_DIRECTORY);
 
+        if (fd != -ENOENT)
+                return fd;
+        fd = make_last(c, path, no_symlinks);
         if (fd != -ENOENT)
                 return fd;
         fd = path_mkdir_in(c->root_fd, path, 0755);
@@ -33,15 +69,9 @@ static int make_directory(struct child *c, const char *path, bool no_symlinks) {
 
 int target_parent(struct child *c, const char *path, bool no_symlinks, char *name) {
         char parent[PATH_MAX];
-        const char *slash = strrchr(path, '/'), *last = slash ? slash + 1 : path;
-        size_t n = slash ? (size_t) (slash - path) : 0;
+        int r = split(path, parent, name);
 
-        if (n >= sizeof(parent) || strlen(last) > NAME_MAX)
-                return -ENAMETOOLONG;
-        memcpy(parent, path, n);
-        parent[n] = '\0';
-        memcpy(name, last, strlen(last) + 1);
-        return make_directory(c, parent, no_symlinks);
+        return r < 0 ? r : make_directory(c, parent, no_symlinks);
 }
 
 int target_open(struct child *c, const struct plan_step *s, bool directory) {

@@ -106,14 +106,17 @@ static void place_parts(struct builder *b, const size_t *offsets) {
         }
 }
 
-static int write_tables(struct builder *b, int fd, const size_t *offsets) {
-        int r = fd_write_all(fd, &b->header, sizeof(b->header));
+/* All in one piece: it is a few kilobytes, and each write(2) costs as much as copying them. */
+static int write_tables(struct builder *b, int fd, const size_t *offsets, size_t size) {
+        auto_free char *all = calloc(1, size);
 
-        for (size_t i = 0; i < _BUILD_MAX && r == 0; i++)
-                if (b->tables[i].size > 0 &&
-                    pwrite(fd, b->tables[i].data, b->tables[i].size, (off_t) offsets[i]) != (ssize_t) b->tables[i].size)
-                        r = errno ? -errno : -EIO;
-        return r;
+        if (!all)
+                return -ENOMEM;
+        memcpy(all, &b->header, sizeof(b->header));
+        for (size_t i = 0; i < _BUILD_MAX; i++)
+                if (b->tables[i].size > 0)
+                        memcpy(all + offsets[i], b->tables[i].data, b->tables[i].size);
+        return fd_write_all(fd, all, size);
 }
 
 int builder_seal(struct builder *b, int *ret_fd, struct err *err) {
@@ -137,9 +140,9 @@ int builder_seal(struct builder *b, int *ret_fd, struct err *err) {
         b->header.size = (uint32_t) size;
         place_parts(b, offsets);
         fd = memfd_create("kist-plan", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-        if (fd < 0 || ftruncate(fd, (off_t) size) < 0)
+        if (fd < 0)
                 return err_errno(err, errno, "plan: memory file");
-        r = write_tables(b, fd, offsets);
+        r = write_tables(b, fd, offsets, size);
         if (r < 0)
                 return err_errno(err, r, "plan: memory file");
         if (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)

@@ -31,7 +31,7 @@ static void hooked_init(struct hooked *h, enum userns_mode mode, const char *scr
         h->c.options.id = "hooked";
         h->c.options.bundle = h->dir;
         h->c.fds.runtime_hooks = run_runtime_hooks;
-        h->c.fds.hooks_data = h;
+        h->c.fds.calls_data = h;
         json_object_set_new(h->c.config, "hooks", json_object());
         json_object_set_new(h->c.config, "annotations", json_pack("{s:s}", "org.example", "1"));
 }
