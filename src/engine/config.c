@@ -228,6 +228,8 @@ static json_t *process_object(const struct config_input *in, json_t *caps) {
 
         if (p && s->oom_score_adj)
                 json_object_set_new(p, "oomScoreAdj", json_integer(s->oom_score_adj));
+        if (p && in->apparmor)
+                json_object_set_new(p, "apparmorProfile", json_string(in->apparmor));
         return p;
 }
 
@@ -485,6 +487,8 @@ int config_exec(const struct config_input *in, const json_t *body, bool tty, jso
                 return err_set(err, ERR_INVALID, -EINVAL, "the exec's command or environment is not text");
         if (s->oom_score_adj)
                 json_object_set_new(p, "oomScoreAdj", json_integer(s->oom_score_adj));
+        if (in->apparmor)
+                json_object_set_new(p, "apparmorProfile", json_string(in->apparmor));
         *ret = p;
         return 0;
 }

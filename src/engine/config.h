@@ -17,6 +17,7 @@ struct config_input {
         const char *files_dir;         /* the same of whose network it has: "hosts", "hostname" and "resolv.conf"; NULL: mount none of them */
         const char *localtime;         /* where its time zone goes, when that is not /etc/localtime */
         const char *init_path;         /* kist-init on the host, for --init; NULL without */
+        const char *apparmor;          /* profile of its processes; NULL: none */
         const char *pid_path;          /* the pid namespace of another container; NULL: its own */
         const struct plan_user *user;  /* the user looked up in the root file system */
 };

@@ -11,6 +11,7 @@
 #include "base/proc.h"
 #include "base/str.h"
 #include "base/timestamp.h"
+#include "engine/apparmor.h"
 #include "engine/db.h"
 #include "engine/events.h"
 #include "engine/exec.h"
@@ -109,6 +110,17 @@ static void find_init(struct engine *e) {
                 e->init_path = strndup(path, (size_t) n);
 }
 
+/* Without it containers are as they would be on a host that has no AppArmor, and it is said. */
+static void load_apparmor(struct engine *e) {
+        struct err why;
+
+        if (!apparmor_is_on())
+                return;
+        e->has_apparmor_profile = apparmor_load_default(&why) == 0;
+        if (!e->has_apparmor_profile)
+                log_warning("%s", why.msg);
+}
+
 static int open_rooms(struct engine *e, const struct engine_options *o, struct err *err) {
         struct network_options network = { .bridge = o->bridge, .pools = o->pools, .n_pools = o->n_pools, .nat = true };
         struct image_sink sink;
@@ -123,6 +135,7 @@ static int open_rooms(struct engine *e, const struct engine_options *o, struct e
         if (r < 0)
                 return r;
         find_init(e);
+        load_apparmor(e);
         engine_fill_sink(e, &sink);
         return image_store_open(e->root_fd, e->worker_fd, &sink, &e->images, err);
 }

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "base/timestamp.h"
+#include "engine/apparmor.h"
 #include "engine/attach.h"
 #include "engine/config.h"
 #include "engine/db.h"
@@ -356,6 +357,7 @@ static int make_plan(struct engine *e, struct exec *x, struct monitor_link *link
         if (r < 0)
                 return r;
         in.spec = &s;
+        in.apparmor = apparmor_profile(e, &s);
         in.user = &user;
         if ((r = config_container(&in, &config, err)) < 0 || (r = config_exec(&in, x->body, x->tty, &process, err)) < 0)
                 return r;

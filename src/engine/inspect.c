@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/apparmor.h"
 #include "engine/config.h"
 #include "engine/db.h"
 #include "engine/describe.h"
@@ -160,7 +161,7 @@ int engine_inspect(struct engine *e, const char *name, bool size, json_t **ret, 
                       describe_time(row.created_ns), "State", state_object(&row, health_describe(c)), "Image", row.image_id, "ResolvConfPath", file_path(e, &row, "resolv.conf"), "HostnamePath",
                       file_path(e, &row, "hostname"), "HostsPath", file_path(e, &row, "hosts"), "LogPath",
                       s.log_json && log_name ? file_path(e, &row, log_name) : json_string(""), "Name", json_sprintf("/%s", row.name), "RestartCount",
-                      (json_int_t) row.restart_count, "Driver", "overlay", "Platform", "linux", "MountLabel", "", "ProcessLabel", "", "AppArmorProfile", "", "ExecIDs",
+                      (json_int_t) row.restart_count, "Driver", "overlay", "Platform", "linux", "MountLabel", "", "ProcessLabel", "", "AppArmorProfile", apparmor_profile(e, &s) ?: (apparmor_is_on() ? "unconfined" : ""), "ExecIDs",
                       execs_ids(e, c), "HostConfig", host_object(e, &s), "GraphDriver", "Name", "overlay", "Data", "Mounts", describe_mounts(e->root, &s), "Config",
                       config_object(&s, &row), "NetworkSettings", network_settings(&row, &s));
         if (!o)

@@ -38,6 +38,7 @@ struct health_checks;
 struct engine {
         char *root, *run_root, *bridge, *cgroup_parent;
         uint32_t first_id, n_ids;
+        bool has_apparmor_profile; /* the default one is loaded */
         uint64_t log_max_size;
         uint32_t log_max_files;
         int64_t opened_ns;

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "engine/apparmor.h"
 #include "engine/networks.h"
 #include "engine/spec.h"
 
@@ -110,6 +111,21 @@ static int read_seccomp(struct spec *s, const char *value, struct err *err) {
         return json_parse(value, strlen(value), 1 << 20, "HostConfig.SecurityOpt: the seccomp profile", &s->seccomp, err);
 }
 
+/* A name that is not loaded is the kernel's to refuse, when the container starts. */
+static int read_apparmor(struct spec *s, const char *name, struct err *err) {
+        enum { NAME_LIMIT = 255 };
+
+        for (const unsigned char *p = (const unsigned char *) name; *p; p++)
+                if (*p < ' ' || *p == 0x7f)
+                        return err_set(err, ERR_INVALID, -EINVAL, "HostConfig.SecurityOpt: \"apparmor=%s\": not the name of a profile", name);
+        if (!*name || strlen(name) > NAME_LIMIT)
+                return err_set(err, ERR_INVALID, -EINVAL, "HostConfig.SecurityOpt: apparmor: not the name of a profile");
+        if (strcmp(name, "unconfined") != 0 && !apparmor_is_on())
+                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "HostConfig.SecurityOpt: \"apparmor=%s\": this host has no AppArmor", name);
+        s->apparmor = name;
+        return 0;
+}
+
 static int read_security_option(struct spec *s, const char *o, struct err *err) {
         const char *v;
 
@@ -125,13 +141,13 @@ static int read_security_option(struct spec *s, const char *o, struct err *err) 
                 s->systempaths_unconfined = true;
                 return 0;
         }
-        /* No label is put on anything in this version: only what asks for none can be granted. */
-        if ((v = option_value(o, "apparmor")) && !strcmp(v, "unconfined"))
-                return 0;
+        if ((v = option_value(o, "apparmor")))
+                return read_apparmor(s, v, err);
         if ((v = option_value(o, "label")) && !strcmp(v, "disable"))
                 return 0;
-        if (option_value(o, "apparmor") || option_value(o, "label"))
-                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "HostConfig.SecurityOpt: \"%s\": AppArmor and SELinux labels are not supported by this version", o);
+        /* No label is put on anything in this version: only what asks for none can be granted. */
+        if (option_value(o, "label"))
+                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "HostConfig.SecurityOpt: \"%s\": SELinux labels are not supported by this version", o);
         return err_set(err, ERR_INVALID, -EINVAL, "invalid --security-opt: \"%s\"", o);
 }
 

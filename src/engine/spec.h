@@ -87,6 +87,7 @@ struct spec {
         const char *network_of, *pid_of; /* of another container: its name or id; NULL otherwise */
         bool host_userns, host_pid, host_ipc, host_uts, host_cgroupns, no_shm;
         bool no_new_privileges, seccomp_unconfined, systempaths_unconfined;
+        const char *apparmor; /* the name of a profile, or "unconfined"; NULL: not said */
         json_t *seccomp; /* a profile of the caller's, in Docker's form; owned */
         struct spec_mount *mounts;
         size_t n_mounts;

@@ -14,6 +14,7 @@
 #include "base/path.h"
 #include "base/proc.h"
 #include "base/timestamp.h"
+#include "engine/apparmor.h"
 #include "engine/config.h"
 #include "engine/db.h"
 #include "engine/endpoints.h"
@@ -203,7 +204,7 @@ static int make_plan(struct starting *s, struct err *err) {
         auto_free char *dir = str_format("%s/containers/%s", s->e->root, s->row.id);
         auto_free char *files_dir = *s->network_id ? str_format("%s/containers/%s", s->e->root, s->network_id) : NULL;
         auto_free char *pid_path = s->pidns >= 0 ? str_format("/proc/%d/fd/%d", (int) getpid(), s->pidns) : NULL;
-        struct config_input in = { .spec = &s->spec, .id = s->row.id, .state_dir = dir, .files_dir = files_dir ? files_dir : dir, .init_path = s->e->init_path, .pid_path = pid_path };
+        struct config_input in = { .spec = &s->spec, .id = s->row.id, .state_dir = dir, .files_dir = files_dir ? files_dir : dir, .init_path = s->e->init_path, .pid_path = pid_path, .apparmor = apparmor_profile(s->e, &s->spec) };
         struct plan_user user = {};
         auto_free char *localtime = NULL;
         auto_json *config = NULL;

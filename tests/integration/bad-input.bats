@@ -49,6 +49,9 @@ message() { api "$@" | jq -r .message; }
 	refused "nosuchsignal" --stop-signal nosuchsignal $BUSYBOX true
 	echo '{"defaultAction":' >"$BATS_TEST_TMPDIR/profile"
 	refused "seccomp" --security-opt "seccomp=$BATS_TEST_TMPDIR/profile" $BUSYBOX true
+	refused "apparmor" --security-opt apparmor= $BUSYBOX true
+	# Where there is AppArmor, its profiles are tested in the virtual machine: tests/vm/guest/apparmor.sh.
+	[ -e /sys/module/apparmor ] || refused "this host has no AppArmor" --security-opt apparmor=strict $BUSYBOX true
 	refused "nosuchopt" --security-opt nosuchopt=1 $BUSYBOX true
 }
 
