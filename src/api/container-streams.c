@@ -181,58 +181,101 @@ int handle_container_logs(struct request *q, struct err *err) {
         return r < 0 ? r : stream_answer(q, stream, err);
 }
 
-/* --- stats: one sample, or one a second --- */
+/* --- stats: one sample, or one a second, each with the CPU figures of the one before --- */
+
+enum { STATS_INTERVAL_MS = 1000 };
 
 struct stats {
         struct engine *engine;
         char *name;
+        unsigned minor;
+        bool follow;
+        json_t *last;
 };
 
 static void stats_free(void *data) {
         struct stats *s = data;
 
+        json_decref(s->last);
         free(s->name);
         free(s);
+}
+
+static int next_sample(struct stats *s, struct err *err) {
+        json_t *sample = NULL;
+        int r = engine_stats(s->engine, s->name, &sample, err);
+
+        if (r < 0)
+                return r;
+        if (s->last) {
+                json_object_set(sample, "precpu_stats", json_object_get(s->last, "cpu_stats"));
+                json_object_set(sample, "preread", json_object_get(s->last, "read"));
+                json_decref(s->last);
+        }
+        s->last = sample;
+        return 0;
+}
+
+/* Of one that does not run there is nothing to wait for. */
+static bool sample_is_live(const json_t *sample) {
+        return json_object_get(json_object_get(sample, "cpu_stats"), "system_cpu_usage") != NULL;
+}
+
+static int write_sample(struct stream *s, const struct stats *stats) {
+        auto_json *shown = json_copy(stats->last);
+
+        version_apply(SHAPE_STATS, stats->minor, shown);
+        return stream_write_json(s, shown, "\n");
 }
 
 static int stream_stats(struct stream *s, void *data, struct err *err) {
         struct stats *stats = data;
         struct pollfd cancelled = { .fd = stream_cancel_fd(s), .events = POLLIN };
-        bool first = true;
-        int r;
+        int r = next_sample(stats, err);
 
-        do {
-                auto_json *sample = NULL;
-
-                r = engine_stats(stats->engine, stats->name, &sample, err);
+        if (r < 0)
+                return r;
+        /* A single one is worth something only with another to compare with. */
+        if (!stats->follow && sample_is_live(stats->last)) {
+                if (poll(&cancelled, 1, STATS_INTERVAL_MS) != 0)
+                        return -ECANCELED;
+                r = next_sample(stats, err);
+                if (r < 0)
+                        return r;
+        }
+        for (;;) {
+                r = write_sample(s, stats);
+                if (r < 0 || !stats->follow || poll(&cancelled, 1, STATS_INTERVAL_MS) != 0)
+                        return r;
+                r = next_sample(stats, err);
                 /* Removed while it was watched: that is the end, not a failure. */
                 if (r < 0)
-                        return r == -ENOENT && !first ? 0 : r;
-                first = false;
-                r = stream_write_json(s, sample, "\n");
-        } while (r == 0 && poll(&cancelled, 1, 1000) == 0);
-        return r;
+                        return r == -ENOENT ? 0 : r;
+        }
 }
 
 int handle_container_stats(struct request *q, struct err *err) {
         static const struct stream_kind kind = { .content_type = "application/json", .header_waits = true };
+        bool follow, one_shot;
         struct stream *stream;
         struct stats *stats;
-        bool follow;
+        json_t *sample = NULL;
         int r;
 
         r = query_bool(&q->query, "stream", true, &follow, err);
+        if (r == 0)
+                r = query_bool(&q->query, "one-shot", false, &one_shot, err);
+        if (r == 0 && follow && one_shot)
+                r = err_set(err, ERR_INVALID, -EINVAL, "cannot have stream=true and one-shot=true");
         if (r < 0)
                 return r;
-        if (!follow) {
-                json_t *sample = NULL;
-
+        if (one_shot) {
                 r = engine_stats(q->engine, q->name, &sample, err);
-                return r < 0 ? r : request_answer_json(q, MHD_HTTP_OK, sample, err);
+                return r < 0 ? r : request_answer_shape(q, MHD_HTTP_OK, SHAPE_STATS, sample, err);
         }
-        stats = malloc(sizeof(*stats));
+        stats = calloc(1, sizeof(*stats));
         if (stats)
-                *stats = (struct stats) { q->engine, strdup(q->name) };
+                *stats = (struct stats) { .engine = q->engine, .name = strdup(q->name), .minor = q->minor, .follow = follow };
         if (!stats || !stats->name) {
                 free(stats);
                 return err_errno(err, -ENOMEM, "stats");

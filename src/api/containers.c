@@ -33,7 +33,7 @@ int handle_container_list(struct request *q, struct err *err) {
                 return r;
         /* The last N containers means whatever their state. */
         r = engine_list(q->engine, all || limit > 0, limit > 0 ? (int) limit : 0, size, filters, &list, err);
-        return r < 0 ? r : request_answer_json(q, MHD_HTTP_OK, list, err);
+        return r < 0 ? r : request_answer_shape(q, MHD_HTTP_OK, SHAPE_CONTAINER_LIST, list, err);
 }
 
 int handle_container_create(struct request *q, struct err *err) {
@@ -48,6 +48,7 @@ int handle_container_create(struct request *q, struct err *err) {
                 name++;
         if (platform)
                 json_object_set_new(q->json, "Platform", json_string(platform));
+        version_apply(SHAPE_CREATE, q->minor, q->json);
         r = engine_create(q->engine, name, q->json, &made, err);
         return r < 0 ? r : request_answer_json(q, MHD_HTTP_CREATED, made, err);
 }
@@ -60,7 +61,7 @@ int handle_container_inspect(struct request *q, struct err *err) {
         r = query_bool(&q->query, "size", false, &size, err);
         if (r == 0)
                 r = engine_inspect(q->engine, q->name, size, &value, err);
-        return r < 0 ? r : request_answer_json(q, MHD_HTTP_OK, value, err);
+        return r < 0 ? r : request_answer_shape(q, MHD_HTTP_OK, SHAPE_CONTAINER, value, err);
 }
 
 int handle_container_start(struct request *q, struct err *err) {
@@ -194,7 +195,11 @@ int handle_container_top(struct request *q, struct err *err) {
 
 int handle_container_update(struct request *q, struct err *err) {
         json_t *value = NULL;
-        int r = engine_update(q->engine, q->name, request_object(q), &value, err);
+        int r;
+
+        if (q->json)
+                version_apply(SHAPE_UPDATE, q->minor, q->json);
+        r = engine_update(q->engine, q->name, request_object(q), &value, err);
 
         return r < 0 ? r : request_answer_json(q, MHD_HTTP_OK, value, err);
 }

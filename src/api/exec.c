@@ -9,7 +9,11 @@
 
 int handle_exec_create(struct request *q, struct err *err) {
         json_t *made = NULL;
-        int r = engine_exec_create(q->engine, q->name, request_object(q), &made, err);
+        int r;
+
+        if (q->json)
+                version_apply(SHAPE_EXEC_CREATE, q->minor, q->json);
+        r = engine_exec_create(q->engine, q->name, request_object(q), &made, err);
 
         return r < 0 ? r : request_answer_json(q, MHD_HTTP_CREATED, made, err);
 }
@@ -18,7 +22,7 @@ int handle_exec_inspect(struct request *q, struct err *err) {
         json_t *value = NULL;
         int r = engine_exec_inspect(q->engine, q->name, &value, err);
 
-        return r < 0 ? r : request_answer_json(q, MHD_HTTP_OK, value, err);
+        return r < 0 ? r : request_answer_shape(q, MHD_HTTP_OK, SHAPE_EXEC, value, err);
 }
 
 int handle_exec_resize(struct request *q, struct err *err) {

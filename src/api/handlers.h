@@ -36,6 +36,8 @@ int handle_container_stats(struct request *q, struct err *err);
 
 /* attach.c, exec.c */
 int handle_container_attach(struct request *q, struct err *err);
+int handle_container_attach_websocket(struct request *q, struct err *err); /* attach-websocket.c */
+void websocket_session_free(struct websocket_session *s);
 int handle_exec_create(struct request *q, struct err *err);
 int handle_exec_start(struct request *q, struct err *err);
 int handle_exec_inspect(struct request *q, struct err *err);
@@ -54,6 +56,7 @@ int handle_commit(struct request *q, struct err *err);
 int handle_image_save(struct request *q, struct err *err);
 
 /* images.c, image-streams.c */
+int handle_distribution(struct request *q, struct err *err);
 int handle_image_list(struct request *q, struct err *err);
 int handle_image_inspect(struct request *q, struct err *err);
 int handle_image_history(struct request *q, struct err *err);

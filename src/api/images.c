@@ -13,14 +13,21 @@ int handle_image_list(struct request *q, struct err *err) {
         r = query_filters(&q->query, &filters, err);
         if (r == 0)
                 r = engine_image_list(q->engine, filters, &list, err);
-        return r < 0 ? r : request_answer_json(q, MHD_HTTP_OK, list, err);
+        return r < 0 ? r : request_answer_shape(q, MHD_HTTP_OK, SHAPE_IMAGE_LIST, list, err);
 }
 
 int handle_image_inspect(struct request *q, struct err *err) {
         json_t *value = NULL;
+        json_t *config;
         int r = engine_image_inspect(q->engine, q->name, &value, err);
 
-        return r < 0 ? r : request_answer_json(q, MHD_HTTP_OK, value, err);
+        if (r < 0)
+                return r;
+        /* What is changed for the client's version must not be the store's. */
+        config = json_deep_copy(json_object_get(value, "Config"));
+        if (config)
+                json_object_set_new(value, "Config", config);
+        return request_answer_shape(q, MHD_HTTP_OK, SHAPE_IMAGE, value, err);
 }
 
 int handle_image_history(struct request *q, struct err *err) {

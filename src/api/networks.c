@@ -11,14 +11,14 @@ int handle_network_list(struct request *q, struct err *err) {
         r = query_filters(&q->query, &filters, err);
         if (r == 0)
                 r = engine_network_list(q->engine, filters, &list, err);
-        return r < 0 ? r : request_answer_json(q, MHD_HTTP_OK, list, err);
+        return r < 0 ? r : request_answer_shape(q, MHD_HTTP_OK, SHAPE_NETWORK, list, err);
 }
 
 int handle_network_inspect(struct request *q, struct err *err) {
         json_t *value = NULL;
         int r = engine_network_inspect(q->engine, q->name, &value, err);
 
-        return r < 0 ? r : request_answer_json(q, MHD_HTTP_OK, value, err);
+        return r < 0 ? r : request_answer_shape(q, MHD_HTTP_OK, SHAPE_NETWORK, value, err);
 }
 
 int handle_network_create(struct request *q, struct err *err) {

@@ -60,6 +60,11 @@ int request_answer_json(struct request *q, unsigned status, json_t *value, struc
         return 0;
 }
 
+int request_answer_shape(struct request *q, unsigned status, enum version_shape shape, json_t *value, struct err *err) {
+        version_apply(shape, q->minor, value);
+        return request_answer_json(q, status, value, err);
+}
+
 int request_answer_empty(struct request *q, unsigned status) {
         struct MHD_Response *response = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
 

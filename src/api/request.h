@@ -11,6 +11,7 @@
 
 #include "api/query.h"
 #include "api/route.h"
+#include "api/versions.h"
 #include "base/err.h"
 #include "base/str.h"
 
@@ -18,6 +19,7 @@ struct api_server;
 struct engine;
 struct hijack;
 struct image_upload;
+struct websocket_session;
 
 struct request {
         struct api_server *server;
@@ -35,6 +37,7 @@ struct request {
         uint64_t body_size;
         struct hijack *hijack;
         struct image_upload *upload;
+        struct websocket_session *websocket;
         enum MHD_Result queued;
         bool answered;
 };
@@ -45,6 +48,8 @@ const char *request_header(struct request *q, const char *name);
 
 /* value is stolen, also on failure; NULL is out of memory. */
 int request_answer_json(struct request *q, unsigned status, json_t *value, struct err *err);
+/* The same, as the client's version of the API has it. */
+int request_answer_shape(struct request *q, unsigned status, enum version_shape shape, json_t *value, struct err *err);
 int request_answer_empty(struct request *q, unsigned status);
 void request_answer_error(struct request *q, const struct err *err);
 /* The headers that every answer has are added; the response is released. */

@@ -9,7 +9,13 @@
 #define NOT_YET(method_, pattern_, what) \
         { .method = method_, .pattern = pattern_, .status = 501, .refusal = what " is not supported by this version of kistd" }
 #define NO_SWARM(method_, pattern_) \
-        { .method = method_, .pattern = pattern_, .status = 503, .refusal = "This node is not a swarm manager: Kist has no swarm mode" }
+        { .method = method_, .pattern = pattern_, .status = 503, .refusal = "This node is not a swarm manager: Kist has no swarm mode; Kubernetes runs containers on many hosts, Compose several on one" }
+#define NO_SWARM_SECRETS(method_, pattern_) \
+        { .method = method_, .pattern = pattern_, .status = 503, .refusal = "This node is not a swarm manager: Kist has no swarm mode; bind mount a file instead" }
+#define NO_PLUGINS(method_, pattern_) \
+        { .method = method_, .pattern = pattern_, .status = 503, .refusal = "Kist has no plugins: volumes, networks and logs are of its own drivers (kist info lists them)" }
+#define NO_BUILDKIT(method_, pattern_) \
+        { .method = method_, .pattern = pattern_, .status = 503, .refusal = "Kist speaks no BuildKit sessions: build with DOCKER_BUILDKIT=0 (POST /build)" }
 
 const struct route api_routes[] = {
         { "GET", "/_ping", handle_ping },
@@ -18,7 +24,7 @@ const struct route api_routes[] = {
         { "GET", "/info", handle_info },
         { "GET", "/events", handle_events },
         { "GET", "/system/df", handle_disk_usage },
-        NOT_YET("POST", "/auth", "checking credentials"),
+        NOT_YET("POST", "/auth", "checking credentials with a registry"),
 
         { "GET", "/containers/json", handle_container_list },
         { "POST", "/containers/create", handle_container_create, .body = ROUTE_BODY_JSON },
@@ -27,7 +33,7 @@ const struct route api_routes[] = {
         { "GET", "/containers/{name}/top", handle_container_top },
         { "GET", "/containers/{name}/logs", handle_container_logs },
         { "GET", "/containers/{name}/stats", handle_container_stats },
-        NOT_YET("GET", "/containers/{name}/attach/ws", "attaching by websocket"),
+        { "GET", "/containers/{name}/attach/ws", handle_container_attach_websocket },
         { "GET", "/containers/{name}/changes", handle_container_changes },
         { "GET", "/containers/{name}/export", handle_container_export },
         { "GET", "/containers/{name}/archive", handle_archive_get },
@@ -62,13 +68,13 @@ const struct route api_routes[] = {
         { "POST", "/images/{name*}/tag", handle_image_tag },
         NOT_YET("POST", "/images/{name*}/push", "pushing images"),
         { "DELETE", "/images/{name*}", handle_image_remove },
-        NOT_YET("GET", "/distribution/{name*}/json", "asking a registry about an image"),
+        { "GET", "/distribution/{name*}/json", handle_distribution },
         { "POST", "/commit", handle_commit, .body = ROUTE_BODY_JSON },
         NOT_YET("POST", "/build", "building images"),
         NOT_YET("POST", "/build/prune", "pruning the build cache"),
         NOT_YET("POST", "/build/cancel", "building images"),
-        NOT_YET("POST", "/session", "building images"),
-        NOT_YET("POST", "/grpc", "building images"),
+        NO_BUILDKIT("POST", "/session"),
+        NO_BUILDKIT("POST", "/grpc"),
 
         { "GET", "/networks", handle_network_list },
         { "POST", "/networks/create", handle_network_create, .body = ROUTE_BODY_JSON },
@@ -84,23 +90,47 @@ const struct route api_routes[] = {
         { "DELETE", "/volumes/{name}", handle_volume_remove },
 
         NO_SWARM("GET", "/swarm"),
-        NO_SWARM("POST", "/swarm/{name}"),
+        NO_SWARM("POST", "/swarm/init"),
+        NO_SWARM("POST", "/swarm/join"),
+        NO_SWARM("POST", "/swarm/leave"),
+        NO_SWARM("POST", "/swarm/update"),
+        NO_SWARM("POST", "/swarm/unlock"),
         NO_SWARM("GET", "/swarm/unlockkey"),
         NO_SWARM("GET", "/nodes"),
         NO_SWARM("GET", "/nodes/{name}"),
+        NO_SWARM("DELETE", "/nodes/{name}"),
+        NO_SWARM("POST", "/nodes/{name}/update"),
         NO_SWARM("GET", "/services"),
         NO_SWARM("POST", "/services/create"),
-        NO_SWARM("GET", "/services/{name*}"),
+        NO_SWARM("GET", "/services/{name}"),
+        NO_SWARM("DELETE", "/services/{name}"),
+        NO_SWARM("POST", "/services/{name}/update"),
+        NO_SWARM("GET", "/services/{name}/logs"),
         NO_SWARM("GET", "/tasks"),
-        NO_SWARM("GET", "/tasks/{name*}"),
-        NO_SWARM("GET", "/secrets"),
-        NO_SWARM("POST", "/secrets/create"),
-        NO_SWARM("GET", "/secrets/{name}"),
-        NO_SWARM("GET", "/configs"),
-        NO_SWARM("POST", "/configs/create"),
-        NO_SWARM("GET", "/configs/{name}"),
-        { .method = "GET", .pattern = "/plugins", .status = 503, .refusal = "Kist has no plugins" },
-        { .method = "GET", .pattern = "/plugins/{name*}", .status = 503, .refusal = "Kist has no plugins" },
-        { .method = "POST", .pattern = "/plugins/{name*}", .status = 503, .refusal = "Kist has no plugins" },
+        NO_SWARM("GET", "/tasks/{name}"),
+        NO_SWARM("GET", "/tasks/{name}/logs"),
+        NO_SWARM_SECRETS("GET", "/secrets"),
+        NO_SWARM_SECRETS("POST", "/secrets/create"),
+        NO_SWARM_SECRETS("GET", "/secrets/{name}"),
+        NO_SWARM_SECRETS("DELETE", "/secrets/{name}"),
+        NO_SWARM_SECRETS("POST", "/secrets/{name}/update"),
+        NO_SWARM_SECRETS("GET", "/configs"),
+        NO_SWARM_SECRETS("POST", "/configs/create"),
+        NO_SWARM_SECRETS("GET", "/configs/{name}"),
+        NO_SWARM_SECRETS("DELETE", "/configs/{name}"),
+        NO_SWARM_SECRETS("POST", "/configs/{name}/update"),
+        NO_SWARM("PUT", "/volumes/{name}"), /* volumes of a cluster only */
+
+        NO_PLUGINS("GET", "/plugins"),
+        NO_PLUGINS("GET", "/plugins/privileges"),
+        NO_PLUGINS("POST", "/plugins/pull"),
+        NO_PLUGINS("POST", "/plugins/create"),
+        NO_PLUGINS("GET", "/plugins/{name*}/json"),
+        NO_PLUGINS("POST", "/plugins/{name*}/enable"),
+        NO_PLUGINS("POST", "/plugins/{name*}/disable"),
+        NO_PLUGINS("POST", "/plugins/{name*}/upgrade"),
+        NO_PLUGINS("POST", "/plugins/{name*}/push"),
+        NO_PLUGINS("POST", "/plugins/{name*}/set"),
+        NO_PLUGINS("DELETE", "/plugins/{name*}"),
 };
 const size_t api_n_routes = ARRAY_SIZE(api_routes);

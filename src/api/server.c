@@ -46,6 +46,7 @@ static int64_t monotonic_ns(void) {
 static void request_free(struct request *q) {
         hijack_free(q->hijack);
         image_upload_free(q->upload);
+        websocket_session_free(q->websocket);
         json_decref(q->json);
         strbuf_done(&q->body);
         free(q->name);

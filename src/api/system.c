@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
+#include <strings.h>
 
 #include "api/handlers.h"
 #include "api/stream.h"
@@ -27,25 +28,109 @@ int handle_version(struct request *q, struct err *err) {
         json_t *value = NULL;
         int r = engine_version(q->engine, &value, err);
 
-        return r < 0 ? r : request_answer_json(q, MHD_HTTP_OK, value, err);
+        return r < 0 ? r : request_answer_shape(q, MHD_HTTP_OK, SHAPE_VERSION, value, err);
 }
 
 int handle_info(struct request *q, struct err *err) {
         json_t *value = NULL;
         int r = engine_info(q->engine, &value, err);
 
-        return r < 0 ? r : request_answer_json(q, MHD_HTTP_OK, value, err);
+        return r < 0 ? r : request_answer_shape(q, MHD_HTTP_OK, SHAPE_INFO, value, err);
+}
+
+/* "type" may be given several times; before 1.42 there was none. */
+static int query_usage_types(struct request *q, unsigned *ret, struct err *err) {
+        static const struct {
+                const char *name;
+                unsigned type;
+        } types[] = {
+                { "image", ENGINE_USAGE_IMAGES },
+                { "container", ENGINE_USAGE_CONTAINERS },
+                { "volume", ENGINE_USAGE_VOLUMES },
+                { "build-cache", ENGINE_USAGE_BUILD_CACHE },
+        };
+        unsigned wanted = 0;
+
+        for (size_t i = 0; q->minor >= 42 && i < q->query.n; i++) {
+                size_t t = 0;
+
+                if (strcmp(q->query.args[i].key, "type"))
+                        continue;
+                while (t < ARRAY_SIZE(types) && strcmp(types[t].name, q->query.args[i].value))
+                        t++;
+                if (t == ARRAY_SIZE(types))
+                        return err_set(err, ERR_INVALID, -EINVAL, "unknown object type: %.64s", q->query.args[i].value);
+                wanted |= types[t].type;
+        }
+        *ret = wanted ? wanted : ENGINE_USAGE_ALL;
+        return 0;
+}
+
+/* Since 1.52 the lists belong to their sums, and are shown on demand only. */
+static void move_items(json_t *value) {
+        static const char *const names[][2] = {
+                { "Images", "ImagesUsage" }, { "Containers", "ContainersUsage" }, { "Volumes", "VolumesUsage" }, { "BuildCache", "BuildCacheUsage" },
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+                json_object_set(json_object_get(value, names[i][1]), "Items", json_object_get(value, names[i][0]));
+                json_object_del(value, names[i][0]);
+        }
+        json_object_del(value, "LayersSize");
 }
 
 int handle_disk_usage(struct request *q, struct err *err) {
         json_t *value = NULL;
-        int r = engine_disk_usage(q->engine, &value, err);
+        unsigned types = ENGINE_USAGE_ALL;
+        bool verbose;
+        int r;
 
-        return r < 0 ? r : request_answer_json(q, MHD_HTTP_OK, value, err);
+        r = query_usage_types(q, &types, err);
+        if (r == 0)
+                r = query_bool(&q->query, "verbose", false, &verbose, err);
+        if (r == 0)
+                r = engine_disk_usage(q->engine, types, &value, err);
+        if (r < 0)
+                return r;
+        version_apply(SHAPE_DISK_USAGE, q->minor, value);
+        if (verbose && q->minor >= 52)
+                move_items(value);
+        return request_answer_json(q, MHD_HTTP_OK, value, err);
+}
+
+/* How the stream of events is written, by what the client accepts. */
+static const struct events_format {
+        const char *type, *before;
+        struct stream_kind kind;
+} events_formats[] = {
+        { "application/json", "", { .content_type = "application/json" } },
+        { "application/x-ndjson", "", { .content_type = "application/x-ndjson" } },
+        { "application/jsonl", "", { .content_type = "application/jsonl" } },
+        { "application/json-seq", "\x1e", { .content_type = "application/json-seq" } }, /* RFC 7464 */
+};
+
+/* The first in the client's list that is known; who asks for nothing of it gets the usual. */
+static const struct events_format *choose_events_format(struct request *q) {
+        const char *at = request_header(q, MHD_HTTP_HEADER_ACCEPT);
+
+        while (q->minor >= 52 && at && *at) {
+                size_t n;
+
+                at += strspn(at, ", \t");
+                n = strcspn(at, ",; \t");
+                for (size_t i = 0; i < ARRAY_SIZE(events_formats); i++)
+                        if (n == strlen(events_formats[i].type) && !strncasecmp(at, events_formats[i].type, n))
+                                return &events_formats[i];
+                at += strcspn(at, ",");
+        }
+        return &events_formats[0];
 }
 
 struct events {
         struct engine *engine;
+        const struct events_format *format;
+        unsigned minor;
+        struct stream *stream;
         int64_t since_ns, until_ns;
         json_t *filters;
 };
@@ -57,18 +142,22 @@ static void events_free(void *data) {
         free(e);
 }
 
-static int write_event(const json_t *event, void *data) {
-        return stream_write_json(data, event, "\n");
+static int write_event(json_t *event, void *data) {
+        struct events *e = data;
+        int r = *e->format->before ? stream_write(e->stream, e->format->before, 1) : 0;
+
+        version_apply(SHAPE_EVENT, e->minor, event);
+        return r < 0 ? r : stream_write_json(e->stream, event, "\n");
 }
 
 static int stream_events(struct stream *s, void *data, struct err *err) {
         struct events *e = data;
 
-        return engine_events(e->engine, e->since_ns, e->until_ns, e->filters, stream_cancel_fd(s), write_event, s, err);
+        e->stream = s;
+        return engine_events(e->engine, e->since_ns, e->until_ns, e->filters, stream_cancel_fd(s), write_event, e, err);
 }
 
 int handle_events(struct request *q, struct err *err) {
-        static const struct stream_kind kind = { .content_type = "application/json" };
         int64_t since_ns, until_ns;
         json_t *filters = NULL;
         struct stream *stream;
@@ -87,7 +176,9 @@ int handle_events(struct request *q, struct err *err) {
                 json_decref(filters);
                 return err_errno(err, -ENOMEM, "events");
         }
-        *e = (struct events) { q->engine, since_ns, until_ns, filters };
-        r = stream_start(q, &kind, stream_events, e, events_free, &stream, err);
+        *e = (struct events) {
+                .engine = q->engine, .format = choose_events_format(q), .minor = q->minor, .since_ns = since_ns, .until_ns = until_ns, .filters = filters,
+        };
+        r = stream_start(q, &e->format->kind, stream_events, e, events_free, &stream, err);
         return r < 0 ? r : stream_answer(q, stream, err);
 }

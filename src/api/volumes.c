@@ -13,21 +13,24 @@ int handle_volume_list(struct request *q, struct err *err) {
         r = query_filters(&q->query, &filters, err);
         if (r == 0)
                 r = engine_volume_list(q->engine, filters, &value, err);
-        return r < 0 ? r : request_answer_json(q, MHD_HTTP_OK, value, err);
+        if (r < 0)
+                return r;
+        version_apply(SHAPE_VOLUME, q->minor, json_object_get(value, "Volumes"));
+        return request_answer_json(q, MHD_HTTP_OK, value, err);
 }
 
 int handle_volume_create(struct request *q, struct err *err) {
         json_t *value = NULL;
         int r = engine_volume_create(q->engine, request_object(q), &value, err);
 
-        return r < 0 ? r : request_answer_json(q, MHD_HTTP_CREATED, value, err);
+        return r < 0 ? r : request_answer_shape(q, MHD_HTTP_CREATED, SHAPE_VOLUME, value, err);
 }
 
 int handle_volume_inspect(struct request *q, struct err *err) {
         json_t *value = NULL;
         int r = engine_volume_inspect(q->engine, q->name, &value, err);
 
-        return r < 0 ? r : request_answer_json(q, MHD_HTTP_OK, value, err);
+        return r < 0 ? r : request_answer_shape(q, MHD_HTTP_OK, SHAPE_VOLUME, value, err);
 }
 
 int handle_volume_remove(struct request *q, struct err *err) {

@@ -114,10 +114,10 @@ int engine_attach(struct engine *e, const char *name, const struct engine_attach
         if (r < 0 || (r = read_tty(e, c, &tty, err)) < 0 || (r = attach_parse_detach_keys(a->detach_keys, &m, err)) < 0)
                 return r;
         m.flags = (a->stdin_ ? MONITOR_ATTACH_STDIN : 0u) | (a->stdout_ ? MONITOR_ATTACH_STDOUT : 0u) | (a->stderr_ ? MONITOR_ATTACH_STDERR : 0u) |
-                  (tty ? 0u : MONITOR_ATTACH_FRAMED);
+                  (tty || a->unframed ? 0u : MONITOR_ATTACH_FRAMED);
         if (a->logs) {
                 struct engine_logs logs = { .stdout_ = a->stdout_, .stderr_ = a->stderr_, .tail = -1 };
-                struct replay replay = { stream_fd, !tty };
+                struct replay replay = { stream_fd, !tty && !a->unframed };
 
                 r = engine_logs(e, c->row.id, &logs, -1, replay_line, &replay, err);
                 if (r < 0)

@@ -18,7 +18,7 @@
 struct err;
 struct engine;
 
-#define ENGINE_API_VERSION "1.51"
+#define ENGINE_API_VERSION "1.52"
 #define ENGINE_API_MIN_VERSION "1.24"
 
 struct engine_options {
@@ -41,7 +41,15 @@ void engine_close(struct engine *e);
 int engine_info(struct engine *e, json_t **ret, struct err *err);    /* GET /info */
 int engine_version(struct engine *e, json_t **ret, struct err *err); /* GET /version */
 
-int engine_disk_usage(struct engine *e, json_t **ret, struct err *err); /* GET /system/df */
+enum engine_usage {
+        ENGINE_USAGE_IMAGES = 1 << 0,
+        ENGINE_USAGE_CONTAINERS = 1 << 1,
+        ENGINE_USAGE_VOLUMES = 1 << 2,
+        ENGINE_USAGE_BUILD_CACHE = 1 << 3,
+        ENGINE_USAGE_ALL = 15,
+};
+/* GET /system/df; only what `types` (of enum engine_usage) names is looked at, the lists of the others are null. */
+int engine_disk_usage(struct engine *e, unsigned types, json_t **ret, struct err *err);
 
 /* --- containers. `name`: id, unique id prefix, or name. ERR_NOT_FOUND: "No such container: NAME". --- */
 
@@ -79,6 +87,7 @@ struct engine_attach {
         bool stdin_, stdout_, stderr_;
         bool logs;          /* what was logged so far first */
         bool stream;        /* then live */
+        bool unframed;      /* both streams as one, without headers, whether there is a terminal or not */
         const char *detach_keys; /* "ctrl-p,ctrl-q" form, NULL: that default */
 };
 /* Checks the container and says whether it has a terminal (which decides the content type), before the connection is upgraded. */
@@ -139,6 +148,8 @@ int engine_commit(struct engine *e, const char *name, const struct engine_commit
 int engine_image_save(struct engine *e, const char *const *names, size_t n, int out_fd, int cancel_fd, struct err *err);
 int engine_image_pull(struct engine *e, const struct image_pull *p, image_progress_fn progress, void *data, struct err *err);
 int engine_image_load(struct engine *e, int archive_fd, image_progress_fn progress, void *data, struct err *err);
+/* GET /distribution/NAME/json: {"Descriptor","Platforms"} as the registry has them; nothing is kept. */
+int engine_distribution(struct engine *e, const struct image_pull *p, json_t **ret, struct err *err);
 int engine_image_list(struct engine *e, const json_t *filters, json_t **ret, struct err *err);   /* GET /images/json */
 int engine_image_inspect(struct engine *e, const char *name, json_t **ret, struct err *err);     /* GET /images/NAME/json */
 int engine_image_history(struct engine *e, const char *name, json_t **ret, struct err *err);
@@ -165,4 +176,4 @@ int engine_network_inspect(struct engine *e, const char *name, json_t **ret, str
 
 /* --- events: {"Type","Action","Actor":{…},"scope","time","timeNano", …}; those since `since_ns` that are still kept (the last 1,024), then live. --- */
 int engine_events(struct engine *e, int64_t since_ns, int64_t until_ns, const json_t *filters, int cancel_fd,
-                  int (*event)(const json_t *event, void *data), void *data, struct err *err);
+                  int (*event)(json_t *event, void *data), void *data, struct err *err); /* each event is the callee's to change, not to keep */

@@ -93,6 +93,21 @@ void events_container(struct container *c, const char *action, json_t *extra) {
         events_publish(c->engine->events, "container", action, row.id, attributes);
 }
 
+static const char *const kinds_of_swarm[] = { "config", "node", "plugin", "secret", "service" };
+
+/* "network=a": of that kind, and of that name or id. Kinds that there are none of fit nothing. */
+static bool matches_object(const json_t *filters, const char *kind, const char *type, const char *id, const char *name) {
+        return !filter_has(filters, kind) || (!strcmp(type, kind) && (filter_prefix(filters, kind, id) || filter_text(filters, kind, name)));
+}
+
+/* By the whole name, or without its tag. */
+static bool fits_image(const json_t *filters, const char *name) {
+        const char *slash = strrchr(name, '/'), *colon = strrchr(slash ? slash : name, ':');
+        auto_free char *bare = colon ? strndup(name, (size_t) (colon - name)) : NULL;
+
+        return filter_text(filters, "image", name) || (bare && filter_text(filters, "image", bare));
+}
+
 static bool matches(const json_t *event, const json_t *filters) {
         const json_t *actor = json_object_get(event, "Actor"), *attributes = json_object_get(actor, "Attributes");
         const char *type = json_get_str(event, "Type", ""), *action = json_get_str(event, "Action", "");
@@ -107,8 +122,14 @@ static bool matches(const json_t *event, const json_t *filters) {
         if (filter_has(filters, "container") &&
             (strcmp(type, "container") != 0 || (!filter_prefix(filters, "container", id) && !filter_text(filters, "container", name))))
                 return false;
-        if (filter_has(filters, "image") && !filter_text(filters, "image", json_get_str(attributes, "image", "")) && !filter_text(filters, "image", id))
+        if (!matches_object(filters, "network", type, id, name) || !matches_object(filters, "volume", type, id, name) ||
+            !matches_object(filters, "daemon", type, id, name))
                 return false;
+        if (filter_has(filters, "image") && !fits_image(filters, id) && !fits_image(filters, json_get_str(attributes, !strcmp(type, "image") ? "name" : "image", "")))
+                return false;
+        for (size_t i = 0; i < ARRAY_SIZE(kinds_of_swarm); i++)
+                if (filter_has(filters, kinds_of_swarm[i]))
+                        return false;
         return filter_text(filters, "scope", "local");
 }
 
@@ -131,7 +152,7 @@ static char *take_next(struct events *v, struct listener *l, int64_t *ret_time) 
 }
 
 static int deliver(struct events *v, struct listener *l, int64_t since_ns, int64_t until_ns, const json_t *filters,
-                   int (*fn)(const json_t *event, void *data), void *data) {
+                   int (*fn)(json_t *event, void *data), void *data) {
         char *next;
         int64_t when = 0;
 
@@ -174,13 +195,20 @@ static void listen_end(struct events *v, struct listener *l) {
 }
 
 int engine_events(struct engine *e, int64_t since_ns, int64_t until_ns, const json_t *filters, int cancel_fd,
-                  int (*event)(const json_t *event, void *data), void *data, struct err *err) {
+                  int (*event)(json_t *event, void *data), void *data, struct err *err) {
         struct listener l = { .wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
+        static const char *const known[] = { "config", "container", "daemon", "event",  "image",   "label", "network", "node",
+                                             "plugin", "scope",     "secret", "service", "type", "volume",  NULL };
         struct pollfd fds[2];
         int r;
 
         if (l.wake < 0)
                 return err_errno(err, -errno, "events");
+        r = filters_check(filters, known, err);
+        if (r < 0) {
+                fd_close(l.wake);
+                return r;
+        }
         listen_begin(e->events, &l, since_ns > 0);
         for (;;) {
                 int64_t left = until_ns ? (until_ns - time_now_ns()) / 1000000 + 1 : -1;

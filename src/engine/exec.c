@@ -497,7 +497,8 @@ int engine_exec_resize(struct engine *e, const char *exec_id, uint16_t rows, uin
 
         if (r < 0)
                 return r;
-        link = container_get_link(x->container);
+        if (x->state == EXEC_STARTING || x->state == EXEC_RUNNING)
+                link = container_get_link(x->container);
         r = link ? monitor_link_resize(link, x->id, rows, columns, err) : err_set(err, ERR_CONFLICT, -ESRCH, "exec %s does not run", exec_id);
         put(e, x);
         return r;

@@ -151,6 +151,10 @@ int engine_image_pull(struct engine *e, const struct image_pull *p, image_progre
         return r;
 }
 
+int engine_distribution(struct engine *e, const struct image_pull *p, json_t **ret, struct err *err) {
+        return image_describe_remote(e->images, p, ret, err);
+}
+
 int engine_image_load(struct engine *e, int archive_fd, image_progress_fn progress, void *data, struct err *err) {
         int r = image_load(e->images, archive_fd, NULL, progress, data, err);
 

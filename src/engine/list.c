@@ -13,8 +13,12 @@
 #include "engine/spec.h"
 
 static const char *const known_filters[] = {
-        "id", "name", "label", "label!", "status", "exited", "ancestor", "before", "since", "network", "volume", "health", "is-task", NULL,
+        "id", "name", "label", "label!", "status", "exited", "ancestor", "before", "since", "network", "volume", "health", "is-task", "expose",
+        "publish", "isolation", NULL,
 };
+
+static const char *const known_states[] = { "created", "running", "paused", "restarting", "removing", "exited", "dead", NULL };
+static const char *const known_health[] = { "none", "starting", "healthy", "unhealthy", NULL };
 
 /* What the filters compare with that must be looked up once. */
 struct view {
@@ -75,7 +79,7 @@ static bool row_passes(const struct view *v, const struct container_row *row, co
                 return false;
         return filter_prefix(v->filters, "id", row->id) && (filter_pattern(v->filters, "name", row->name) || (slashed && filter_pattern(v->filters, "name", slashed))) &&
                filter_labels(v->filters, "label", labels) && filter_text(v->filters, "status", state) && has_ancestor(v->filters, row) &&
-               filter_text(v->filters, "health", health ? health : "none") && filter_text(v->filters, "is-task", "false");
+               filter_text(v->filters, "health", health ? health : "none") && (!filter_has(v->filters, "is-task") || filter_text(v->filters, "is-task", "false") || filter_text(v->filters, "is-task", "0"));
 }
 
 /* "sh -c 'date'" as one line. */
@@ -113,6 +117,86 @@ static json_t *ports(const struct spec *s) {
         return list;
 }
 
+/* "80", "80/udp", "8000-8010/tcp". */
+static int parse_ports(const char *text, unsigned ret[2], char ret_protocol[8]) {
+        const char *slash = strchrnul(text, '/'), *dash = memchr(text, '-', (size_t) (slash - text));
+        char number[2][8] = { "", "" };
+        uint64_t n;
+
+        snprintf(ret_protocol, 8, "%s", *slash ? slash + 1 : "tcp");
+        if (strcmp(ret_protocol, "tcp") && strcmp(ret_protocol, "udp") && strcmp(ret_protocol, "sctp"))
+                return -EINVAL;
+        snprintf(number[0], sizeof(number[0]), "%.*s", (int) ((dash ? dash : slash) - text), text);
+        snprintf(number[1], sizeof(number[1]), "%.*s", dash ? (int) (slash - dash - 1) : 7, dash ? dash + 1 : number[0]);
+        for (size_t i = 0; i < 2; i++) {
+                if (str_to_u64(number[i], 0, 65535, &n) < 0)
+                        return -EINVAL;
+                ret[i] = (unsigned) n;
+        }
+        return ret[0] <= ret[1] ? 0 : -EINVAL;
+}
+
+static bool has_port(const json_t *filters, const char *key, const char *member, const json_t *entry) {
+        json_t *list = json_object_get(entry, "Ports"), *p;
+        const char *value;
+        char protocol[8];
+        unsigned range[2];
+        size_t k;
+
+        for (size_t i = 0; (value = filter_value(filters, key, i)); i++) {
+                if (parse_ports(value, range, protocol) < 0)
+                        continue; /* refused before */
+                json_array_foreach(list, k, p) {
+                        int64_t port = json_get_int(p, member, -1);
+
+                        if (port >= range[0] && port <= range[1] && !strcmp(json_get_str(p, "Type", ""), protocol))
+                                return true;
+                }
+        }
+        return false;
+}
+
+/* The filters that look at what is shown. */
+static bool entry_passes(const json_t *filters, const json_t *entry) {
+        return (!filter_has(filters, "publish") && !filter_has(filters, "expose")) || has_port(filters, "publish", "PublicPort", entry) ||
+               has_port(filters, "expose", "PrivatePort", entry);
+}
+
+static int check_words(const json_t *filters, const char *key, const char *const *words, struct err *err) {
+        const char *value;
+
+        for (size_t i = 0; (value = filter_value(filters, key, i)); i++) {
+                const char *const *w = words;
+
+                while (*w && strcmp(*w, value) != 0)
+                        w++;
+                if (!*w)
+                        return err_set(err, ERR_INVALID, -EINVAL, "Unrecognised filter value for %s: %s", key, value);
+        }
+        return 0;
+}
+
+/* Values that nothing could fit are mistakes. */
+static int check_values(const json_t *filters, struct err *err) {
+        static const char *const ports_keys[] = { "publish", "expose" };
+        const char *value;
+        char protocol[8];
+        unsigned range[2];
+        uint64_t code;
+        int r;
+
+        if ((r = check_words(filters, "status", known_states, err)) < 0 || (r = check_words(filters, "health", known_health, err)) < 0)
+                return r;
+        for (size_t i = 0; (value = filter_value(filters, "exited", i)); i++)
+                if (str_to_u64(value, 0, 255, &code) < 0)
+                        return err_set(err, ERR_INVALID, -EINVAL, "invalid filter 'exited=%s': not an exit code", value);
+        for (size_t k = 0; k < ARRAY_SIZE(ports_keys); k++)
+                for (size_t i = 0; (value = filter_value(filters, ports_keys[k], i)); i++)
+                        if (parse_ports(value, range, protocol) < 0)
+                                return err_set(err, ERR_INVALID, -EINVAL, "invalid filter '%s=%s': a port or range of ports is expected", ports_keys[k], value);
+        return 0;
+}
+
 static int add_entry(struct engine *e, const struct view *v, const struct container_row *row, const char *health, bool size, json_t *list) {
         auto_free char *status = describe_status(row, health, time_now_ns());
         auto_json *body = NULL;
@@ -132,6 +216,10 @@ static int add_entry(struct engine *e, const struct view *v, const struct contai
                           describe_mounts(e->root, &s));
         if (!entry)
                 return -ENOMEM;
+        if (!entry_passes(v->filters, entry)) {
+                json_decref(entry);
+                return 0;
+        }
         r = size ? size_add(e, row, entry) : 0;
         json_array_append_new(list, entry);
         return r;
@@ -158,7 +246,7 @@ int engine_list(struct engine *e, bool all, int limit, bool size, const json_t *
         size_t n;
         int r = filters_check(filters, known_filters, err);
 
-        if (r < 0 || (r = creation_time(e, filters, "before", &v.before_ns, err)) < 0 || (r = creation_time(e, filters, "since", &v.since_ns, err)) < 0)
+        if (r < 0 || (r = check_values(filters, err)) < 0 || (r = creation_time(e, filters, "before", &v.before_ns, err)) < 0 || (r = creation_time(e, filters, "since", &v.since_ns, err)) < 0)
                 return r;
         if (v.before_ns || v.since_ns)
                 v.all = true;

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* One sample of what a container uses, in the shape of GET /containers/NAME/stats. */
+
 #include <stdio.h>
 #include <string.h>
 
@@ -50,44 +52,117 @@ static json_t *networks(const struct container_row *row) {
         return all;
 }
 
-static json_t *cpu_stats(const struct cgroup_stats *s) {
-        return json_pack("{s:{s:I, s:I, s:I}, s:I, s:i, s:{s:I, s:I, s:I}}", "cpu_usage", "total_usage", (json_int_t) s->cpu_usage_ns, "usage_in_kernelmode",
-                         (json_int_t) s->cpu_system_ns, "usage_in_usermode", (json_int_t) s->cpu_user_ns, "system_cpu_usage", (json_int_t) system_cpu_ns(), "online_cpus",
-                         (int) sysconf(_SC_NPROCESSORS_ONLN), "throttling_data", "periods", (json_int_t) s->periods, "throttled_periods", (json_int_t) s->throttled_periods,
-                         "throttled_time", (json_int_t) s->throttled_ns);
+/* "usage.total" of the cgroup's figures; 0 when the kernel does not keep it. */
+static json_int_t figure(const json_t *figures, const char *name) {
+        const char *dot;
+
+        while ((dot = strchr(name, '.'))) {
+                figures = json_object_getn(figures, name, (size_t) (dot - name));
+                name = dot + 1;
+        }
+        return json_get_int(figures, name, 0);
+}
+
+static void add_copy(json_t *into, const char *name, const json_t *value) {
+        if (value)
+                json_object_set(into, name, (json_t *) value);
+}
+
+static json_t *cpu_stats(const json_t *cpu) {
+        json_t *o = json_pack("{s:{s:I, s:I, s:I}, s:{s:I, s:I, s:I}}", "cpu_usage", "total_usage", figure(cpu, "usage.total"), "usage_in_kernelmode",
+                              figure(cpu, "usage.kernel"), "usage_in_usermode", figure(cpu, "usage.user"), "throttling_data", "periods", figure(cpu, "throttling.periods"),
+                              "throttled_periods", figure(cpu, "throttling.throttledPeriods"), "throttled_time", figure(cpu, "throttling.throttledTime"));
+
+        if (!cpu)
+                return o;
+        json_object_set_new(o, "system_cpu_usage", json_integer((json_int_t) system_cpu_ns()));
+        json_object_set_new(o, "online_cpus", json_integer(sysconf(_SC_NPROCESSORS_ONLN)));
+        add_copy(json_object_get(o, "cpu_usage"), "percpu_usage", json_object_get(json_object_get(cpu, "usage"), "percpu"));
+        add_copy(o, "psi", json_object_get(cpu, "psi"));
+        return o;
 }
 
 /* No limit is shown as all there is. */
-static json_int_t memory_limit(const struct cgroup_stats *s) {
-        uint64_t all = (uint64_t) sysconf(_SC_PHYS_PAGES) * (uint64_t) sysconf(_SC_PAGESIZE);
+static json_int_t memory_limit(json_int_t limit) {
+        json_int_t all = (json_int_t) ((uint64_t) sysconf(_SC_PHYS_PAGES) * (uint64_t) sysconf(_SC_PAGESIZE));
 
-        return (json_int_t) (s->memory_limit == 0 || s->memory_limit > all ? all : s->memory_limit);
+        return limit <= 0 || limit > all ? all : limit;
+}
+
+static json_t *memory_stats(const json_t *memory) {
+        json_t *o = json_object();
+
+        if (!memory)
+                return o;
+        json_object_set_new(o, "usage", json_integer(figure(memory, "usage.usage")));
+        json_object_set_new(o, "max_usage", json_integer(figure(memory, "usage.max")));
+        json_object_set_new(o, "failcnt", json_integer(figure(memory, "usage.failcnt")));
+        json_object_set_new(o, "limit", json_integer(memory_limit(figure(memory, "usage.limit"))));
+        add_copy(o, "stats", json_object_get(memory, "raw"));
+        add_copy(o, "psi", json_object_get(memory, "psi"));
+        return o;
+}
+
+/* Clients sum over the list by "op", whatever its case; the older lists are of a scheduler that is gone. */
+static json_t *blkio_stats(const json_t *blkio) {
+        static const char *const gone[] = { "io_queue_recursive", "io_service_time_recursive", "io_wait_time_recursive", "io_merged_recursive", "io_time_recursive",
+                                            "sectors_recursive" };
+        static const char *const kept[][2] = { { "io_service_bytes_recursive", "ioServiceBytesRecursive" }, { "io_serviced_recursive", "ioServicedRecursive" } };
+        json_t *o = json_object();
+
+        for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {
+                json_t *list = json_get_array(blkio, kept[i][1]);
+
+                json_object_set_new(o, kept[i][0], json_array_size(list) ? json_deep_copy(list) : json_null());
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(gone); i++)
+                json_object_set_new(o, gone[i], json_null());
+        add_copy(o, "psi", json_object_get(blkio, "psi"));
+        return o;
+}
+
+static json_t *pids_stats(const json_t *pids) {
+        json_t *o = json_object();
+        json_int_t limit = figure(pids, "limit");
+
+        if (!pids)
+                return o;
+        json_object_set_new(o, "current", json_integer(figure(pids, "current")));
+        if (limit > 0 && limit < INT64_MAX)
+                json_object_set_new(o, "limit", json_integer(limit));
+        return o;
 }
 
 int engine_stats(struct engine *e, const char *name, json_t **ret, struct err *err) {
         auto_container *c = NULL;
         auto_free char *cgroup = NULL;
-        struct cgroup_stats s = {};
+        auto_json *figures = NULL;
         struct container_row row;
         char now[TIME_RFC3339_SIZE];
+        bool runs;
         int r = table_find(&e->table, name, &c, err);
 
         if (r < 0)
                 return r;
         container_peek(c, &row);
-        time_format_now(now);
-        if (row.state == CONTAINER_RUNNING || row.state == CONTAINER_PAUSED) {
+        runs = row.state == CONTAINER_RUNNING || row.state == CONTAINER_PAUSED;
+        if (runs) {
                 cgroup = engine_cgroup_path(e, &row);
-                r = cgroup ? cgroup_read_stats(e->cgroups, cgroup, &s, err) : err_errno(err, -ENOMEM, "stats");
-                if (r < 0)
+                r = cgroup ? cgroup_describe(e->cgroups, cgroup, &figures, err) : err_errno(err, -ENOMEM, "stats");
+                /* It has ended between the two looks. */
+                if (r == -ENOENT)
+                        runs = false;
+                else if (r < 0)
                         return r;
         }
-        *ret = json_pack("{s:s, s:s, s:o, s:s, s:{s:I, s:I}, s:{s:[{s:i,s:i,s:s,s:I}, {s:i,s:i,s:s,s:I}]}, s:i, s:{}, s:o, s:{}, s:{s:I, s:I, s:I, s:{s:I, s:I}}, s:o}", "id", row.id,
-                         "read", now, "name", json_sprintf("/%s", row.name), "preread", "0001-01-01T00:00:00Z", "pids_stats", "current", (json_int_t) s.pids, "limit",
-                         (json_int_t) s.pids_limit, "blkio_stats", "io_service_bytes_recursive", "major", 0, "minor", 0, "op", "read", "value", (json_int_t) s.io_read_bytes,
-                         "major", 0, "minor", 0, "op", "write", "value", (json_int_t) s.io_write_bytes, "num_procs", 0, "storage_stats", "cpu_stats", cpu_stats(&s),
-                         "precpu_stats", "memory_stats", "usage", (json_int_t) s.memory_usage, "max_usage", (json_int_t) s.memory_max_usage, "limit", memory_limit(&s),
-                         "stats", "inactive_file", (json_int_t) s.memory_inactive_file, "total_inactive_file", (json_int_t) s.memory_inactive_file, "networks",
-                         networks(&row));
-        return *ret ? 0 : err_errno(err, -ENOMEM, "stats of container %s", row.name);
+        time_format_now(now);
+        *ret = json_pack("{s:s, s:o, s:s, s:s, s:s, s:o, s:o, s:i, s:{}, s:o, s:o, s:o}", "id", row.id, "name", json_sprintf("/%s", row.name), "os_type", "linux", "read",
+                         runs ? now : "0001-01-01T00:00:00Z", "preread", "0001-01-01T00:00:00Z", "pids_stats", pids_stats(json_object_get(figures, "pids")), "blkio_stats",
+                         blkio_stats(json_object_get(figures, "blkio")), "num_procs", 0, "storage_stats", "cpu_stats", cpu_stats(json_object_get(figures, "cpu")),
+                         "precpu_stats", cpu_stats(NULL), "memory_stats", memory_stats(json_object_get(figures, "memory")));
+        if (!*ret)
+                return err_errno(err, -ENOMEM, "stats of container %s", row.name);
+        if (runs)
+                json_object_set_new(*ret, "networks", networks(&row));
+        return 0;
 }

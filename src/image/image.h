@@ -98,6 +98,8 @@ struct image_pull {
 /* Manifest list → platform → manifest → config → layers; every digest is checked while it streams; layers in parallel; nothing half-made is
  * left when it fails. Names under kist.local/ never leave the host: ERR_NOT_FOUND. */
 int image_pull(struct image_store *s, const struct image_pull *p, image_progress_fn progress, void *data, struct err *err);
+/* What the registry has under that name: {"Descriptor":{"mediaType","digest","size"},"Platforms":[{"architecture","os","variant"}]}. */
+int image_describe_remote(struct image_store *s, const struct image_pull *p, json_t **ret, struct err *err);
 
 /* An archive (a tar, plain or compressed) of an OCI layout, or the older one of "docker save", from a file or pipe: also what an empty daemon imports at
  * first start. Names come from org.opencontainers.image.ref.name (whole references) or RepoTags, or are `name` when that is given. */

@@ -134,8 +134,8 @@ int engine_prune(struct engine *e, const json_t *filters, json_t **ret, struct e
         return 0;
 }
 
-int engine_disk_usage(struct engine *e, json_t **ret, struct err *err) {
-        *ret = json_pack("{s:i}", "LayersSize", 7);
+int engine_disk_usage(struct engine *e, unsigned types, json_t **ret, struct err *err) {
+        *ret = json_pack("{s:i, s:i, s:[], s:{s:i}}", "LayersSize", 7, "Types", (int) types, "Images", "ImagesUsage", "TotalCount", 0);
         return 0;
 }
 
@@ -334,6 +334,13 @@ int engine_image_load(struct engine *e, int archive_fd, image_progress_fn progre
         return r;
 }
 
+int engine_distribution(struct engine *e, const struct image_pull *p, json_t **ret, struct err *err) {
+        if (p->password && strcmp(p->password, "open"))
+                return err_set(err, ERR_UNAUTHORIZED, -EACCES, "unauthorized");
+        *ret = json_pack("{s:{s:s}, s:[]}", "Descriptor", "digest", p->reference, "Platforms");
+        return 0;
+}
+
 int engine_image_list(struct engine *e, const json_t *filters, json_t **ret, struct err *err) {
         *ret = json_array();
         return 0;
@@ -359,7 +366,7 @@ int engine_image_tag(struct engine *e, const char *name, const char *target, str
 }
 
 int engine_events(struct engine *e, int64_t since_ns, int64_t until_ns, const json_t *filters, int cancel_fd,
-                  int (*event)(const json_t *event, void *data), void *data, struct err *err) {
+                  int (*event)(json_t *event, void *data), void *data, struct err *err) {
         auto_json *start = json_pack("{s:s}", "Action", "start");
         int r;
 

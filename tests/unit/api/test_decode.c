@@ -24,19 +24,19 @@ static void negotiates_versions(void **state) {
                 unsigned minor;
                 const char *refused;
         } rows[] = {
-                { "/_ping", "/_ping", 51 },
+                { "/_ping", "/_ping", 52 },
                 { "/v1.24/_ping", "/_ping", 24 },
                 { "/v1.51/images/v1.2/json", "/images/v1.2/json", 51 },
                 { "/v1.23/_ping", .refused = "too old" },
                 { "/v0.99/_ping", .refused = "too old" },
-                { "/v1.52/_ping", .refused = "too new" },
+                { "/v1.53/_ping", .refused = "too new" },
                 { "/v2.0/_ping", .refused = "too new" },
                 /* No version: paths that no route has. */
-                { "/v1/_ping", "/v1/_ping", 51 },
-                { "/v1.24", "/v1.24", 51 },
-                { "/v1.9999/_ping", "/v1.9999/_ping", 51 },
-                { "/v1.2x/_ping", "/v1.2x/_ping", 51 },
-                { "/volumes", "/volumes", 51 },
+                { "/v1/_ping", "/v1/_ping", 52 },
+                { "/v1.24", "/v1.24", 52 },
+                { "/v1.9999/_ping", "/v1.9999/_ping", 52 },
+                { "/v1.2x/_ping", "/v1.2x/_ping", 52 },
+                { "/volumes", "/volumes", 52 },
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
