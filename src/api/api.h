@@ -9,7 +9,9 @@ struct engine;
 struct err;
 struct api_server;
 
-/* listen_fds: bound, listening sockets (unix; TCP comes with TLS later); they are the server's from now on. */
+/* listen_fds: bound, listening sockets (unix, or TCP of the loopback); they are the server's from now on. */
 int api_server_start(struct engine *engine, const int *listen_fds, size_t n_listen_fds, struct api_server **ret, struct err *err);
+/* One more connection, accepted elsewhere (behind TLS): a stream socket that is the server's from now on, also on failure. */
+int api_server_adopt(struct api_server *s, int fd);
 /* No new connection is taken; streams are cut; returns when all threads are done. */
 void api_server_stop(struct api_server *s);

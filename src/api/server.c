@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "api/gate.h"
@@ -264,8 +265,9 @@ static void on_log(void *arg, const char *format, va_list ap) {
 }
 
 static struct MHD_Daemon *start_listener(struct api_server *s, int fd) {
+        /* Without a socket it serves what is given to it, over TLS. */
         return MHD_start_daemon(MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_ALLOW_UPGRADE |
-                                        MHD_USE_ERROR_LOG | MHD_USE_ITC,
+                                        MHD_USE_ERROR_LOG | MHD_USE_ITC | (fd < 0 ? MHD_USE_NO_LISTEN_SOCKET : 0),
                                 0, NULL, NULL, on_request, s,
                                 MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, /* first, or the others' errors are not seen */
                                 MHD_OPTION_LISTEN_SOCKET, fd,
@@ -288,7 +290,7 @@ int api_server_start(struct engine *engine, const int *listen_fds, size_t n_list
                 return err_errno(err, -ENOMEM, "server");
         s->engine = engine;
         gate_init(&s->gate);
-        s->listeners = calloc(n_listen_fds, sizeof(struct MHD_Daemon *));
+        s->listeners = calloc(n_listen_fds + 1, sizeof(struct MHD_Daemon *));
         s->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         if (!s->listeners || s->stop_fd < 0) {
                 r = err_errno(err, -ENOMEM, "server");
@@ -303,6 +305,14 @@ int api_server_start(struct engine *engine, const int *listen_fds, size_t n_list
                 }
                 s->listeners[s->n_listeners++] = d;
         }
+        if (n_listen_fds == 0) {
+                s->listeners[0] = start_listener(s, -1);
+                s->n_listeners = s->listeners[0] ? 1 : 0;
+                if (!s->listeners[0]) {
+                        r = err_set(err, ERR_INTERNAL, -EIO, "cannot start the HTTP server");
+                        goto failed;
+                }
+        }
         *ret = s;
         return 0;
 failed:
@@ -310,6 +320,12 @@ failed:
                 fd_close(listen_fds[taken]);
         api_server_stop(s);
         return r;
+}
+
+int api_server_adopt(struct api_server *s, int fd) {
+        const struct sockaddr address = { .sa_family = AF_UNIX };
+
+        return MHD_add_connection(s->listeners[0], fd, &address, sizeof(address)) == MHD_YES ? 0 : -ECONNABORTED;
 }
 
 void api_server_stop(struct api_server *s) {

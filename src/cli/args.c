@@ -19,7 +19,7 @@ struct args {
         struct values *values;
         size_t n_values;
         const char **positional;
-        size_t n_positional;
+        size_t n_positional, first; /* first: where in argv the first positional one was */
 };
 
 static size_t count_options(const struct option *o) {
@@ -50,16 +50,29 @@ static const char *option_name(size_t i) {
         return nearest_in->values[i].option->name;
 }
 
+/* "run: ", for the messages; nothing before the command. */
+static const char *prefix(const struct args *a) {
+        static char text[64];
+
+        snprintf(text, sizeof(text), "%s%s", a->command == &global_command ? "" : a->command->name, a->command == &global_command ? "" : ": ");
+        return text;
+}
+
+static void see_help(const struct args *a) {
+        fprintf(stderr, "See '%s %s%s--help'.\n", program_name, a->command == &global_command ? "" : a->command->name,
+                a->command == &global_command ? "" : " ");
+}
+
 static int unknown(const struct args *a, const char *word, const char *long_name) {
         const char *near;
 
         nearest_in = a;
         near = long_name ? help_nearest(long_name, option_name, a->n_values) : NULL;
         if (near)
-                complain("%s: unknown flag: %s (did you mean --%s?)", a->command->name, word, near);
+                complain("%sunknown flag: %s (did you mean --%s?)", prefix(a), word, near);
         else
-                complain("%s: unknown flag: %s", a->command->name, word);
-        fprintf(stderr, "See 'kist %s --help'.\n", a->command->name);
+                complain("%sunknown flag: %s", prefix(a), word);
+        see_help(a);
         return -1;
 }
 
@@ -89,7 +102,7 @@ static int parse_long(struct args *a, int argc, char **argv) {
         }
         if (v->option->type == OPTION_FLAG) {
                 if (equals && !is_boolean(equals + 1)) {
-                        complain("%s: invalid value \"%s\" for flag --%s: true or false", a->command->name, equals + 1, v->option->name);
+                        complain("%sinvalid value \"%s\" for flag --%s: true or false", prefix(a), equals + 1, v->option->name);
                         return -1;
                 }
                 add(v, equals ? equals + 1 : "true");
@@ -100,7 +113,7 @@ static int parse_long(struct args *a, int argc, char **argv) {
                 return 1;
         }
         if (argc < 2) {
-                complain("%s: flag needs an argument: --%s", a->command->name, v->option->name);
+                complain("%sflag needs an argument: --%s", prefix(a), v->option->name);
                 return -1;
         }
         add(v, argv[1]);
@@ -126,7 +139,7 @@ static int parse_letters(struct args *a, int argc, char **argv) {
                         return 1;
                 }
                 if (argc < 2) {
-                        complain("%s: flag needs an argument: -%c", a->command->name, *p);
+                        complain("%sflag needs an argument: -%c", prefix(a), *p);
                         return -1;
                 }
                 add(v, argv[1]);
@@ -146,7 +159,8 @@ static int check_count(const struct args *a) {
                 complain("%s needs at least %zu argument%s", c->name, c->min_args, c->min_args == 1 ? "" : "s");
         else
                 complain("%s takes at most %zu argument%s, not %zu", c->name, c->max_args, c->max_args == 1 ? "" : "s", a->n_positional);
-        fprintf(stderr, "Usage: kist %s %s\nSee 'kist %s --help'.\n", c->name, c->usage, c->name);
+        fprintf(stderr, "Usage: %s %s %s\n", program_name, c->name, c->usage);
+        see_help(a);
         return -1;
 }
 
@@ -166,6 +180,8 @@ static int parse_words(struct args *a, int argc, char **argv) {
                 } else if (options && argv[i][0] == '-' && argv[i][1]) {
                         used = parse_letters(a, argc - i, argv + i);
                 } else {
+                        if (a->n_positional == 0)
+                                a->first = (size_t) i + 1;
                         a->positional[a->n_positional++] = argv[i];
                         if (a->command->stop_at_first)
                                 options = false;
@@ -250,6 +266,10 @@ const char *args_at(const struct args *a, size_t i) {
         return i < a->n_positional ? a->positional[i] : NULL;
 }
 
+size_t args_first(const struct args *a) {
+        return a->first;
+}
+
 const struct command *args_command(const struct args *a) {
         return a->command;
 }
@@ -258,7 +278,7 @@ void complain(const char *format, ...) {
         va_list ap;
 
         fflush(stdout);
-        fputs("kist: ", stderr);
+        fprintf(stderr, "%s: ", program_name);
         va_start(ap, format);
         vfprintf(stderr, format, ap);
         va_end(ap);

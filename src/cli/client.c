@@ -125,7 +125,7 @@ static int request(struct client *c, struct http *h, const char *method, const s
         r = http_connect(h, c->host, err);
         if (r < 0)
                 return r;
-        r = http_request(h, method, path->text, NULL, text, text ? strlen(text) : 0, upgrade, err);
+        r = http_request(h, method, path->text, c->header, text, text ? strlen(text) : 0, upgrade, err);
         if (r < 0)
                 return r;
         return h->status >= 400 ? client_failed(h, err) : 0;

@@ -10,7 +10,8 @@
 #include "cli/http.h"
 
 struct client {
-        const char *host; /* "unix:///run/kist/kist.sock" */
+        const char *host;   /* "unix:///run/kist/kist.sock", …: see host.h */
+        const char *header; /* one more line for each request, or NULL */
 };
 
 #define CLIENT_API_VERSION "1.51" /* the version this program was written for */

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/commands.h"
 
-#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+const char *program_name = "kist";
 
 /* In the order of `kist --help`. */
 const struct command *const all_commands[] = {
@@ -18,5 +21,71 @@ const struct command *const all_commands[] = {
         &command_network_create, &command_network_ls, &command_network_inspect, &command_network_connect,
         &command_network_disconnect, &command_network_rm, &command_network_prune,
         &command_volume_create, &command_volume_inspect, &command_volume_ls, &command_volume_prune, &command_volume_rm, &command_volume_update,
-        &command_system_df, &command_system_prune, NULL,
+        &command_system_df, &command_system_prune,
+        &command_dial_stdio, &command_completion,
+        &command_context_create, &command_context_export, &command_context_import, &command_context_inspect, &command_context_ls,
+        &command_context_rm, &command_context_show, &command_context_update, &command_context_use, NULL,
 };
+
+static const struct option global_options[] = {
+        { 'c', "context", OPTION_TEXT, "CONTEXT", "Which daemon, by the name of a context" },
+        { 'H', "host", OPTION_TEXT, "HOST", "Which daemon: unix://PATH, tcp://HOST:PORT or ssh://[USER@]HOST" },
+        { 0, "config", OPTION_TEXT, "DIR", "Where config.json and contexts are (else KIST_CONFIG, DOCKER_CONFIG, ~/.docker)" },
+        { 0, "tls", OPTION_FLAG, NULL, "Talk TLS over tcp://" },
+        { 0, "tlsverify", OPTION_FLAG, NULL, "Talk TLS over tcp:// with a host whose certificate is good only" },
+        { 0, "tlscacert", OPTION_TEXT, "FILE", "Certificates of the authorities for the host" },
+        { 0, "tlscert", OPTION_TEXT, "FILE", "Our certificate" },
+        { 0, "tlskey", OPTION_TEXT, "FILE", "Its key" },
+        { 0, "man", OPTION_FLAG, NULL, "Print the manual page of a command" },
+        { 'v', "version", OPTION_FLAG, NULL, "Version of this program" },
+        { 'h', "help", OPTION_FLAG, NULL, "Print this text" },
+        { 0 },
+};
+
+const struct command global_command = {
+        .name = "kist",
+        .usage = "[OPTIONS] COMMAND [ARG...]",
+        .summary = "Containers, their images and networks. A running kistd does the work.",
+        .options = global_options,
+        .max_args = SIZE_MAX,
+        .stop_at_first = true,
+};
+
+bool command_is_noun(const char *word) {
+        for (size_t i = 0; all_commands[i]; i++)
+                if (all_commands[i]->noun && strcmp(all_commands[i]->noun, word) == 0)
+                        return true;
+        return false;
+}
+
+const char *command_verb(const struct command *c) {
+        return c->verb ? c->verb : c->name;
+}
+
+static bool is_verb(const struct command *c, const char *word) {
+        const char *verb = command_verb(c);
+
+        return strcmp(verb, word) == 0 || (strcmp(verb, "ls") == 0 && strcmp(word, "list") == 0) ||
+               (strcmp(verb, "rm") == 0 && strcmp(word, "remove") == 0);
+}
+
+const struct command *command_find(int argc, char **argv, size_t *used) {
+        /* "kist volume ls", but also "kist events", should there be a noun of that name. */
+        if (argc > 1 && command_is_noun(argv[0]))
+                for (size_t i = 0; all_commands[i]; i++) {
+                        const struct command *c = all_commands[i];
+
+                        *used = 2;
+                        if (c->noun && strcmp(c->noun, argv[0]) == 0 && is_verb(c, argv[1]))
+                                return c;
+                }
+        *used = 1;
+        for (size_t i = 0; argc > 0 && all_commands[i]; i++)
+                if (strcmp(all_commands[i]->name, argv[0]) == 0)
+                        return all_commands[i];
+        return NULL;
+}
+
+int command_usage_status(const struct command *c) {
+        return c == &command_run || c == &command_create ? EXIT_DAEMON : 1;
+}

@@ -31,6 +31,9 @@ extern const struct command command_version, command_info, command_events;      
 
 extern const struct command command_network_create, command_network_ls, command_network_inspect, command_network_connect,
         command_network_disconnect, command_network_rm, command_network_prune; /* networks.c */
+extern const struct command command_dial_stdio, command_completion;                                            /* dial.c, completion.c */
+extern const struct command command_context_create, command_context_update, command_context_export, command_context_import; /* context-files.c */
+extern const struct command command_context_ls, command_context_inspect, command_context_show, command_context_use, command_context_rm; /* context.c */
 
 /* --filter a=b --filter a=c → {"a":["b","c"]} as text (the caller frees), NULL when none was given; `reference` (may be NULL) is one more
  * filter, of that name. Ends the program on a malformed one. */

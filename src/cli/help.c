@@ -18,9 +18,13 @@ static void help_options(const struct option *o) {
 }
 
 void help_command(const struct command *c) {
-        printf("Usage: kist %s %s\n\n%s\n", c->name, c->usage, c->summary);
+        if (c == &global_command) {
+                help_all();
+                return;
+        }
+        printf("Usage: %s %s %s\n\n%s\n", program_name, c->name, c->usage, c->summary);
         if (c->noun && !strchr(c->name, ' '))
-                printf("\nAlso: kist %s %s\n", c->noun, c->verb ? c->verb : c->name);
+                printf("\nAlso: %s %s %s\n", program_name, c->noun, command_verb(c));
         if ((c->options && c->options->name) || c->more) {
                 printf("\nOptions:\n");
                 help_options(c->options);
@@ -30,20 +34,44 @@ void help_command(const struct command *c) {
                 printf("\nExamples:\n%s", c->examples);
 }
 
-void help_all(void) {
-        printf("Usage: kist [--host unix://PATH] COMMAND [ARG...]\n\n"
-               "Containers, their images and networks. A running kistd does the work.\n\n"
-               "Commands:\n");
+void help_noun(const char *noun) {
+        printf("Usage: %s %s COMMAND\n\nCommands:\n", program_name, noun);
         for (size_t i = 0; all_commands[i]; i++)
-                printf("  %-12s %s\n", all_commands[i]->name, all_commands[i]->summary);
-        printf("\nGlobal options:\n"
-               "  -H, --host unix://PATH           The daemon's socket (else KIST_HOST, DOCKER_HOST, /run/kist/kist.sock)\n"
-               "  -v, --version                    Version of this program\n"
-               "      --help                       This text; `kist COMMAND --help` for one command\n"
-               "\nExamples:\n"
-               "  kist run --rm kist.local/busybox echo hello\n"
-               "  kist run -it --name box kist.local/busybox sh\n"
-               "  kist ps -a\n");
+                if (all_commands[i]->noun && strcmp(all_commands[i]->noun, noun) == 0)
+                        printf("  %-12s %s\n", command_verb(all_commands[i]), all_commands[i]->summary);
+        printf("\n'%s %s COMMAND --help' for one of them.\n", program_name, noun);
+}
+
+/* The nouns, each once, in the order of the table. */
+static void help_nouns(void) {
+        for (size_t i = 0; all_commands[i]; i++) {
+                const char *noun = all_commands[i]->noun;
+                bool seen = !noun;
+
+                for (size_t j = 0; j < i && !seen; j++)
+                        seen = all_commands[j]->noun && strcmp(all_commands[j]->noun, noun) == 0;
+                if (!seen)
+                        printf(" %s", noun);
+        }
+}
+
+void help_all(void) {
+        printf("Usage: %s %s\n\n%s\n", program_name, global_command.usage, global_command.summary);
+        if (strcmp(program_name, "kist") != 0)
+                printf("This is Kist, called %s: the same commands and options, and kistd behind them.\n", program_name);
+        printf("\nCommands:\n");
+        for (size_t i = 0; all_commands[i]; i++)
+                if (!strchr(all_commands[i]->name, ' '))
+                        printf("  %-12s %s\n", all_commands[i]->name, all_commands[i]->summary);
+        printf("\nCommands by what they work on ('%s NOUN --help'):\n  ", program_name);
+        help_nouns();
+        printf("\n\nGlobal options:\n");
+        help_options(global_command.options);
+        printf("\nExamples:\n"
+               "  %s run --rm kist.local/busybox echo hello\n"
+               "  %s run -it --name box kist.local/busybox sh\n"
+               "  %s ps -a\n",
+               program_name, program_name, program_name);
 }
 
 /* Levenshtein distance of two short words. */

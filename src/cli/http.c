@@ -6,37 +6,22 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "cli/host.h"
+
+static const char *more_headers = "";
+
+void http_set_headers(const char *lines) {
+        more_headers = lines;
+}
 
 int http_connect(struct http *h, const char *host, struct err *err) {
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
-        const char *path = host;
-
         h->fd = -EBADF;
         h->start = h->end = 0;
-        if (str_starts_with(host, "unix://"))
-                path += strlen("unix://");
-        else if (*host != '/')
-                return err_set(err, ERR_UNSUPPORTED, -EPROTONOSUPPORT, "host %s: this version talks to unix:// sockets only", host);
-        if (strlen(path) >= sizeof(address.sun_path))
-                return err_set(err, ERR_INVALID, -ENAMETOOLONG, "host %s: a socket's path has at most %zu bytes", host,
-                               sizeof(address.sun_path) - 1);
-        memcpy(address.sun_path, path, strlen(path) + 1);
-        h->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (h->fd < 0)
-                return err_errno(err, -errno, "socket");
-        if (connect(h->fd, (struct sockaddr *) &address, sizeof(address)) < 0) {
-                int num = -errno;
-
-                http_close(h);
-                return err_set(err, ERR_UNAVAILABLE, num, "cannot connect to kistd at %s: %s%s", host, strerror(-num),
-                               num == -ENOENT || num == -ECONNREFUSED ? " (is it running?)" : "");
-        }
-        return 0;
+        return host_open(host, &h->fd, err);
 }
 
 void http_close(struct http *h) {
@@ -144,6 +129,7 @@ static int send_head(struct http *h, const char *method, const char *path, const
                 strbuf_adds(&head, "Connection: Upgrade\r\nUpgrade: tcp\r\n");
         if (extra_header)
                 strbuf_addf(&head, "%s\r\n", extra_header);
+        strbuf_adds(&head, more_headers);
         strbuf_addf(&head, "%s\r\n", body_headers);
         if (size > 0 && size < 32768)
                 strbuf_add(&head, body, size);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* A small HTTP/1.1 client for one purpose: talking to kistd over its unix socket, with streams that are read as they come and
+/* A small HTTP/1.1 client for one purpose: talking to kistd, with streams that are read as they come and
  * connections that stop being HTTP (attach, exec). No library in Debian does the latter and starts in under a millisecond.
  * Source: RFC 9112. */
 
@@ -25,7 +25,10 @@ struct http {
         bool chunk_open;          /* a chunk's data was begun: its CRLF is still to come */
 };
 
-/* host: "unix:///run/kist/kist.sock". ERR_UNAVAILABLE names the socket and what to do. */
+/* Header lines for every request, each with its CRLF: checked by who makes them. Borrowed. */
+void http_set_headers(const char *lines);
+
+/* host: see host.h. ERR_UNAVAILABLE names it and what to do. */
 int http_connect(struct http *h, const char *host, struct err *err);
 void http_close(struct http *h);
 #define auto_http __attribute__((cleanup(http_close))) struct http

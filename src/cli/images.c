@@ -10,18 +10,25 @@
 #include "base/fd.h"
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/credentials.h"
 #include "cli/progress.h"
 
 int pull_image(struct client *c, const char *reference, const char *platform, FILE *out, struct err *err) {
         auto_http h = { .fd = -EBADF };
+        auto_free char *header = NULL;
         auto_path path = { 0 };
+        struct client known;
         struct progress *p;
         int r;
 
+        r = credentials_header(reference, &header, err);
+        if (r < 0)
+                return r;
+        known = (struct client) { .host = c->host, .header = header };
         path_init(&path, "/images/create");
         path_query(&path, "fromImage", reference);
         path_query(&path, "platform", platform);
-        r = client_open(c, &h, "POST", &path, NULL, err);
+        r = client_open(&known, &h, "POST", &path, NULL, err);
         if (r < 0)
                 return r;
         p = progress_new(out);

@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "base/fd.h"
+#include "cli/config.h"
 #include "cli/frames.h"
 
 /* What a person or a supervisor may send to `kist run` and means for the container. */
@@ -194,9 +195,12 @@ int session_pump(const struct session *s, struct http *stream, struct err *err) 
         if (signal_fd < 0)
                 return err_errno(err, -errno, "signalfd");
         if (s->tty) {
-                r = session_parse_keys(s->detach_keys ? s->detach_keys : "ctrl-p,ctrl-q", input.keys, &input.n_keys);
+                const char *keys = s->detach_keys ? s->detach_keys : config_text("detachKeys");
+
+                r = session_parse_keys(keys ? keys : "ctrl-p,ctrl-q", input.keys, &input.n_keys);
                 if (r < 0)
-                        return err_set(err, ERR_INVALID, r, "--detach-keys %s: letters, or ctrl- and a letter, between commas", s->detach_keys);
+                        return err_set(err, ERR_INVALID, r, "%s %s: letters, or ctrl- and a letter, between commas",
+                                       s->detach_keys ? "--detach-keys" : "config.json: detachKeys", keys);
         }
         n_early = http_hijack(stream, &early);
         r = frames_write(&frames, early, n_early);

@@ -65,7 +65,7 @@ static int set_value(struct options *o, const struct option *row, const char *wh
         if (row->type == OPTION_FLAG) {
                 if (!json_is_boolean(value))
                         return err_set(err, ERR_INVALID, -EINVAL, "%s is neither true nor false", where);
-                return json_is_true(value) ? option_set(o, row, where, "", err) : 0;
+                return option_set(o, row, where, json_is_true(value) ? "true" : "false", err);
         }
         if (json_is_string(value))
                 return option_set(o, row, where, json_string_value(value), err);

@@ -136,10 +136,7 @@ int listen_open(struct listeners *l, const char *address, gid_t gid, struct err 
                 return open_unix(l, address + strlen("unix://"), gid, err);
         if (!strcmp(address, "fd://"))
                 return take_passed(l, err);
-        if (str_starts_with(address, "tcp://"))
-                return err_set(err, ERR_UNSUPPORTED, -ENOTSUP, "--host %s: this version listens on unix sockets only; TCP without TLS would give root to all that reach it",
-                               address);
-        return err_set(err, ERR_INVALID, -EINVAL, "--host %s: must be unix://PATH or fd://", address);
+        return err_set(err, ERR_INVALID, -EINVAL, "--host %s: must be unix://PATH, tcp://ADDRESS:PORT or fd://", address);
 }
 
 void listen_remove_names(struct listeners *l) {

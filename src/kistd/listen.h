@@ -13,16 +13,25 @@ enum { LISTEN_MAX = 16 };
 
 struct listeners {
         int fds[LISTEN_MAX];
-        char *paths[LISTEN_MAX]; /* to remove when the daemon stops; NULL for those that systemd made */
+        char *paths[LISTEN_MAX]; /* to remove when the daemon stops; NULL for those that systemd made, and for TCP */
         size_t n;
+};
+
+enum listen_tcp {
+        LISTEN_TCP_REFUSED, /* nothing was said about TLS */
+        LISTEN_TCP_LOCAL,   /* no TLS, or no certificates of clients: on loopback addresses only */
+        LISTEN_TCP_ANY,
 };
 
 /* The group that may use the sockets. name NULL: "kist" or "docker" if there is one; *ret_gid is (gid_t) −1 when there is none. */
 int listen_find_group(const char *name, gid_t *ret_gid, struct err *err);
 
 /* unix://PATH: a socket left by a dead daemon is replaced; ERR_CONFLICT when a living one answers, or when PATH is something else.
- * fd://: the sockets passed by systemd. tcp:// is refused. */
+ * fd://: the sockets passed by systemd. */
 int listen_open(struct listeners *l, const char *address, gid_t gid, struct err *err);
+
+/* tcp://ADDRESS[:PORT]; *ret_fd is the caller's. Whoever talks to the daemon is root here: `allowed` says how far that may reach. */
+int listen_open_tcp(const char *address, enum listen_tcp allowed, const char *default_port, int *ret_fd, struct err *err);
 
 /* Whether systemd passed sockets to this process. */
 bool listen_was_activated(void);

@@ -16,10 +16,12 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "engine/engine.h"
 #include "kistd/listen.h"
 #include "kistd/options.h"
 #include "kistd/process.h"
+#include "kistd/tls-front.h"
 
 enum { EXIT_USAGE = 2, STOP_SECONDS = 10, TRIM_SECONDS = 30 };
 
@@ -27,6 +29,8 @@ struct daemon {
         struct options options;
         int lock_fd, pid_fd;
         struct listeners listeners;
+        struct tls_front *fronts[LISTEN_MAX]; /* TCP sockets with TLS */
+        size_t n_fronts;
         struct engine *engine;
         struct api_server *server;
 };
@@ -69,6 +73,39 @@ static char *default_bundled_image(void) {
         return NULL;
 }
 
+static int open_tcp(struct daemon *d, const char *address, struct err *err) {
+        const struct options *o = &d->options;
+        const struct tls_front_files files = { .ca = o->tls_verify ? o->tls_ca : NULL, .cert = o->tls_cert, .key = o->tls_key };
+        enum listen_tcp allowed = o->tls_verify                              ? LISTEN_TCP_ANY
+                                  : o->tls || options_want_plain_tcp(o) ? LISTEN_TCP_LOCAL
+                                                                             : LISTEN_TCP_REFUSED;
+        bool tls = o->tls || o->tls_verify;
+        int fd, r;
+
+        if (d->listeners.n + d->n_fronts == LISTEN_MAX)
+                return err_set(err, ERR_INVALID, -E2BIG, "more than %d sockets to listen on", LISTEN_MAX);
+        r = listen_open_tcp(address, allowed, tls ? "2376" : "2375", &fd, err);
+        if (r < 0)
+                return r;
+        if (!o->tls_verify)
+                log_warning("%s asks nobody for a certificate: every process of this host that can reach it, a browser's too, is root", address);
+        if (!tls) {
+                d->listeners.paths[d->listeners.n] = NULL;
+                d->listeners.fds[d->listeners.n++] = fd;
+                return 0;
+        }
+        r = tls_front_start(fd, &files, &d->fronts[d->n_fronts], err);
+        if (r == 0)
+                d->n_fronts++;
+        return r;
+}
+
+static int open_listener(struct daemon *d, const char *address, gid_t gid, struct err *err) {
+        if (str_starts_with(address, "tcp://"))
+                return open_tcp(d, address, err);
+        return listen_open(&d->listeners, address, gid, err);
+}
+
 static int open_listeners(struct daemon *d, struct err *err) {
         const struct options *o = &d->options;
         auto_free char *standard = str_format(listen_was_activated() ? "fd://" : "unix://%s/kist.sock", o->run_root);
@@ -81,7 +118,7 @@ static int open_listeners(struct daemon *d, struct err *err) {
         if (r == 0 && o->hosts.n == 0)
                 r = listen_open(&d->listeners, standard, gid, err);
         for (size_t i = 0; r == 0 && i < o->hosts.n; i++)
-                r = listen_open(&d->listeners, o->hosts.items[i], gid, err);
+                r = open_listener(d, o->hosts.items[i], gid, err);
         return r;
 }
 
@@ -124,6 +161,8 @@ static int start(struct daemon *d, struct err *err) {
                 r = open_engine(d, err);
         if (r == 0)
                 r = api_server_start(d->engine, d->listeners.fds, d->listeners.n, &d->server, err);
+        for (size_t i = 0; r == 0 && i < d->n_fronts; i++)
+                r = tls_front_serve(d->fronts[i], d->server, err);
         return r;
 }
 
@@ -185,6 +224,8 @@ static void wait_for_stop(struct daemon *d) {
 }
 
 static void stop(struct daemon *d) {
+        for (size_t i = 0; i < d->n_fronts; i++)
+                tls_front_stop(d->fronts[i]);
         api_server_stop(d->server);
         if (d->engine)
                 engine_close(d->engine);

@@ -19,7 +19,12 @@ const struct option option_table[] = {
         { "run-root", 0, OPTION_TEXT, AT(run_root), "exec-root", "DIR", "/run/kist", "sockets and what does not outlive a reboot" },
         { "config", 0, OPTION_TEXT, AT(config), NULL, "FILE", "/etc/kist/kistd.json", "configuration file" },
         { "host", 'H', OPTION_LIST, AT(hosts), "hosts", "ADDRESS", NULL,
-          "listen at unix://PATH, or fd:// for the sockets of systemd; repeatable (default unix:// and RUN-ROOT/kist.sock)" },
+          "listen at unix://PATH, tcp://ADDRESS:PORT, or fd:// for the sockets of systemd; repeatable (default unix:// and RUN-ROOT/kist.sock)" },
+        { "tls", 0, OPTION_FLAG, AT(tls), "tls", NULL, NULL, "serve TCP with TLS; false, on the loopback, without" },
+        { "tlsverify", 0, OPTION_FLAG, AT(tls_verify), "tlsverify", NULL, NULL, "serve TCP with TLS, to clients with a certificate of --tlscacert only" },
+        { "tlscacert", 0, OPTION_TEXT, AT(tls_ca), "tlscacert", "FILE", "/etc/kist/tls/ca.pem", "certificate of the authority for clients" },
+        { "tlscert", 0, OPTION_TEXT, AT(tls_cert), "tlscert", "FILE", "/etc/kist/tls/cert.pem", "the daemon's certificate" },
+        { "tlskey", 0, OPTION_TEXT, AT(tls_key), "tlskey", "FILE", "/etc/kist/tls/key.pem", "and its key" },
         { "group", 'G', OPTION_TEXT, AT(group), "group", "NAME", NULL,
           "group that may use the sockets (default \"kist\" or \"docker\", if there is one)" },
         { "bridge", 'b', OPTION_TEXT, AT(bridge), "bridge", "NAME", "kist0", "bridge of the default network" },
@@ -133,14 +138,17 @@ int option_set(struct options *o, const struct option *row, const char *where, c
                 r = option_parse_size(text, at);
                 break;
         case OPTION_FLAG:
-                *(bool *) at = true;
+                r = strcmp(text, "true") && strcmp(text, "false") ? -EINVAL : 0;
+                *(bool *) at = !strcmp(text, "true");
                 break;
         }
         if (r == -ENOMEM)
                 return err_errno(err, r, "options");
         if (r < 0)
                 return err_set(err, ERR_INVALID, r, "%s: \"%.64s\" is not %s", where, text,
-                               row->type == OPTION_SIZE ? "a size (a number with k, m or g)" : "a number from 0 to 4294967295");
+                               row->type == OPTION_SIZE   ? "a size (a number with k, m or g)"
+                               : row->type == OPTION_FLAG ? "true or false"
+                                                          : "a number from 0 to 4294967295");
         return 0;
 }
 
@@ -200,8 +208,8 @@ static int parse_command_line(int argc, char **argv, struct options *o, struct e
                 row = find_option(arg, &value);
                 if (!row)
                         return err_set(err, ERR_INVALID, -EINVAL, "unknown option %.64s: see kistd --help", arg);
-                if (row->type == OPTION_FLAG && value)
-                        return err_set(err, ERR_INVALID, -EINVAL, "option --%s takes no value", row->name);
+                if (row->type == OPTION_FLAG && !value)
+                        value = "true";
                 if (row->type != OPTION_FLAG && !value) {
                         if (i + 1 == argc)
                                 return err_set(err, ERR_INVALID, -EINVAL, "option --%s needs a value: %s", row->name, row->value);
@@ -233,6 +241,13 @@ static int check(const struct options *o, struct err *err) {
         if (o->log_max_files < 1 || o->log_max_files > 1000)
                 return err_set(err, ERR_INVALID, -ERANGE, "--log-max-files must be from 1 to 1000");
         return 0;
+}
+
+bool options_want_plain_tcp(const struct options *o) {
+        for (size_t i = 0; i < n_options; i++)
+                if ((option_table[i].offset == AT(tls) || option_table[i].offset == AT(tls_verify)) && (o->from_command_line[i] || o->from_file[i]))
+                        return !o->tls && !o->tls_verify;
+        return false;
 }
 
 int options_load(int argc, char **argv, struct options *ret, struct err *err) {

@@ -19,9 +19,10 @@ struct text_list {
 
 struct options {
         char *root, *run_root, *config, *bridge, *cgroup_parent, *group, *bundled_image, *log_level;
+        char *tls_ca, *tls_cert, *tls_key;
         struct text_list hosts, pools;
         uint64_t userns_first_id, userns_ids, log_max_size, log_max_files;
-        bool debug, validate, help, version;
+        bool debug, tls, tls_verify, validate, help, version;
         bool from_command_line[OPTIONS_MAX], from_file[OPTIONS_MAX]; /* by row */
 };
 
@@ -32,6 +33,9 @@ void options_done(struct options *o);
 
 /* The configuration file alone: for SIGHUP. */
 int options_read_file(struct options *o, const char *path, bool must_exist, struct err *err);
+
+/* Whether "tls" or "tlsverify" was said to be false: who listens on TCP without them must have meant it. */
+bool options_want_plain_tcp(const struct options *o);
 
 void options_print_help(void);
 

@@ -94,7 +94,7 @@ static void refuses_wrong_options(void **state) {
                 { NULL, "-Dx", "unknown option -Dx" },
                 { NULL, "stray", "unexpected argument \"stray\"" },
                 { NULL, "--root", "--root needs a value" },
-                { NULL, "--debug=yes", "--debug takes no value" },
+                { NULL, "--debug=yes", "--debug: \"yes\" is not true or false" },
                 { NULL, "--userns-ids=many", "--userns-ids: \"many\" is not a number" },
                 { NULL, "--userns-ids=5", "at least 65536" },
                 { NULL, "--log-max-size=1x", "--log-max-size: \"1x\" is not a size" },
@@ -153,9 +153,33 @@ static void listens_where_it_may(void **state) {
         snprintf(longer, sizeof(longer), "unix:///%0150d", 0);
         assert_int_equal(listen_open(&l, longer, 0, &err), -ENAMETOOLONG);
         assert_int_equal(listen_open(&l, "unix://relative", 0, &err), -EINVAL);
-        assert_int_equal(listen_open(&l, "tcp://127.0.0.1:2375", 0, &err), -ENOTSUP);
         assert_int_equal(listen_open(&l, "fd://", 0, &err), -ENOENT);
         assert_int_equal(l.n, 0);
+}
+
+static void listens_on_tcp_when_it_is_meant(void **state) {
+        static const struct {
+                const char *address;
+                enum listen_tcp allowed;
+                int wanted;
+        } rows[] = {
+                { "tcp://127.0.0.1", LISTEN_TCP_REFUSED, -EPERM },
+                { "tcp://0.0.0.0", LISTEN_TCP_REFUSED, -EPERM },
+                { "tcp://0.0.0.0", LISTEN_TCP_LOCAL, -EPERM },
+                { "tcp://[::]", LISTEN_TCP_LOCAL, -EPERM },
+                { "tcp://", LISTEN_TCP_ANY, -EINVAL },
+                { "tcp://127.0.0.1:0", LISTEN_TCP_ANY, -EINVAL },
+                { "tcp://127.0.0.1:65536", LISTEN_TCP_ANY, -EINVAL },
+                { "tcp://127.0.0.1:1:1", LISTEN_TCP_ANY, -EINVAL },
+                { "tcp://[::1", LISTEN_TCP_ANY, -EINVAL },
+                { "tcp://[::1]x", LISTEN_TCP_ANY, -EINVAL },
+        };
+        struct err err;
+        int fd = -EBADF;
+
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+                assert_int_equal(listen_open_tcp(rows[i].address, rows[i].allowed, "1", &fd, &err), rows[i].wanted);
+        assert_int_equal(fd, -EBADF);
 }
 
 static void closes_its_directory_to_others(void **state) {
@@ -207,6 +231,7 @@ int main(void) {
                 T(reads_both_sources),
                 T(refuses_wrong_options),
                 T(listens_where_it_may),
+                T(listens_on_tcp_when_it_is_meant),
                 T(closes_its_directory_to_others),
                 T(locks_out_a_second_daemon),
                 T(tells_that_it_is_ready),

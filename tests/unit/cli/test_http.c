@@ -56,7 +56,7 @@ static void answer_begin(struct answer *a, const char *text, size_t size, size_t
         a->piece = piece;
         pthread_create(&a->thread, NULL, serve, a);
         snprintf(host, 80, "unix://%s", a->path);
-        c->host = host;
+        *c = (struct client) { .host = host };
 }
 
 static void answer_end(struct answer *a) {
