@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The floor: what the kernel alone takes to run a program in new namespaces with a container's usual mounts. No configuration, no state, no
- * filter, no checks, one way only. Usage: floor [--cgroups NAME] ROOTFS PROGRAM [ARG...]
+ * filter, no checks, one way only. Usage: floor [--cgroups NAME] [--filter FILE] ROOTFS PROGRAM [ARG...]
  *
  * With --cgroups it also makes the cgroup NAME (below a directory that is there) in every hierarchy on /sys/fs/cgroup, writes the limits of
  * the bench's spec, joins, mounts the hierarchies for the container, hides and protects the paths that the spec does, and removes the
- * cgroups again: all that a runtime is asked for by that spec. What a runtime adds is what lies above this. */
+ * cgroups again. With --filter it loads a compiled seccomp program, a file of struct sock_filter. That is all that a runtime is asked for by that
+ * spec; what a runtime adds is what lies above this. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/sched.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -17,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -32,6 +36,8 @@ static struct hierarchy {
 static size_t n_hierarchies;
 static int v2 = -1;
 static const char *cgroup;
+static struct sock_filter filter[BPF_MAXINSNS];
+static struct sock_fprog program = { .filter = filter };
 
 static void must(int r, const char *what) {
         if (r < 0) {
@@ -189,8 +195,21 @@ static void child(const char *rootfs, char *const argv[]) {
         must(umount2(".", MNT_DETACH), "umount");
         must(chdir("/"), "chdir");
         must(sethostname("floor", 5), "sethostname");
+        if (program.len > 0) {
+                must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs");
+                must((int) syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program), "filter");
+        }
         execv(argv[0], argv);
         must(-1, argv[0]);
+}
+
+static void read_filter(const char *path) {
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        ssize_t n = fd < 0 ? -1 : read(fd, filter, sizeof(filter));
+
+        must((int) n, path);
+        program.len = (unsigned short) ((size_t) n / sizeof(filter[0]));
+        close(fd);
 }
 
 int main(int argc, char **argv) {
@@ -201,12 +220,13 @@ int main(int argc, char **argv) {
         int status, at = 1;
         long pid;
 
-        if (argc > 2 && strcmp(argv[1], "--cgroups") == 0) {
-                cgroup = argv[2];
-                at = 3;
-        }
+        for (; at + 1 < argc && strncmp(argv[at], "--", 2) == 0; at += 2)
+                if (strcmp(argv[at], "--cgroups") == 0)
+                        cgroup = argv[at + 1];
+                else
+                        read_filter(argv[at + 1]);
         if (argc < at + 2) {
-                fprintf(stderr, "usage: floor [--cgroups NAME] ROOTFS PROGRAM [ARG...]\n");
+                fprintf(stderr, "usage: floor [--cgroups NAME] [--filter FILE] ROOTFS PROGRAM [ARG...]\n");
                 return 2;
         }
         if (cgroup)

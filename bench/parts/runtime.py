@@ -3,6 +3,7 @@ import contextlib
 import os
 import shutil
 import statistics
+import struct
 import subprocess
 
 from lib import bundle
@@ -46,6 +47,16 @@ def floor_cgroups(name):
                 os.rmdir(top)
 
 
+def compiled_filter(bench, command):
+    """The program that kist-runtime has kept after a run, without its head and text (runtime/plan/filter-cache.c), for the floor."""
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    kept = next((bench.directory / "run/kist/~~filters").iterdir()).read_bytes()
+    text, size = struct.unpack_from("=II", kept, 4)
+    path = bench.directory / "filter"
+    path.write_bytes(kept[16 + text:16 + text + size])
+    return path
+
+
 def bench_run(bench, name):
     all_ = runtimes(bench)
     plain, filtered = bench.directory / "plain", bench.directory / "filtered"
@@ -57,11 +68,13 @@ def bench_run(bench, name):
     results = {}
     with floor_cgroups(f"{name}-floor") as parent:
         c = commands(filtered, ("kist-runtime", "crun", "runc"))
-        c["floor, same cgroups"] = lambda i: [floor, "--cgroups", f"{parent}/{i}", filtered / "rootfs", "/bin/true"]
-        c["floor, no cgroups"] = lambda i: [floor, filtered / "rootfs", "/bin/true"]
+        program = compiled_filter(bench, commands(filtered, ("kist-runtime",))["kist-runtime"]("f"))
+        c["floor, cgroups, filter"] = lambda i: [floor, "--cgroups", f"{parent}/{i}", "--filter", program, filtered / "rootfs", "/bin/true"]
+        c["floor, cgroups"] = lambda i: [floor, "--cgroups", f"{parent}/{i}", filtered / "rootfs", "/bin/true"]
+        c["floor, nothing of both"] = lambda i: [floor, filtered / "rootfs", "/bin/true"]
         results["run"] = interleaved("run of true, default spec, limits, seccomp", c, bench.rounds * 2)
         c = commands(plain, ("kist-runtime", "crun"))
-        c["floor, same cgroups"] = lambda i: [floor, "--cgroups", f"{parent}/{i}", plain / "rootfs", "/bin/true"]
+        c["floor, cgroups"] = lambda i: [floor, "--cgroups", f"{parent}/{i}", plain / "rootfs", "/bin/true"]
         results["run_without_seccomp"] = interleaved("run of true, default spec, limits, no seccomp", c, bench.rounds * 2)
     return results
 

@@ -53,6 +53,21 @@ own_loop() { # SIZE: $loop, a block device that nobody else uses
 	rt delete --force "$ID"
 }
 
+@test "memory: a container whose own limit is 512 kB starts, filter and all, and takes another process" {
+	need memory memory.limit_in_bytes
+	local i
+	config '.linux.resources.memory = {limit: 524288} | .linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", syscalls: [{names: ["kexec_load"], action: "SCMP_ACT_ERRNO"}]}'
+	for i in 1 2 3 4 5; do
+		args /bin/sh -c 'cat /sys/fs/cgroup/memory/memory.limit_in_bytes'
+		run -0 run_it
+		[ "$output" = 524288 ]
+	done
+	started
+	run -0 rt exec "$ID" /bin/echo joined
+	[ "$output" = joined ]
+	rt delete --force "$ID"
+}
+
 @test "memory: a limit below what is in use is refused before it is set, when that is asked for" {
 	need memory memory.limit_in_bytes
 	config '.linux.resources.memory = {limit: 67108864}'
