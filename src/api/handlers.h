@@ -62,6 +62,7 @@ int handle_image_inspect(struct request *q, struct err *err);
 int handle_image_history(struct request *q, struct err *err);
 int handle_image_tag(struct request *q, struct err *err);
 int handle_image_remove(struct request *q, struct err *err);
+int handle_image_prune(struct request *q, struct err *err);
 int handle_image_pull(struct request *q, struct err *err);
 int handle_image_load(struct request *q, struct err *err);
 extern const struct route_upload image_load_upload;

@@ -64,3 +64,14 @@ int handle_image_remove(struct request *q, struct err *err) {
                 r = engine_image_remove(q->engine, q->name, force, &removed, err);
         return r < 0 ? r : request_answer_json(q, MHD_HTTP_OK, removed, err);
 }
+
+int handle_image_prune(struct request *q, struct err *err) {
+        auto_json *filters = NULL;
+        json_t *value = NULL;
+        int r;
+
+        r = query_filters(&q->query, &filters, err);
+        if (r == 0)
+                r = engine_image_prune(q->engine, filters, &value, err);
+        return r < 0 ? r : request_answer_json(q, MHD_HTTP_OK, value, err);
+}

@@ -61,7 +61,7 @@ const struct route api_routes[] = {
         { "GET", "/images/get", handle_image_save },
         { "POST", "/images/create", handle_image_pull },
         { "POST", "/images/load", handle_image_load, .body = ROUTE_BODY_UPLOAD, .upload = &image_load_upload },
-        NOT_YET("POST", "/images/prune", "pruning images"),
+        { "POST", "/images/prune", handle_image_prune },
         { "GET", "/images/{name*}/json", handle_image_inspect },
         { "GET", "/images/{name*}/history", handle_image_history },
         { "GET", "/images/{name*}/get", handle_image_save },

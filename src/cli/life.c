@@ -126,7 +126,7 @@ const struct command command_stop = {
         "  kist stop -t 2 web\n", stop_options, NULL, 1, SIZE_MAX, false, run_stop,
 };
 const struct command command_restart = {
-        "restart", "container", NULL, "[OPTIONS] CONTAINER [CONTAINER...]", "Stop containers and start them again", NULL,
+        "restart", "container", NULL, "[OPTIONS] CONTAINER [CONTAINER...]", "Stop containers and start them again", "  kist restart -t 2 web\n",
         stop_options, NULL, 1, SIZE_MAX, false, run_restart,
 };
 const struct command command_kill = {
@@ -134,11 +134,11 @@ const struct command command_kill = {
         "  kist kill -s HUP web\n", kill_options, NULL, 1, SIZE_MAX, false, run_kill,
 };
 const struct command command_pause = {
-        "pause", "container", NULL, "CONTAINER [CONTAINER...]", "Freeze all processes of containers", NULL,
+        "pause", "container", NULL, "CONTAINER [CONTAINER...]", "Freeze all processes of containers", "  kist pause web\n",
         no_options, NULL, 1, SIZE_MAX, false, run_pause,
 };
 const struct command command_unpause = {
-        "unpause", "container", NULL, "CONTAINER [CONTAINER...]", "Let frozen containers go on", NULL,
+        "unpause", "container", NULL, "CONTAINER [CONTAINER...]", "Let frozen containers go on", "  kist unpause web\n",
         no_options, NULL, 1, SIZE_MAX, false, run_unpause,
 };
 const struct command command_rm = {
@@ -146,9 +146,9 @@ const struct command command_rm = {
         "  kist rm -f $(kist ps -aq)\n", rm_options, NULL, 1, SIZE_MAX, false, run_rm,
 };
 const struct command command_wait = {
-        "wait", "container", NULL, "[OPTIONS] CONTAINER [CONTAINER...]", "Wait until containers have ended and print their exit status", NULL,
+        "wait", "container", NULL, "[OPTIONS] CONTAINER [CONTAINER...]", "Wait until containers have ended and print their exit status", "  kist wait job\n",
         wait_options, NULL, 1, SIZE_MAX, false, run_wait,
 };
 const struct command command_rename = {
-        "rename", "container", NULL, "CONTAINER NAME", "Give a container another name", NULL, no_options, NULL, 2, 2, false, run_rename,
+        "rename", "container", NULL, "CONTAINER NAME", "Give a container another name", "  kist rename web web-old\n", no_options, NULL, 2, 2, false, run_rename,
 };

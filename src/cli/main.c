@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "cli/absent.h"
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/complete.h"
@@ -14,14 +15,27 @@ static const char *command_name(size_t i) {
         return all_commands[i]->name;
 }
 
+static const char *verbs_of; /* help_nearest() asks by index only */
+
+static const char *verb_name(size_t i) {
+        const struct command *c = all_commands[i];
+
+        return c->noun && strcmp(c->noun, verbs_of) == 0 ? command_verb(c) : "";
+}
+
 static int unknown_command(const char *noun, const char *word) {
         size_t n = 0;
         const char *near;
 
         while (all_commands[n])
                 n++;
-        near = help_nearest(word, command_name, n);
-        if (noun)
+        if (absent_complain(word))
+                return EXIT_DAEMON;
+        verbs_of = noun;
+        near = help_nearest(word, noun ? verb_name : command_name, n);
+        if (noun && near)
+                complain("\"%s %s\" is not a command: did you mean %s %s?", noun, word, noun, near);
+        else if (noun)
                 complain("\"%s %s\" is not a command", noun, word);
         else if (near)
                 complain("\"%s\" is not a command: did you mean %s?", word, near);

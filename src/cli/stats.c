@@ -68,7 +68,7 @@ static int64_t memory_used(const json_t *memory) {
 
 /* "some" of the last ten seconds: the share of time in which something waited. */
 static json_t *pressure(const json_t *sample, const char *what) {
-        const json_t *some = json_get_object(json_get_object(json_get_object(sample, "pressure"), what), "some"), *value = json_object_get(some, "avg10");
+        const json_t *some = json_get_object(json_get_object(json_get_object(sample, what), "psi"), "some"), *value = json_object_get(some, "avg10");
 
         return json_is_number(value) ? json_sprintf("%.2f%%", json_number_value(value)) : json_string("--");
 }
@@ -92,8 +92,8 @@ static json_t *stats_row(struct watch *w, const char *asked, const json_t *sampl
                          json_sprintf("%.2f%%", limit > 0 ? 100.0 * (double) used / (double) limit : 0), "NetIO",
                          two_sizes(sum_networks(sample, "rx_bytes"), sum_networks(sample, "tx_bytes"), human_size), "BlockIO",
                          two_sizes(sum_blocks(sample, "read"), sum_blocks(sample, "write"), human_size), "PIDs",
-                         json_sprintf("%lld", (long long) json_get_int(json_get_object(sample, "pids_stats"), "current", 0)), "CPUPressure", pressure(sample, "cpu"),
-                         "MemPressure", pressure(sample, "memory"), "IOPressure", pressure(sample, "io"));
+                         json_sprintf("%lld", (long long) json_get_int(json_get_object(sample, "pids_stats"), "current", 0)), "CPUPressure", pressure(sample, "cpu_stats"),
+                         "MemPressure", pressure(sample, "memory_stats"), "IOPressure", pressure(sample, "blkio_stats"));
 }
 
 /* The containers of this round: those that were named, else those that run (with --all those that do not as well). */

@@ -137,12 +137,12 @@ static const struct option events_options[] = {
 };
 
 const struct command command_version = {
-        "version", "system", NULL, "[OPTIONS]", "Show the versions of kist and kistd", NULL, format_options, NULL, 0, 0, false, run_version,
+        "version", "system", NULL, "[OPTIONS]", "Show the versions of kist and kistd", "  kist version --format '{{.Server.Version}}'\n", format_options, NULL, 0, 0, false, run_version,
 };
 const struct command command_info = {
-        "info", "system", NULL, "[OPTIONS]", "Show what the daemon is and has", NULL, format_options, NULL, 0, 0, false, run_info,
+        "info", "system", NULL, "[OPTIONS]", "Show what the daemon is and has", "  kist info\n  kist info --format '{{.CgroupVersion}}'\n", format_options, NULL, 0, 0, false, run_info,
 };
 const struct command command_events = {
-        "events", "system", NULL, "[OPTIONS]", "Show what happens as it happens", "  kist events --filter type=container\n",
+        "events", "system", NULL, "[OPTIONS]", "Show what happens as it happens", "  kist events --filter type=container\n  kist events --since 1h --until 0s --format '{{.Type}} {{.Action}}'\n",
         events_options, NULL, 0, 0, false, run_events,
 };

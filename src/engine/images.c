@@ -348,8 +348,12 @@ int engine_image_history(struct engine *e, const char *name, json_t **ret, struc
         return 0;
 }
 
+bool engine_image_has_users(struct engine *e, const char *id) {
+        return count_users(e, id) > 0;
+}
+
 static bool in_use(const char *id, void *data) {
-        return count_users(data, id) > 0;
+        return engine_image_has_users(data, id);
 }
 
 int engine_image_remove(struct engine *e, const char *name, bool force, json_t **ret, struct err *err) {

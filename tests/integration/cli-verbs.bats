@@ -114,3 +114,56 @@ teardown() { left_nothing; }
 	[[ "$output" == *"has no health check"* ]]
 	"$KIST" rm -f well none
 }
+
+@test "image prune: images without a name, then all that no container has" {
+	"$KIST" run --name maker $BUSYBOX sh -c 'echo one >/one'
+	first=$("$KIST" commit -c 'LABEL n=1' maker site:1)
+	second=$("$KIST" commit -c 'LABEL n=2' maker site:1)
+	[ "$first" != "$second" ]
+	[ "$("$KIST" images -q --no-trunc --filter dangling=true)" = "$first" ]
+	run -0 "$KIST" image prune -f --filter label=n=2
+	[ "$output" = "Total reclaimed space: 0B" ]
+	run -1 "$KIST" image prune </dev/null
+	[[ "$output" == *"remove all dangling images"* ]]
+	run -0 "$KIST" image prune -f
+	[[ "$output" == "Deleted Images:"*"deleted: $first"*"Total reclaimed space: "* ]]
+	"$KIST" create --name user site:1 true
+	"$KIST" tag $BUSYBOX other:1
+	# The image of a container stays, as does the maker's.
+	run -0 "$KIST" image prune -a -f
+	[ "$output" = "Total reclaimed space: 0B" ]
+	run -0 "$KIST" image prune -a -f --filter until=1h
+	"$KIST" rm user
+	run -0 "$KIST" image prune -a -f
+	[[ "$output" == *"untagged: site:1"*"deleted: $second"*"Total reclaimed space: "* && "$output" != *"space: 0B"* ]]
+	run -1 "$KIST" image prune -f --filter nope=1
+	"$KIST" rmi other:1
+	"$KIST" rm maker
+	# docker's words are the same.
+	"$KIST" tag $BUSYBOX other:1
+	/usr/bin/docker image prune -f | grep -qx 'Total reclaimed space: 0B'
+	"$KIST" rmi other:1
+}
+
+@test "what there is no command for says what there is instead; a slip of the fingers is guessed" {
+	for word in swarm compose push build login plugin; do
+		"$KIST" --help | grep -q "^  $word " && continue
+		run -125 "$KIST" $word
+		[ "${#lines[@]}" -eq 1 ]
+		[[ "$output" == "kist: $word: "* ]]
+	done
+	run -1 "$KIST" iamges
+	[[ "$output" == *"did you mean images?"* ]]
+	run -1 "$KIST" volume crate x
+	[[ "$output" == *"did you mean volume create?"* ]]
+	run -1 "$KIST" ps --filtre a=b
+	[[ "$output" == *"did you mean --filter?"* ]]
+}
+
+@test "every command has help with an example" {
+	for word in $("$KIST" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\)  .*/\1/p'); do
+		"$KIST" "$word" --help >"$BATS_TEST_TMPDIR/help"
+		grep -q "^Usage: kist $word" "$BATS_TEST_TMPDIR/help"
+		grep -q '^Examples:' "$BATS_TEST_TMPDIR/help" || { echo "$word has no example" >&2; false; }
+	done
+}
