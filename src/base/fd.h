@@ -48,6 +48,6 @@ int file_write_atomic_at(int dir_fd, const char *name, const void *data, size_t 
 
 /* Send or receive one message with at most FD_PASS_MAX fds over an AF_UNIX socket. fd_recv: *n_fds in is the room in fds[], out is
  * how many came (all O_CLOEXEC, the caller's); surplus fds are closed. Returns the bytes received (0: peer closed), or negative errno. */
-#define FD_PASS_MAX 32
+#define FD_PASS_MAX 64
 int fd_send(int sock, const void *data, size_t size, const int *fds, size_t n_fds);
 ssize_t fd_recv(int sock, void *data, size_t size, int *fds, size_t *n_fds);

@@ -238,16 +238,24 @@ static json_t *mount_object(const char *target, const char *type, const char *so
 }
 
 /* The host directory is mapped as the container's ids are: root in the container owns what root owns on disk. */
-static json_t *bind_object(const struct spec *s, const struct spec_mount *m) {
-        json_t *options = json_array();
+static json_t *bind_object(const struct spec *s, const struct spec_mount *m, uint32_t first_id) {
+        static const char *const kinds[][2] = { { "uids", "uidMappings" }, { "gids", "gidMappings" } };
+        json_t *options = json_array(), *o;
 
         json_array_append_new(options, json_string(m->recursive ? "rbind" : "bind"));
         json_array_append_new(options, json_string(m->propagation));
-        if (!s->host_userns)
+        if (!s->host_userns && !m->idmap && !m->is_mapped)
                 json_array_append_new(options, json_string(m->recursive ? "ridmap" : "idmap"));
         if (m->read_only)
-                json_array_append_new(options, json_string("ro"));
-        return mount_object(m->target, "bind", m->source, options);
+                json_array_append_new(options, json_string(m->recursive && !m->read_only_top ? "rro" : "ro"));
+        o = mount_object(m->target, "bind", m->source, options);
+        for (size_t i = 0; m->idmap && i < ARRAY_SIZE(kinds); i++) {
+                json_t *map;
+
+                if (spec_idmap_parse(m->idmap, kinds[i][0], first_id, &map) == 0)
+                        json_object_set_new(o, kinds[i][1], map);
+        }
+        return o;
 }
 
 static json_t *tmpfs_object(const struct spec_mount *m) {
@@ -322,14 +330,14 @@ static json_t *mounts(const struct config_input *in) {
                 struct spec_mount m = { .source = source, .target = (char *) files[i][1], .propagation = "rprivate" };
 
                 if (source && !spec_mount_at(s, files[i][1]))
-                        json_array_append_new(list, bind_object(s, &m));
+                        json_array_append_new(list, bind_object(s, &m, in->first_id));
         }
         if (in->state_dir && *s->timezone) {
                 auto_free char *source = str_format("%s/localtime", in->state_dir);
                 struct spec_mount m = { .source = source, .target = (char *) (in->localtime ? in->localtime : "/etc/localtime"), .propagation = "rprivate", .read_only = true };
 
                 if (source && !spec_mount_at(s, m.target))
-                        json_array_append_new(list, bind_object(s, &m));
+                        json_array_append_new(list, bind_object(s, &m, in->first_id));
         }
         if (s->init && in->init_path)
                 json_array_append_new(list, mount_object(INIT_TARGET, "bind", in->init_path, json_pack("[s, s, s, s]", "bind", "rprivate", "ro", "nosuid")));
@@ -339,10 +347,10 @@ static json_t *mounts(const struct config_input *in) {
                 struct spec_mount m = { .source = source, .target = s->devices_found[i].target, .propagation = "rprivate" };
 
                 if (source)
-                        json_array_append_new(list, bind_object(s, &m));
+                        json_array_append_new(list, bind_object(s, &m, in->first_id));
         }
         for (size_t i = 0; i < s->n_mounts; i++)
-                json_array_append_new(list, s->mounts[i].type == SPEC_MOUNT_TMPFS ? tmpfs_object(&s->mounts[i]) : bind_object(s, &s->mounts[i]));
+                json_array_append_new(list, s->mounts[i].type == SPEC_MOUNT_TMPFS ? tmpfs_object(&s->mounts[i]) : bind_object(s, &s->mounts[i], in->first_id));
         return list;
 }
 

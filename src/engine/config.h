@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 struct err;
 struct plan_user;
@@ -15,6 +16,7 @@ struct config_input {
         const char *id;
         const char *state_dir;         /* path of ROOT/containers/ID, where the nodes of its devices lie; NULL: mount none */
         const char *files_dir;         /* the same of whose network it has: "hosts", "hostname" and "resolv.conf"; NULL: mount none of them */
+        uint32_t first_id;             /* where its ids begin; 0: they are the host's */
         const char *localtime;         /* where its time zone goes, when that is not /etc/localtime */
         const char *init_path;         /* kist-init on the host, for --init; NULL without */
         const char *apparmor;          /* profile of its processes; NULL: none */

@@ -98,9 +98,12 @@ static int complete_body(struct engine *e, const json_t *body, const struct imag
                 json_object_set_new(host, "NetworkMode", json_string("bridge"));
         json_object_set_new(copy, "HostConfig", host);
         json_object_del(copy, VOLUMES_ANONYMOUS); /* ours to say */
+        json_object_del(copy, VOLUMES_FROM);
         r = peers_resolve(e, copy, host, err);
         if (r == 0)
                 r = endpoints_resolve(e, copy, host, err);
+        if (r == 0)
+                r = volumes_from(e, copy, host, err);
         if (r < 0) {
                 json_decref(copy);
                 return r;
@@ -120,6 +123,16 @@ static int birth_begin(struct engine *e, const json_t *body, const struct image 
         if (*s.stop_signal && (r = engine_signal_parse(s.stop_signal, &(int) { 0 }, err)) < 0)
                 return r;
         b->body = json_incref(complete);
+        for (size_t i = 0; i < s.n_mounts; i++) {
+                struct image *mounted = NULL;
+
+                if (s.mounts[i].type != SPEC_MOUNT_IMAGE)
+                        continue;
+                r = image_get(e->images, s.mounts[i].source, &mounted, err);
+                if (r < 0)
+                        return r;
+                image_free(mounted);
+        }
         for (size_t i = 0; i < s.n_mounts && !b->holds_volumes; i++)
                 b->holds_volumes = s.mounts[i].type == SPEC_MOUNT_VOLUME;
         r = volumes_name(complete, &s, err);

@@ -148,7 +148,7 @@ json_t *describe_mounts(const char *root, const struct spec *s) {
                                                               m->from_binds ? (m->read_only ? "ro" : "z") : "", "RW", !m->read_only, "Propagation", ""));
                         continue;
                 }
-                json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:b, s:s}", "Type", "bind", "Source", m->source, "Destination", m->target, "Mode",
+                json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:b, s:s}", "Type", m->type == SPEC_MOUNT_IMAGE ? "image" : "bind", "Source", m->source, "Destination", m->target, "Mode",
                                                       m->read_only && m->from_binds ? "ro" : "", "RW", !m->read_only, "Propagation", m->propagation));
         }
         return list;

@@ -63,6 +63,7 @@ struct engine {
         struct health_checks *health;
 
         pthread_rwlock_t images_lock; /* read: an image is about to be used by a new container; write: images are removed */
+        struct volume_mounts *volume_mounts;
         pthread_mutex_t volumes_lock;  /* who takes volumes into use, and who removes them */
         struct container_table table;
 };

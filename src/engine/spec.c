@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/fd.h"
 #include "base/json.h"
 #include "base/mem.h"
 
@@ -104,7 +105,7 @@ static const struct field host_fields[] = {
         { "AutoRemove", BOOL, USED, S(auto_remove) },
         { "PublishAllPorts", BOOL, REFUSED, .why = "publishing ports is not supported by this version" },
         { "Init", BOOL, USED, S(init) },
-        { "VolumesFrom", STRINGS, REFUSED },
+        { "VolumesFrom", STRINGS, USED, S(volumes_from) },
         { "VolumeDriver", STRING, REFUSED, .why = "only the driver local is there" },
         { "Links", STRINGS, REFUSED },
         { "Devices", LIST, USED, S(devices) },
@@ -320,11 +321,31 @@ int spec_parse(const json_t *body, struct spec *ret, struct err *err) {
         return 0;
 }
 
+int spec_add_source(struct spec *s, int fd, char **source, struct err *err) {
+        char *text;
+
+        if (s->n_source_fds == SPEC_SOURCES_MAX) {
+                fd_close(fd);
+                return err_set(err, ERR_TOO_LARGE, -E2BIG, "more than %d mounts of volumes with a sub-path or a driver's options, and of images", SPEC_SOURCES_MAX);
+        }
+        text = str_format("fd:%zu", s->n_source_fds);
+        if (!text) {
+                fd_close(fd);
+                return err_errno(err, -ENOMEM, "mounts");
+        }
+        s->source_fds[s->n_source_fds++] = fd;
+        free(*source);
+        *source = text;
+        return 0;
+}
+
 void spec_done(struct spec *s) {
         for (size_t i = 0; i < s->n_mounts; i++) {
                 free(s->mounts[i].source);
                 free(s->mounts[i].target);
                 free(s->mounts[i].options);
+                free(s->mounts[i].subpath);
+                free(s->mounts[i].idmap);
         }
         free(s->mounts);
         for (size_t i = 0; i < s->n_devices_found; i++) {
@@ -333,6 +354,8 @@ void spec_done(struct spec *s) {
         }
         free(s->devices_found);
         free(s->blocks);
+        for (size_t i = 0; i < s->n_source_fds; i++)
+                fd_close(s->source_fds[i]);
         json_decref(s->seccomp);
         *s = (struct spec) {};
 }

@@ -25,14 +25,22 @@ struct spec_endpoint {
         int64_t priority; /* of its gateway; the highest is the default route */
 };
 
+enum { SPEC_SOURCES_MAX = 32 };
+
 struct spec_mount {
-        enum { SPEC_MOUNT_BIND, SPEC_MOUNT_TMPFS, SPEC_MOUNT_VOLUME } type;
-        char *source;      /* host path of a bind mount; name of a volume ("": it is still to get one) until volumes_mount() */
+        enum { SPEC_MOUNT_BIND, SPEC_MOUNT_TMPFS, SPEC_MOUNT_VOLUME, SPEC_MOUNT_IMAGE } type;
+        char *source;      /* host path of a bind mount; name of a volume ("": it is still to get one) or image until volumes_mount(): then what the
+                            * planner takes, a path or "fd:N" */
         char *target;      /* absolute and clean */
         char *options;     /* of a tmpfs: "size=1m,mode=1777" */
+        char *subpath;     /* of a volume or an image: relative and clean; NULL: all of it */
+        char *idmap;       /* "uids=0-1-10#…;gids=…": ids of its own; NULL: the container's */
+        const json_t *driver_options, *labels; /* of a volume, for when it is made; borrowed */
         char propagation[12]; /* "rprivate", … */
         bool read_only, recursive;
         bool anonymous;    /* a volume whose name is not the user's */
+        bool is_mapped;     /* its source has the container's ids already */
+        bool read_only_top; /* what is mounted below stays writable */
         bool no_copy;      /* a volume: not filled from the image */
         bool make_source;  /* -v: a missing host directory is made */
         bool from_binds;   /* asked for as HostConfig.Binds, for inspect */
@@ -76,7 +84,7 @@ struct spec {
         const char *mac_address, *network_mode, *pid_mode, *ipc_mode, *uts_mode, *userns_mode, *cgroupns_mode, *cgroup_parent, *umask_text, *timezone,
                 *health_action, *personality;
         json_t *binds, *mount_list, *tmpfs, *ulimits, *sysctls, *cap_add, *cap_drop, *security_opt, *dns, *dns_search, *dns_options, *extra_hosts,
-                *group_add, *masked_paths, *readonly_paths, *console_size, *restart_policy, *log_config, *port_bindings, *healthcheck, *shell, *devices, *device_rules, *annotations, *unset_env, *time_offsets,
+                *group_add, *masked_paths, *readonly_paths, *console_size, *restart_policy, *log_config, *port_bindings, *healthcheck, *shell, *devices, *device_rules, *annotations, *unset_env, *time_offsets, *volumes_from,
                 *block_lists[_SPEC_BLOCK_MAX];
         bool privileged, readonly_rootfs, auto_remove, publish_all, init, oom_kill_disable;
 
@@ -97,6 +105,8 @@ struct spec {
         size_t n_blocks;
         struct spec_health health;
         int32_t umask; /* −1: not said */
+        int source_fds[SPEC_SOURCES_MAX]; /* detached mounts, the source "fd:0" … of mounts; ours to close */
+        size_t n_source_fds;
         enum spec_restart restart;
         int64_t restart_max;
         bool log_json;
@@ -133,6 +143,8 @@ struct device_rule {
 bool device_rule_parse(const char *text, struct device_rule *ret);
 /* looks up HostConfig.Devices (and, for a privileged container, all there are) → devices_found. ERR_INVALID names the device. */
 int spec_find_devices(struct spec *s, struct err *err);
+/* Gives the fd to the spec; *source becomes "fd:N". ERR_TOO_LARGE. */
+int spec_add_source(struct spec *s, int fd, char **source, struct err *err);
 /* spec-resources.c: what the cgroup gets besides the plain numbers. */
 int spec_read_resources(struct spec *s, struct err *err);
 /* Looks up the devices that BlkioWeightDevice and its kin name → blocks. ERR_INVALID names the device. */
@@ -143,6 +155,8 @@ int spec_cgroup_parent(const char *text, char **ret);
 int spec_read_process(struct spec *s, struct err *err);
 /* spec-mounts.c: Binds, Mounts, Tmpfs → mounts. */
 int spec_read_mounts(struct spec *s, struct err *err);
+/* "uids=0-1-10;gids=0-0-5" → [{containerID, hostID, size}] of one kind, "uids" or "gids"; hostID is first_id and more. −EINVAL. */
+int spec_idmap_parse(const char *text, const char *kind, uint32_t first_id, json_t **ret);
 bool spec_is_volume_name(const char *text);
 const struct spec_mount *spec_mount_at(const struct spec *s, const char *target);
 

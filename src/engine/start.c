@@ -133,7 +133,7 @@ static int mount_rootfs(struct starting *s, struct err *err) {
 }
 
 static int mount_volumes(struct starting *s, struct err *err) {
-        return volumes_mount(s->e, &s->spec, s->rootfs, s->first_id, err);
+        return volumes_mount(s->e, &s->spec, s->row.id, s->rootfs, s->userns, s->first_id, err);
 }
 
 static int connect_network(struct starting *s, struct err *err) {
@@ -199,6 +199,7 @@ static int make_plan(struct starting *s, struct err *err) {
                 .userns_by_fd = s->userns >= 0,
                 .netns_by_fd = s->netns >= 0,
                 .create_cwd = true,
+                .n_source_fds = (unsigned) s->spec.n_source_fds,
                 .cgroup_path = s->cgroup,
         };
         auto_free char *dir = str_format("%s/containers/%s", s->e->root, s->row.id);
@@ -216,6 +217,7 @@ static int make_plan(struct starting *s, struct err *err) {
         if (r < 0)
                 return r;
         in.user = &user;
+        in.first_id = s->first_id;
         in.localtime = localtime = *s->spec.timezone ? timezone_target(s->rootfs) : NULL;
         r = config_container(&in, &config, err);
         return r < 0 ? r : plan_container(config, &options, &s->plan, err);
@@ -333,6 +335,9 @@ static int send_start(struct starting *s, struct err *err) {
                 m.fd_mask |= 1u << i;
                 fds[n++] = given[i];
         }
+        for (size_t i = 0; i < s->spec.n_source_fds; i++)
+                fds[n++] = s->spec.source_fds[i];
+        m.n_sources = (uint32_t) s->spec.n_source_fds;
         for (size_t i = 0; i < cgroups.n_cgroup_v1 && n < FD_PASS_MAX; i++)
                 fds[n++] = cgroups.cgroup_v1_procs[i];
         if (cgroups.n_cgroup_v1)

@@ -30,7 +30,7 @@ static int open_volumes(struct engine *e) {
 }
 
 /* ROOT/volumes/NAME/_data, made when missing. */
-static int open_data(struct engine *e, const char *name, int *ret, struct err *err) {
+int volume_open_data(struct engine *e, const char *name, int *ret, struct err *err) {
         auto_fd volumes = open_volumes(e), dir = -EBADF;
 
         if (volumes < 0 || (mkdirat(volumes, name, 0701) < 0 && errno != EEXIST))
@@ -50,17 +50,17 @@ static json_t *describe(struct engine *e, const struct db_volume *v) {
         char created[TIME_RFC3339_SIZE];
 
         time_format_ns(v->created_ns, created);
-        return json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:n}", "CreatedAt", created, "Driver", "local", "Name", v->name, "Mountpoint", mountpoint(e, v->name), "Labels",
-                         v->labels ? json_loads(v->labels, 0, NULL) : json_null(), "Scope", "local", "Options");
+        return json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:o}", "CreatedAt", created, "Driver", "local", "Name", v->name, "Mountpoint", mountpoint(e, v->name), "Labels",
+                         v->labels ? json_loads(v->labels, 0, NULL) : json_null(), "Scope", "local", "Options", v->options ? json_loads(v->options, 0, NULL) : json_null());
 }
 
 /* The directory first: one without a row is taken up by the next volume of that name. volumes_lock is held. */
-static int make_locked(struct engine *e, const char *name, const json_t *labels, bool anonymous, struct err *err) {
-        auto_free char *text = json_object_size(labels) ? json_text(labels) : NULL;
-        struct db_volume v = { .created_ns = time_now_ns(), .anonymous = anonymous, .labels = text };
+static int make_locked(struct engine *e, const char *name, const json_t *labels, const json_t *options, bool anonymous, struct err *err) {
+        auto_free char *text = json_object_size(labels) ? json_text(labels) : NULL, *options_text = json_object_size(options) ? json_text(options) : NULL;
+        struct db_volume v = { .created_ns = time_now_ns(), .anonymous = anonymous, .labels = text, .options = options_text };
         auto_fd data = -EBADF;
         bool made = false;
-        int r = open_data(e, name, &data, err);
+        int r = volume_open_data(e, name, &data, err);
 
         if (r < 0)
                 return r;
@@ -97,56 +97,20 @@ int volumes_make(struct engine *e, const struct spec *s, struct err *err) {
 
                 if (m->type != SPEC_MOUNT_VOLUME)
                         continue;
-                r = make_locked(e, m->source, NULL, m->anonymous, err);
+                r = make_locked(e, m->source, m->labels, m->driver_options, m->anonymous, err);
                 if (r < 0)
                         return r;
         }
         return 0;
 }
 
-static bool is_empty(int fd) {
-        int copy = openat(fd, ".", O_DIRECTORY | O_RDONLY | O_CLOEXEC);
-        DIR *d = copy >= 0 ? fdopendir(copy) : NULL;
-        size_t n = 0;
+int volume_ensure(struct engine *e, const struct spec_mount *m, struct err *err) {
+        int r;
 
-        if (!d) {
-                fd_close(copy);
-                return false;
-        }
-        for (struct dirent *entry; n < 3 && (entry = readdir(d));)
-                n++;
-        closedir(d);
-        return n == 2;
-}
-
-int volumes_mount(struct engine *e, struct spec *s, int rootfs_fd, uint32_t first_id, struct err *err) {
-        for (size_t i = 0; i < s->n_mounts; i++) {
-                struct spec_mount *m = &s->mounts[i];
-                auto_fd data = -EBADF, image = -EBADF;
-                auto_free char *path = NULL;
-                int r;
-
-                if (m->type != SPEC_MOUNT_VOLUME)
-                        continue;
-                pthread_mutex_lock(&e->volumes_lock);
-                r = make_locked(e, m->source, NULL, m->anonymous, err);
-                pthread_mutex_unlock(&e->volumes_lock);
-                if (r == 0)
-                        r = open_data(e, m->source, &data, err);
-                if (r < 0)
-                        return r;
-                image = m->no_copy || !is_empty(data) ? -EBADF : path_open_in(rootfs_fd, m->target, O_DIRECTORY | O_RDONLY, 0);
-                if (image >= 0 && (r = volume_copy_tree(image, data, first_id, err)) < 0) {
-                        path_remove_children(data); /* the next start tries again */
-                        return r;
-                }
-                path = str_format("%s/volumes/%s/_data", e->root, m->source);
-                if (!path)
-                        return err_errno(err, -ENOMEM, "volume %s", m->source);
-                free(m->source);
-                m->source = take_ptr(&path);
-        }
-        return 0;
+        pthread_mutex_lock(&e->volumes_lock);
+        r = make_locked(e, m->source, m->labels, m->driver_options, m->anonymous, err);
+        pthread_mutex_unlock(&e->volumes_lock);
+        return r;
 }
 
 /* The id of a container that has it, other than `except` (may be NULL); false: none. */
@@ -193,6 +157,7 @@ static int remove_locked(struct engine *e, const char *name, struct err *err) {
                 return r;
         }
         fault_point("volume", "row");
+        volume_forget_mount(e, name);
         r = path_remove_tree_at(volumes, aside);
         if (r < 0 && r != -ENOENT)
                 return err_errno(err, r, "removing volume %s", name);
@@ -251,14 +216,16 @@ void volumes_undo(struct engine *e, const json_t *body) {
 
 int engine_volume_create(struct engine *e, const json_t *body, json_t **ret, struct err *err) {
         const char *name = json_get_str(body, "Name", ""), *driver = json_get_str(body, "Driver", ""), *key;
-        json_t *labels = json_get_object(body, "Labels"), *v;
+        json_t *labels = json_get_object(body, "Labels"), *options = json_get_object(body, "DriverOpts"), *v;
         char made_up[65];
         int r;
 
         if (*driver && strcmp(driver, "local") != 0)
                 return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "volume driver \"%s\" is not supported by this version; local is", driver);
-        if (json_object_size(json_get_object(body, "DriverOpts")) || json_object_size(json_get_object(body, "ClusterVolumeSpec")))
-                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "DriverOpts: options of volumes are not supported by this version");
+        if (json_object_size(json_get_object(body, "ClusterVolumeSpec")))
+                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "ClusterVolumeSpec: volumes of a cluster need a swarm");
+        if ((r = volume_options_check(options, err)) < 0)
+                return r;
         json_object_foreach(labels, key, v)
                 if (!json_is_string(v))
                         return err_set(err, ERR_INVALID, -EINVAL, "Labels: the value of \"%s\" is not a string", key);
@@ -270,7 +237,7 @@ int engine_volume_create(struct engine *e, const json_t *body, json_t **ret, str
         if (!*name && (r = str_random_hex(made_up, 32)) < 0)
                 return err_errno(err, r, "volume");
         pthread_mutex_lock(&e->volumes_lock);
-        r = make_locked(e, *name ? name : made_up, labels, !*name, err);
+        r = make_locked(e, *name ? name : made_up, labels, options, !*name, err);
         pthread_mutex_unlock(&e->volumes_lock);
         return r < 0 ? r : engine_volume_inspect(e, *name ? name : made_up, ret, err);
 }
@@ -400,5 +367,5 @@ int engine_volume_prune(struct engine *e, bool named_too, const json_t *filters,
 uint64_t volume_size(struct engine *e, const char *name) {
         auto_fd data = -EBADF;
 
-        return open_data(e, name, &data, NULL) < 0 ? 0 : size_of_tree(data);
+        return volume_open_data(e, name, &data, NULL) < 0 ? 0 : size_of_tree(data);
 }

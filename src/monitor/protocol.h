@@ -52,7 +52,7 @@ struct monitor_header {
         uint32_t tag;  /* chosen by the asker, echoed in the answer */
 };
 
-/* Order of the fds of MONITOR_START; bit i of `fd_mask` says that fd i is there. cgroup v1 procs follow at the end. */
+/* Order of the fds of MONITOR_START; bit i of `fd_mask` says that fd i is there. then sources, and cgroup v1 procs at the end. */
 enum monitor_start_fd {
         MONITOR_FD_PLAN,
         MONITOR_FD_ROOTFS,
@@ -76,7 +76,7 @@ struct monitor_start {
         char id[MONITOR_ID_MAX];
         uint32_t flags; /* enum monitor_start_flags */
         uint32_t fd_mask;
-        uint32_t n_cgroup_v1;
+        uint32_t n_cgroup_v1, n_sources;
         uint16_t rows, columns;     /* first size of the terminal; 0: leave it */
         uint64_t log_max_size;      /* bytes of one file: "ID-json.log" */
         uint32_t log_max_files;     /* that one and the older ".1", ".2", … */

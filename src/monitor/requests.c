@@ -50,7 +50,7 @@ static int sort_fds(const struct monitor_start *m, const struct fd_list *list, i
                         return -EINVAL;
                 ret[i] = list->fds[n++];
         }
-        return m->n_cgroup_v1 <= EXEC_CGROUP_V1_MAX && n + m->n_cgroup_v1 == list->n ? 0 : -EINVAL;
+        return m->n_cgroup_v1 <= EXEC_CGROUP_V1_MAX && m->n_sources <= EXEC_SOURCES_MAX && n + m->n_sources + m->n_cgroup_v1 == list->n ? 0 : -EINVAL;
 }
 
 static void no_fds(struct exec_fds *fds) {
@@ -106,6 +106,8 @@ static int handle_start(const union monitor_message *message, struct fd_list *li
         start.exec.cgroup_v2 = fds[MONITOR_FD_CGROUP_V2];
         start.exec.n_cgroup_v1 = m->n_cgroup_v1;
         memcpy(start.exec.cgroup_v1_procs, list->fds + list->n - m->n_cgroup_v1, m->n_cgroup_v1 * sizeof(int));
+        start.exec.n_sources = m->n_sources;
+        memcpy(start.exec.sources, list->fds + list->n - m->n_cgroup_v1 - m->n_sources, m->n_sources * sizeof(int));
         r = process_start(&monitor.init, &start, err);
         if (r < 0)
                 return r;

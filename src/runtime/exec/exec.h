@@ -12,7 +12,7 @@
 
 struct err;
 
-enum { EXEC_CGROUP_V1_MAX = 16 };
+enum { EXEC_CGROUP_V1_MAX = 16, EXEC_SOURCES_MAX = 32 };
 
 /* All borrowed; -1: not given. The child sees none of them after execve(2) but its stdio, and what `preserve` says. */
 struct exec_fds {
@@ -22,6 +22,8 @@ struct exec_fds {
         int cgroup_v2;                         /* directory: CLONE_INTO_CGROUP */
         int cgroup_v1_procs[EXEC_CGROUP_V1_MAX]; /* cgroup.procs of each v1 hierarchy, open for writing; the child writes "0" */
         size_t n_cgroup_v1;
+        int sources[EXEC_SOURCES_MAX];         /* detached mounts that the plan speaks of by number; the container gets the mount itself */
+        size_t n_sources;
         int stdio[3];                          /* pipes or files; with a terminal in the plan: unused */
         int target_pidfd;                      /* exec: the container's init */
         int listen;                            /* -1: sockets to hand on (LISTEN_FDS) are not supported by this version, and refused */

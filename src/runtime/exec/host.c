@@ -45,17 +45,27 @@ static int check_source(int fd, const struct plan *p, const struct plan_source *
         return 0;
 }
 
-static int open_source(const struct plan *p, const struct plan_source *s, int *ret_fd, struct err *err) {
-        const char *what = plan_text(p, s->what), *path = plan_text(p, s->path);
+static int open_tree_of(const struct exec_fds *fds, const struct plan_source *s, const char *path) {
         unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
-        auto_fd fd = -EBADF;
-        int r;
 
+        if (s->flags & PLAN_SOURCE_BY_FD) {
+                if (s->device < fds->n_sources)
+                        return fcntl(fds->sources[s->device], F_DUPFD_CLOEXEC, 3);
+                errno = EBADF;
+                return -1;
+        }
         if (s->flags & PLAN_SOURCE_RECURSIVE)
                 flags |= AT_RECURSIVE;
         if (s->flags & PLAN_SOURCE_DEVICE)
                 flags |= AT_SYMLINK_NOFOLLOW;
-        fd = open_tree(AT_FDCWD, path, flags);
+        return open_tree(AT_FDCWD, path, flags);
+}
+
+static int open_source(const struct exec_fds *fds, const struct plan *p, const struct plan_source *s, int *ret_fd, struct err *err) {
+        const char *what = plan_text(p, s->what), *path = plan_text(p, s->path);
+        auto_fd fd = open_tree_of(fds, s, path);
+        int r;
+
         if (fd < 0)
                 return raw_fail(err, errno, what, path);
         r = check_source(fd, p, s, err);
@@ -74,7 +84,7 @@ static int open_sources(struct launch *l, struct err *err) {
         const struct plan_source *s = plan_records(&l->plan, l->plan.header->sources);
 
         for (uint32_t i = 0; i < l->plan.header->sources.count; i++) {
-                int r = open_source(&l->plan, &s[i], &l->source_fds[i], err);
+                int r = open_source(l->fds, &l->plan, &s[i], &l->source_fds[i], err);
 
                 if (r < 0)
                         return r;

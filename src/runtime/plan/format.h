@@ -74,6 +74,7 @@ enum plan_source_flags {
         PLAN_SOURCE_IDMAP_RECURSIVE = 1 << 2,
         PLAN_SOURCE_DEVICE = 1 << 3,    /* must be the device node `mode`, `device` */
         PLAN_SOURCE_PROC_ONLY = 1 << 4, /* must be a procfs: it lands on /proc */
+        PLAN_SOURCE_BY_FD = 1 << 5,     /* a detached mount that the caller has: number `device` of exec_fds.sources */
 };
 
 struct plan_source {

@@ -11,6 +11,7 @@
 #include <sys/mount.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "runtime/plan/private.h"
 
 struct mount {
@@ -151,6 +152,17 @@ static int bind_idmap(struct planner *p, const struct mount *m, struct plan_sour
         return 0;
 }
 
+/* "fd:3": for callers that have such mounts, and nobody else. */
+static bool source_by_fd(const struct planner *p, const struct mount *m, struct plan_source *s) {
+        uint64_t n;
+
+        if (!str_starts_with(m->source, "fd:") || p->options->n_source_fds == 0 || str_to_u64(m->source + 3, 0, p->options->n_source_fds - 1, &n) < 0)
+                return false;
+        s->flags |= PLAN_SOURCE_BY_FD;
+        s->device = n;
+        return true;
+}
+
 static int plan_bind(struct planner *p, const struct mount *m, struct err *err) {
         const struct mount_options *o = &m->options;
         struct plan_source s = {
@@ -177,7 +189,7 @@ static int plan_bind(struct planner *p, const struct mount *m, struct err *err) 
         if (o->first_data || o->copy_up)
                 return err_set(err, ERR_INVALID, -EINVAL, "%s.options: \"%s\" is not an option of a bind mount", m->at,
                                o->first_data ? o->first_data : "tmpcopyup");
-        r = plan_host_path(p, m->at, m->source, &path, err);
+        r = source_by_fd(p, m, &s) ? 0 : plan_host_path(p, m->at, m->source, &path, err);
         if (r == 0)
                 r = bind_idmap(p, m, &s, err);
         if (r < 0)
@@ -188,7 +200,7 @@ static int plan_bind(struct planner *p, const struct mount *m, struct err *err) 
         if (strcmp(m->target, "/proc") == 0)
                 s.flags |= PLAN_SOURCE_PROC_ONLY;
         p->dev_is_bound = p->dev_is_bound || strcmp(m->target, "/dev") == 0;
-        s.path = builder_text(&p->builder, path);
+        s.path = builder_text(&p->builder, path ? path : m->target);
         step.source = builder_add(&p->builder, BUILD_SOURCES, &s);
         builder_add(&p->builder, BUILD_STEPS, &step);
         return 0;

@@ -24,6 +24,7 @@ struct plan_options {
         const char *cgroup_path; /* of the container's cgroup, relative: what a mount of type "cgroup" shows it on v1 when it shares the host's cgroup
                                   * namespace. It need not exist yet. NULL: such a mount shows nothing there */
         const char *mountinfo; /* /proc/self/mountinfo as it is now, for a caller that has it; NULL: it is read when it is needed */
+        unsigned n_source_fds; /* bind mounts may say "fd:0" … as their source: exec_fds.sources */
         const char *id;      /* of the container, for the state that hooks and seccomp agents are told; needed when the config has any */
         int pid;             /* plan_process(): of the container's init, for the same */
 };

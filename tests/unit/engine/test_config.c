@@ -131,7 +131,7 @@ static void the_users_mount_replaces_the_default(void **state) {
 
         (void) state;
         assert_json_equal(at(mount_on(c, "/etc/hosts"), "source"), "'/h'");
-        assert_json_equal(at(mount_on(c, "/etc/hosts"), "options"), "['rbind','rprivate','ro']");
+        assert_json_equal(at(mount_on(c, "/etc/hosts"), "options"), "['rbind','rprivate','rro']");
         assert_true(has(at(mount_on(c, "/dev/shm"), "options"), "size=1m"));
 }
 
