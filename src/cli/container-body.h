@@ -32,5 +32,9 @@ int set_networks(const struct args *a, json_t *config, json_t *host);
 /* "name=x,alias=y,ip=…" of --network → an object of EndpointsConfig (a new reference); *ret_name is the caller's. */
 int network_endpoint_parse(const struct args *a, const char *option, const char *text, char **ret_name, json_t **ret);
 
+/* container-ports.c. publish_parse: one value of --publish into ExposedPorts and PortBindings; −EINVAL with the reason. */
+int set_ports(const struct args *a, json_t *config, json_t *host);
+int publish_parse(const char *text, json_t *exposed, json_t *bindings, const char **ret_why);
+
 /* Options whose values have parts: --ulimit, --mount, --device, --security-opt, --publish and --expose, --health-…. */
 int set_structured(const struct args *a, json_t *config, json_t *host);

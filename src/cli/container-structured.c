@@ -109,45 +109,6 @@ static int set_security(const struct args *a, json_t *host) {
         return 0;
 }
 
-/* "8080:80", "127.0.0.1:8080:80/tcp", "80": [[address:]port:]port[/protocol]. */
-static int set_ports(const struct args *a, json_t *config, json_t *host) {
-        json_t *exposed = json_object(), *bindings = json_object();
-        const char *const *items;
-        size_t n = args_list(a, "expose", &items);
-
-        json_object_set_new(config, "ExposedPorts", exposed);
-        json_object_set_new(host, "PortBindings", bindings);
-        for (size_t i = 0; i < n; i++) {
-                auto_free char *key = strchr(items[i], '/') ? strdup(items[i]) : str_format("%s/tcp", items[i]);
-
-                json_object_set_new(exposed, key, json_object());
-        }
-        n = args_list(a, "publish", &items);
-        for (size_t i = 0; i < n; i++) {
-                auto_free char *copy = strdup(items[i]), *key = NULL;
-                char *inside = strrchr(copy, ':'), *outside = NULL, *address = NULL;
-
-                if (inside) {
-                        *inside++ = '\0';
-                        outside = strrchr(copy, ':');
-                        if (outside) {
-                                *outside++ = '\0';
-                                address = copy;
-                        } else {
-                                outside = copy;
-                        }
-                } else {
-                        inside = copy;
-                }
-                if (!isdigit((unsigned char) *inside))
-                        return option_wrong(a, "publish", items[i], "[[ADDRESS:]PORT:]PORT[/PROTOCOL] is wanted");
-                key = strchr(inside, '/') ? strdup(inside) : str_format("%s/tcp", inside);
-                json_object_set_new(exposed, key, json_object());
-                json_object_set_new(bindings, key, json_pack("[{s:s, s:s}]", "HostIp", address ? address : "", "HostPort", outside ? outside : ""));
-        }
-        return 0;
-}
-
 bool parse_duration(const char *text, int64_t *ret) {
         static const struct {
                 const char *name;

@@ -90,6 +90,7 @@ void container_unref(struct container *c) {
                 fd_close(c->pending[i].fd);
         free(c->pending);
         health_unref(c->health);
+        json_decref(c->ports);
         container_row_done(&c->row);
         pthread_cond_destroy(&c->changed);
         pthread_mutex_destroy(&c->lock);

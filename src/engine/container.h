@@ -90,6 +90,7 @@ struct container {
         bool gone;                 /* the same: it is out of the table */
 
         struct engine_waiter *waiters; /* lock */
+        json_t *ports;                 /* lock; what is published: see ports.h; NULL: nothing */
         struct health *health;         /* lock; NULL: it is not checked */
         struct container_pending *pending; /* lock; freed when handed over */
         size_t n_pending;

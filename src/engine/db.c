@@ -11,7 +11,7 @@
 #include "engine/describe.h"
 #include "engine/internal.h"
 
-enum statement { INSERT, UPDATE, SET_SPEC, DELETE, SPEC, EACH, OWNER, SLOT, CONSTANT_SET, CONSTANT_GET, VOLUME_INSERT, VOLUME_GET, VOLUME_DELETE, VOLUME_EACH, NETWORK_INSERT, NETWORK_GET, NETWORK_DELETE, NETWORK_EACH, _STATEMENT_MAX };
+enum statement { INSERT, UPDATE, SET_SPEC, SET_PORTS, PORTS, DELETE, SPEC, EACH, OWNER, SLOT, CONSTANT_SET, CONSTANT_GET, VOLUME_INSERT, VOLUME_GET, VOLUME_DELETE, VOLUME_EACH, NETWORK_INSERT, NETWORK_GET, NETWORK_DELETE, NETWORK_EACH, _STATEMENT_MAX };
 
 #define COLUMNS                                                                                                    \
         "id, name, state, created_ns, started_ns, finished_ns, exit_code, pid, restart_count, id_slot, oom_killed, " \
@@ -23,6 +23,8 @@ static const char *const statements[] = {
         [UPDATE] = "UPDATE container SET name=?2, state=?3, started_ns=?5, finished_ns=?6, exit_code=?7, pid=?8, restart_count=?9, "
                    "oom_killed=?11, stopped_by_user=?12, endpoint=?14, error=?15 WHERE id=?1",
         [SET_SPEC] = "UPDATE container SET spec=?2 WHERE id=?1",
+        [SET_PORTS] = "UPDATE container SET ports=?2 WHERE id=?1",
+        [PORTS] = "SELECT ports FROM container WHERE id=?1",
         [DELETE] = "DELETE FROM container WHERE id=?1",
         [SPEC] = "SELECT spec FROM container WHERE id=?1",
         [EACH] = "SELECT " COLUMNS " FROM container ORDER BY created_ns, id",
@@ -58,6 +60,7 @@ static const char *const migrations[] = {
         "CREATE TABLE volume (name TEXT PRIMARY KEY, created_ns INTEGER NOT NULL, anonymous INTEGER NOT NULL, labels TEXT) WITHOUT ROWID;",
         "ALTER TABLE container ADD COLUMN cgroup_parent TEXT; ALTER TABLE volume ADD COLUMN options TEXT;",
         "CREATE TABLE network (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_ns INTEGER NOT NULL, spec TEXT NOT NULL) WITHOUT ROWID;",
+        "ALTER TABLE container ADD COLUMN ports TEXT;",
 };
 
 struct db {
@@ -357,6 +360,25 @@ int db_set_spec(struct db *db, const char *id, const char *spec, struct err *err
         bind_text(u.s, 1, id);
         bind_text(u.s, 2, spec);
         return sqlite3_step(u.s) == SQLITE_DONE ? 0 : db_err(db, err, "updating a container");
+}
+
+int db_set_ports(struct db *db, const char *id, const char *ports, struct err *err) {
+        auto_use u = use_begin(db, SET_PORTS);
+
+        bind_text(u.s, 1, id);
+        bind_text(u.s, 2, ports);
+        return sqlite3_step(u.s) == SQLITE_DONE ? 0 : db_err(db, err, "publishing ports");
+}
+
+int db_ports(struct db *db, const char *id, json_t **ret, struct err *err) {
+        auto_use u = use_begin(db, PORTS);
+        const char *text;
+
+        bind_text(u.s, 1, id);
+        if (sqlite3_step(u.s) != SQLITE_ROW)
+                return err_set(err, ERR_NOT_FOUND, -ENOENT, "No such container: %s", id);
+        text = (const char *) sqlite3_column_text(u.s, 0);
+        return text ? json_parse(text, strlen(text), ENGINE_JSON_MAX, "the stored ports", ret, err) : 0;
 }
 
 int db_delete(struct db *db, const char *id, struct err *err) {

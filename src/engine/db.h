@@ -25,6 +25,9 @@ int db_insert(struct db *db, const struct container_row *row, const char *spec, 
 int db_update(struct db *db, const struct container_row *row, struct err *err);
 /* Replace the spec: what an update changed. */
 int db_set_spec(struct db *db, const char *id, const char *spec, struct err *err);
+/* What is published, JSON text; NULL: nothing. */
+int db_set_ports(struct db *db, const char *id, const char *ports, struct err *err);
+int db_ports(struct db *db, const char *id, json_t **ret, struct err *err); /* *ret untouched when nothing is */
 int db_delete(struct db *db, const char *id, struct err *err);
 int db_spec(struct db *db, const char *id, json_t **ret, struct err *err);
 

@@ -15,6 +15,7 @@
 #include "engine/health.h"
 #include "engine/internal.h"
 #include "engine/monitors.h"
+#include "engine/ports.h"
 #include "engine/spec.h"
 #include "engine/work.h"
 #include "runtime/cgroup/cgroup.h"
@@ -69,13 +70,14 @@ static bool wants_restart(struct engine *e, struct container *c, int status, int
         return true;
 }
 
-static void clean_up(struct engine *e, struct container_row *row, const char *cgroup) {
+static void clean_up(struct engine *e, struct container *c, struct container_row *row, const char *cgroup) {
         struct err err;
         auto_free char *socket_name = str_format("%s/monitor.sock", row->id);
 
         if (cgroup && cgroup_destroy(e->cgroups, cgroup, &err) < 0)
                 log_warning("container %.12s: %s", row->id, err.msg);
         fault_point("exit", "cgroup");
+        ports_unpublish(e, c);
         endpoints_disconnect(e, row);
         if (socket_name)
                 unlinkat(e->run_fd, socket_name, 0);
@@ -112,7 +114,7 @@ void container_exited(struct engine *e, struct container *c, int status, int64_t
         if (!restart)
                 container_notify_waiters(c, HAPPENED_EXIT, status);
         fault_point("exit", "waiters");
-        clean_up(e, &was, cgroup);
+        clean_up(e, c, &was, cgroup);
         fault_point("exit", "clean-up");
         if (next.oom_killed)
                 events_container(c, "oom", NULL);

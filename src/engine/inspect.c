@@ -12,6 +12,7 @@
 #include "engine/health.h"
 #include "engine/internal.h"
 #include "engine/networks.h"
+#include "engine/ports.h"
 #include "engine/size.h"
 #include "engine/spec.h"
 #include "runtime/plan/plan.h"
@@ -105,7 +106,7 @@ static json_t *host_object(struct engine *e, const struct spec *s) {
         return h;
 }
 
-static json_t *network_settings(const struct container_row *row, const struct spec *s) {
+static json_t *network_settings(struct container *c, const struct container_row *row, const struct spec *s) {
         static const struct network_endpoint none;
         const struct network_endpoint *n = &none;
         char endpoint_id[65] = "";
@@ -116,8 +117,8 @@ static json_t *network_settings(const struct container_row *row, const struct sp
                         n = &row->endpoints[i];
                         network_endpoint_id(row->id, n->network, endpoint_id);
                 }
-        return json_pack("{s:s, s:s, s:s, s:b, s:s, s:i, s:{}, s:n, s:n, s:s, s:s, s:s, s:i, s:s, s:i, s:s, s:s, s:o}", "Bridge", "", "SandboxID", row->n_endpoints ? row->id : "",
-                         "SandboxKey", "", "HairpinMode", 0, "LinkLocalIPv6Address", "", "LinkLocalIPv6PrefixLen", 0, "Ports", "SecondaryIPAddresses",
+        return json_pack("{s:s, s:s, s:s, s:b, s:s, s:i, s:o, s:n, s:n, s:s, s:s, s:s, s:i, s:s, s:i, s:s, s:s, s:o}", "Bridge", "", "SandboxID", row->n_endpoints ? row->id : "",
+                         "SandboxKey", "", "HairpinMode", 0, "LinkLocalIPv6Address", "", "LinkLocalIPv6PrefixLen", 0, "Ports", ports_describe(c, s), "SecondaryIPAddresses",
                          "SecondaryIPv6Addresses", "EndpointID", endpoint_id, "Gateway", n->gateway, "GlobalIPv6Address", "",
                          "GlobalIPv6PrefixLen", 0, "IPAddress", n->address, "IPPrefixLen", (int) n->prefix, "IPv6Gateway", "",
                          "MacAddress", n->mac, "Networks", describe_networks(row, s));
@@ -163,7 +164,7 @@ int engine_inspect(struct engine *e, const char *name, bool size, json_t **ret, 
                       s.log_json && log_name ? file_path(e, &row, log_name) : json_string(""), "Name", json_sprintf("/%s", row.name), "RestartCount",
                       (json_int_t) row.restart_count, "Driver", "overlay", "Platform", "linux", "MountLabel", "", "ProcessLabel", "", "AppArmorProfile", apparmor_profile(e, &s) ?: (apparmor_is_on() ? "unconfined" : ""), "ExecIDs",
                       execs_ids(e, c), "HostConfig", host_object(e, &s), "GraphDriver", "Name", "overlay", "Data", "Mounts", describe_mounts(e->root, &s), "Config",
-                      config_object(&s, &row), "NetworkSettings", network_settings(&row, &s));
+                      config_object(&s, &row), "NetworkSettings", network_settings(c, &row, &s));
         if (!o)
                 return err_errno(err, -ENOMEM, "inspecting container %s", row.name);
         add_command(o, &s);

@@ -9,6 +9,7 @@
 #include "engine/filters.h"
 #include "engine/health.h"
 #include "engine/internal.h"
+#include "engine/ports.h"
 #include "engine/size.h"
 #include "engine/spec.h"
 
@@ -102,21 +103,6 @@ static json_t *command_line(const struct spec *s) {
         return json_string(strbuf_error(&b) || !b.data ? "" : b.data);
 }
 
-/* "80/tcp" → {PrivatePort, Type}: exposed, not published. */
-static json_t *ports(const struct spec *s) {
-        json_t *list = json_array(), *v;
-        const char *key;
-
-        json_object_foreach(s->exposed_ports, key, v) {
-                char proto[8] = "tcp";
-                unsigned port;
-
-                if (sscanf(key, "%5u/%7[a-z]", &port, proto) >= 1 && port <= 65535)
-                        json_array_append_new(list, json_pack("{s:i, s:s}", "PrivatePort", (int) port, "Type", proto));
-        }
-        return list;
-}
-
 /* "80", "80/udp", "8000-8010/tcp". */
 static int parse_ports(const char *text, unsigned ret[2], char ret_protocol[8]) {
         const char *slash = strchrnul(text, '/'), *dash = memchr(text, '-', (size_t) (slash - text));
@@ -197,7 +183,7 @@ static int check_values(const json_t *filters, struct err *err) {
         return 0;
 }
 
-static int add_entry(struct engine *e, const struct view *v, const struct container_row *row, const char *health, bool size, json_t *list) {
+static int add_entry(struct engine *e, struct container *c, const struct view *v, const struct container_row *row, const char *health, bool size, json_t *list) {
         auto_free char *status = describe_status(row, health, time_now_ns());
         auto_json *body = NULL;
         auto_spec s = {};
@@ -211,7 +197,7 @@ static int add_entry(struct engine *e, const struct view *v, const struct contai
                 return 0;
         entry = json_pack("{s:s, s:[o], s:s, s:s, s:o, s:I, s:o, s:o, s:s, s:s, s:{s:s}, s:{s:o}, s:o}", "Id", row->id, "Names", json_sprintf("/%s", row->name), "Image",
                           row->image_name, "ImageID", row->image_id, "Command", command_line(&s), "Created", (json_int_t) (row->created_ns / 1000000000), "Ports",
-                          ports(&s), "Labels", s.labels ? json_incref(s.labels) : json_object(), "State", container_state_name(row->state), "Status",
+                          ports_list(c, &s), "Labels", s.labels ? json_incref(s.labels) : json_object(), "State", container_state_name(row->state), "Status",
                           status ? status : "", "HostConfig", "NetworkMode", s.network_mode, "NetworkSettings", "Networks", describe_networks(row, &s), "Mounts",
                           describe_mounts(e->root, &s));
         if (!entry)
@@ -260,7 +246,7 @@ int engine_list(struct engine *e, bool all, int limit, bool size, const json_t *
 
                 container_peek(containers[i], &row);
                 if (r == 0 && (limit <= 0 || json_array_size(list) < (size_t) limit) && row_passes(&v, &row, health))
-                        r = add_entry(e, &v, &row, health, size, list);
+                        r = add_entry(e, containers[i], &v, &row, health, size, list);
                 container_unref(containers[i]);
         }
         free(containers);

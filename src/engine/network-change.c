@@ -12,6 +12,7 @@
 #include "engine/internal.h"
 #include "engine/monitors.h"
 #include "engine/networks.h"
+#include "engine/ports.h"
 #include "network/network.h"
 
 /* A container whose networks are about to change; c->op is held. */
@@ -154,6 +155,8 @@ static int connect_running(struct change *k, const struct spec *s, struct err *e
                 r = container_store(k->c, &next, err);
         if (r == 0)
                 r = store_body(k, err);
+        if (r == 0)
+                ports_follow(k->e, k->c, &next);
         if (r < 0) {
                 network_disconnect(k->e->network, next.id, endpoint, NULL);
                 container_store_fact(k->c, &before);
@@ -196,6 +199,7 @@ static int disconnect_running(struct change *k, struct err *err) {
         if (spec_parse(k->body, &s, NULL) == 0 && open_netns(k, &netns, &why) == 0 && move_gateway(k, &s, &next, netns, &why) < 0)
                 log_warning("container %.12s: %s", next.id, why.msg);
         container_store_fact(k->c, &next);
+        ports_follow(k->e, k->c, &next);
         return 0;
 }
 

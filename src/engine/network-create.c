@@ -13,6 +13,7 @@
 #include "engine/filters.h"
 #include "engine/internal.h"
 #include "engine/networks.h"
+#include "engine/ports.h"
 #include "engine/prune.h"
 #include "network/network.h"
 
@@ -238,6 +239,20 @@ int engine_network_create(struct engine *e, const json_t *body, json_t **ret, st
         return 0;
 }
 
+/* Before any address is claimed: the table is put in place with all of them. */
+static void recover_ports(struct engine *e) {
+        struct container **containers;
+        size_t n;
+
+        if (table_snapshot(&e->table, &containers, &n) < 0)
+                return;
+        for (size_t i = 0; i < n; i++) {
+                ports_recover(e, containers[i]);
+                container_unref(containers[i]);
+        }
+        free(containers);
+}
+
 int networks_recover(struct engine *e, struct err *err) {
         struct network *all;
         size_t n;
@@ -255,6 +270,7 @@ int networks_recover(struct engine *e, struct err *err) {
                 network_done(&all[i]);
         }
         free(all);
+        recover_ports(e);
         return 0;
 }
 

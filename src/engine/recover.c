@@ -20,6 +20,7 @@
 #include "engine/spec.h"
 #include "engine/volumes.h"
 #include "engine/work.h"
+#include "network/network.h"
 #include "runtime/cgroup/cgroup.h"
 #include "storage/storage.h"
 
@@ -193,6 +194,7 @@ static void sweep(struct engine *e, int dir_fd, bool is_state) {
 int engine_recover(struct engine *e, struct err *err) {
         auto_fd containers_dir = openat(e->root_fd, "containers", O_DIRECTORY | O_RDONLY | O_CLOEXEC);
         struct container **containers;
+        struct err why;
         size_t n;
         int r = db_each(e->db, load_row, e, err);
 
@@ -214,5 +216,7 @@ int engine_recover(struct engine *e, struct err *err) {
                 container_unref(containers[i]);
         }
         free(containers);
+        if (network_refresh(e->network, &why) < 0)
+                log_warning("%s", why.msg);
         return 0;
 }

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "engine/apparmor.h"
 #include "engine/networks.h"
+#include "engine/ports.h"
 #include "engine/spec.h"
 
 enum { MEMORY_MIN = 6 << 20 };
@@ -348,8 +349,8 @@ int spec_read_networks(struct spec *s, struct err *err) {
         size_t i;
         int r;
 
-        if (json_object_size(s->port_bindings) > 0)
-                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "HostConfig.PortBindings: publishing ports is not supported by this version");
+        if ((r = ports_check(s, err)) < 0)
+                return r;
         if ((r = check_words(s->dns, "Dns", true, err)) < 0 || (r = check_words(s->dns_search, "DnsSearch", false, err)) < 0 ||
             (r = check_words(s->dns_options, "DnsOptions", false, err)) < 0)
                 return r;

@@ -103,7 +103,7 @@ static const struct field host_fields[] = {
         { "Privileged", BOOL, USED, S(privileged) },
         { "ReadonlyRootfs", BOOL, USED, S(readonly_rootfs) },
         { "AutoRemove", BOOL, USED, S(auto_remove) },
-        { "PublishAllPorts", BOOL, REFUSED, .why = "publishing ports is not supported by this version" },
+        { "PublishAllPorts", BOOL, USED, S(publish_all) },
         { "Init", BOOL, USED, S(init) },
         { "VolumesFrom", STRINGS, USED, S(volumes_from) },
         { "VolumeDriver", STRING, REFUSED, .why = "only the driver local is there" },

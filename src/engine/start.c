@@ -24,6 +24,7 @@
 #include "engine/internal.h"
 #include "engine/monitors.h"
 #include "engine/peers.h"
+#include "engine/ports.h"
 #include "engine/spec.h"
 #include "engine/volumes.h"
 #include "runtime/cgroup/cgroup.h"
@@ -147,6 +148,14 @@ static int connect_network(struct starting *s, struct err *err) {
 
 static void disconnect_network(struct starting *s) {
         endpoints_disconnect(s->e, &s->row);
+}
+
+static int publish_ports(struct starting *s, struct err *err) {
+        return ports_publish(s->e, s->c, &s->spec, &s->row, err);
+}
+
+static void unpublish_ports(struct starting *s) {
+        ports_unpublish(s->e, s->c);
 }
 
 /* The host directories of -v that are not there yet, as dockerd makes them. --mount wants them to exist. */
@@ -391,6 +400,7 @@ static const struct stage {
         { "namespaces", make_namespaces, NULL },           /* before the root: its ids; before the network: where eth0 goes   */
         { "rootfs", mount_rootfs, NULL },                  /* gone with its fd */
         { "network", connect_network, disconnect_network }, /* before the files: /etc/hosts has the address                    */
+        { "ports", publish_ports, unpublish_ports },       /* after the network: they lead to its address                     */
         { "volumes", mount_volumes, NULL },                /* after the root: what it has in their place                      */
         { "files", write_files, NULL },
         { "plan", make_plan, NULL },                       /* needs the root, to look up the user                             */

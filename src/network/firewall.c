@@ -52,7 +52,11 @@ static int run(const char *table, const char *commands, const char *what, struct
  * world or from another network: answers to what it asked for, and what a port map sent (then its destination was translated). Anything
  * else is dropped, or any neighbour of this host who sets a route to it would reach ports that nobody published. The host itself
  * reaches them: its own packets are not forwarded. What leaves takes the host's address, and not what stays on the bridge: containers see each
- * other's own addresses. */
+ * other's own addresses.
+ *
+ * Published ports are for packets to an address of this host, and to no other (CVE-2025-67499): from outside, from containers, and from the host
+ * itself. Two cases need the source translated, so that the answer comes back this way: a container that reaches a neighbour by the host's address, and
+ * the host's own loopback. Since the bridges let loopback addresses out for that, "guard" lets none in (CVE-2020-8558). */
 static const char rules[] =
         "  chain forward {\n"
         "    type filter hook forward priority filter; policy accept;\n"
@@ -73,15 +77,35 @@ static const char rules[] =
         "  }\n"
         "  chain postrouting {\n"
         "    type nat hook postrouting priority srcnat; policy accept;\n"
+        "    ct status dnat oifname . ip saddr @sources masquerade\n"
         "    oifname . ip saddr @sources accept\n"
+        "    oifname @networks ip saddr 127.0.0.0/8 masquerade\n"
         "    ip saddr @translated masquerade\n"
+        "  }\n"
+        "  chain guard {\n"
+        "    type filter hook prerouting priority raw; policy accept;\n"
+        "    iifname @networks ip daddr 127.0.0.0/8 drop\n"
+        "    iifname @networks ip saddr 127.0.0.0/8 drop\n"
+        "  }\n"
+        "  chain prerouting {\n"
+        "    type nat hook prerouting priority dstnat; policy accept;\n"
+        "    fib daddr type local jump published\n"
+        "  }\n"
+        "  chain output {\n"
+        "    type nat hook output priority -100; policy accept;\n"
+        "    fib daddr type local jump published\n"
+        "  }\n"
+        "  chain published {\n"
+        "    dnat ip to ip daddr . meta l4proto . th dport map @ports_at\n"
+        "    dnat ip to meta l4proto . th dport map @ports\n"
         "  }\n";
 
 /* What the kernel counts as uses of each chain: its rules, and the jumps to it. */
 static const struct {
         const char *name;
         uint32_t uses;
-} chains[] = { { "forward", 3 }, { "outgoing", 4 }, { "incoming", 5 }, { "postrouting", 2 } };
+} chains[] = { { "forward", 3 }, { "outgoing", 4 }, { "incoming", 5 }, { "postrouting", 4 },
+        { "guard", 2 }, { "prerouting", 1 }, { "output", 1 }, { "published", 4 } };
 
 static bool is_any(const struct firewall_network *n) {
         (void) n;
@@ -139,6 +163,75 @@ static void add_set(struct strbuf *b, const struct set *s, const struct firewall
         strbuf_adds(b, n ? " }\n  }\n" : "\n  }\n");
 }
 
+static const struct map {
+        const char *name, *type;
+        bool by_address;
+} maps[] = {
+        { "ports_at", "type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service;", true },
+        { "ports", "type inet_proto . inet_service : ipv4_addr . inet_service;", false },
+};
+
+/* The elements that belong into this map, with or without what they lead to. Returns how many. */
+static size_t add_ports(struct strbuf *b, const struct map *m, const struct firewall_port *ports, size_t n, bool with_data) {
+        size_t added = 0;
+
+        for (size_t i = 0; i < n; i++) {
+                char address[ADDRESS_TEXT];
+
+                if ((ports[i].host_address != 0) != m->by_address)
+                        continue;
+                strbuf_adds(b, added++ ? ", " : "");
+                address_format(ports[i].host_address, address);
+                if (m->by_address)
+                        strbuf_addf(b, "%s . ", address);
+                strbuf_addf(b, "%u . %u", ports[i].protocol, ports[i].host_port);
+                address_format(ports[i].address, address);
+                if (with_data)
+                        strbuf_addf(b, " : %s . %u", address, ports[i].port);
+        }
+        return added;
+}
+
+static void add_map(struct strbuf *b, const struct map *m, const struct firewall *f) {
+        auto_strbuf elements;
+
+        strbuf_init(&elements, COMMANDS_MAX);
+        strbuf_addf(b, "  map %s { %s", m->name, m->type);
+        if (add_ports(&elements, m, f->ports, f->n_ports, true))
+                strbuf_addf(b, " elements = { %s }", elements.data ? elements.data : "");
+        strbuf_adds(b, "\n  }\n");
+        if (strbuf_error(&elements) < 0)
+                b->failed = strbuf_error(&elements);
+}
+
+static int change_ports(const char *name, const char *verb, const struct firewall_port *ports, size_t n, bool add, struct err *err) {
+        char table[TABLE_NAME_SIZE];
+        auto_strbuf b;
+
+        table_name(name, table);
+        strbuf_init(&b, COMMANDS_MAX);
+        for (size_t i = 0; i < ARRAY_SIZE(maps); i++) {
+                auto_strbuf elements;
+
+                strbuf_init(&elements, COMMANDS_MAX);
+                if (add_ports(&elements, &maps[i], ports, n, add))
+                        strbuf_addf(&b, "%s element inet %s %s { %s }\n", verb, table, maps[i].name, elements.data ? elements.data : "");
+                if (strbuf_error(&elements) < 0)
+                        b.failed = strbuf_error(&elements);
+        }
+        if (strbuf_error(&b) < 0)
+                return err_errno(err, strbuf_error(&b), "firewall table \"inet %s\"", table);
+        return b.size ? run(table, b.data, "published ports", err) : 0;
+}
+
+int firewall_add_ports(const char *name, const struct firewall_port *ports, size_t n, struct err *err) {
+        return change_ports(name, "add", ports, n, true, err);
+}
+
+int firewall_remove_ports(const char *name, const struct firewall_port *ports, size_t n, struct err *err) {
+        return change_ports(name, "delete", ports, n, false, err);
+}
+
 int firewall_apply(const struct firewall *f, struct err *err) {
         char table[TABLE_NAME_SIZE];
         auto_strbuf b;
@@ -148,6 +241,8 @@ int firewall_apply(const struct firewall *f, struct err *err) {
         strbuf_addf(&b, "table inet %1$s\ndelete table inet %1$s\ntable inet %1$s {\n", table);
         for (size_t i = 0; i < ARRAY_SIZE(sets); i++)
                 add_set(&b, &sets[i], f);
+        for (size_t i = 0; i < ARRAY_SIZE(maps); i++)
+                add_map(&b, &maps[i], f);
         strbuf_addf(&b, "%s}\n", rules);
         if (strbuf_error(&b) < 0)
                 return err_errno(err, strbuf_error(&b), "firewall table \"inet %s\"", table);

@@ -20,10 +20,19 @@ struct firewall_network {
         bool icc;      /* endpoints may talk to each other */
 };
 
+struct firewall_port {
+        uint8_t protocol;
+        uint16_t host_port, port;
+        uint32_t host_address; /* 0: every address of the host */
+        uint32_t address;
+};
+
 struct firewall {
         const char *name; /* the default bridge */
         const struct firewall_network *networks;
         size_t n_networks;
+        const struct firewall_port *ports;
+        size_t n_ports;
 };
 
 /* Put the table there, in place of an earlier one, in one transaction: there is no moment without it. ERR_UNSUPPORTED: the kernel lacks
@@ -33,4 +42,7 @@ int firewall_apply(const struct firewall *f, struct err *err);
  * cheap enough for every endpoint, over a socket of rtnl_open_netfilter() that is kept: closing one makes nf_tables wait for its
  * own cleaning up. An answer that cannot be had is a no. */
 bool firewall_is_intact(const char *name, struct rtnl *netfilter);
+/* Elements of the maps of a table that is there. */
+int firewall_add_ports(const char *name, const struct firewall_port *ports, size_t n, struct err *err);
+int firewall_remove_ports(const char *name, const struct firewall_port *ports, size_t n, struct err *err);
 int firewall_remove(const char *name, struct err *err);

@@ -97,6 +97,7 @@ void network_host_free(struct network_host *h) {
                 free(h->networks[i]);
         }
         free(h->networks);
+        published_ports_done(&h->ports);
         pthread_mutex_destroy(&h->lock);
         free(h->pools);
         free(h);
@@ -142,9 +143,10 @@ int network_unknown(const char *bridge, struct err *err) {
 
 int network_apply_firewall(struct network_host *h, struct err *err) {
         auto_free struct firewall_network *networks = calloc(h->n_networks, sizeof(*networks));
-        struct firewall f = { h->bridge, networks, 0 };
+        auto_free struct firewall_port *ports = calloc(h->ports.n + 1, sizeof(*ports));
+        struct firewall f = { .name = h->bridge, .networks = networks, .ports = ports, .n_ports = h->ports.n };
 
-        if (!networks)
+        if (!networks || !ports)
                 return err_errno(err, -ENOMEM, "firewall");
         for (size_t i = 0; i < h->n_networks; i++) {
                 const struct bridge_network *n = h->networks[i];
@@ -152,6 +154,8 @@ int network_apply_firewall(struct network_host *h, struct err *err) {
                 if (n->pool.owners)
                         networks[f.n_networks++] = (struct firewall_network) { n->bridge, n->pool.subnet, n->nat, n->internal, n->icc };
         }
+        for (size_t i = 0; i < h->ports.n; i++)
+                ports[i] = *published_port(&h->ports, i);
         return firewall_apply(&f, err);
 }
 

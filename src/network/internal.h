@@ -37,6 +37,17 @@ struct bridge_network {
         struct address_pool pool;  /* .owners is NULL until a subnet is chosen; then it stays, also when the bridge has to be made again */
 };
 
+/* ports.c */
+struct published;
+struct firewall_port;
+struct published_ports {
+        struct published *v;
+        size_t n, room;
+        uint32_t next_random;
+};
+const struct firewall_port *published_port(const struct published_ports *all, size_t i);
+void published_ports_done(struct published_ports *all);
+
 struct network_host {
         char bridge[16];           /* of the default network; the table is named after it */
         struct subnet *pools;
@@ -47,6 +58,7 @@ struct network_host {
         struct rtnl netfilter;     /* kept open: see firewall_is_intact() */
         struct bridge_network **networks; /* the default one is the first */
         size_t n_networks;
+        struct published_ports ports;
 };
 
 /* What one endpoint has to know of the bridge. */

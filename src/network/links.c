@@ -252,7 +252,7 @@ int default_route_set(struct rtnl *n, int index, uint32_t gateway) {
         return run(n, &b, &f);
 }
 
-int link_isolate(struct rtnl *n, const char *name) {
+static int set_port(struct rtnl *n, const char *name, int flag) {
         struct ifinfomsg head = { .ifi_family = AF_BRIDGE };
         struct link l;
         auto_batch b = { 0 };
@@ -266,9 +266,17 @@ int link_isolate(struct rtnl *n, const char *name) {
         head.ifi_index = l.index;
         f.m = rtnl_add(&b, RTM_SETLINK, 0, &head, sizeof(head));
         port = nest(&f, IFLA_PROTINFO | NLA_F_NESTED);
-        put(&f, IFLA_BRPORT_ISOLATED, &on, sizeof(on));
+        put(&f, flag, &on, sizeof(on));
         nest_end(&f, port);
         return run(n, &b, &f);
+}
+
+int link_isolate(struct rtnl *n, const char *name) {
+        return set_port(n, name, IFLA_BRPORT_ISOLATED);
+}
+
+int link_reflect(struct rtnl *n, const char *name) {
+        return set_port(n, name, IFLA_BRPORT_MODE);
 }
 
 struct address_search {

@@ -41,6 +41,8 @@ int link_add_veth(struct rtnl *n, const struct veth *v);
 int address_add(struct rtnl *n, int index, uint32_t address, uint8_t prefix);
 /* A port of a bridge: other isolated ports and it do not see each other; the bridge itself does. */
 int link_isolate(struct rtnl *n, const char *name);
+/* A port of a bridge: what comes in by it may go out by it. */
+int link_reflect(struct rtnl *n, const char *name);
 /* In place of one that is there. */
 int default_route_set(struct rtnl *n, int index, uint32_t gateway);
 /* An address, the link up, and a default route in place of one that is there (gateway 0: none): in one system call. */

@@ -89,6 +89,22 @@ int network_claim(struct network_host *h, const char *id, const struct network_e
 bool network_is_address(const char *text);
 bool network_is_mac(const char *text);
 
+/* A port of the host that leads to one of the container. */
+struct network_port {
+        uint8_t protocol;        /* IPPROTO_TCP, _UDP, _SCTP */
+        char host_address[16];   /* "": all of the host's */
+        uint16_t host_first, host_last; /* 0 and 0: any; a free one of them is chosen, and stands in both then */
+        uint16_t inside;
+};
+/* All of them or none; in *ports stands what was chosen. ERR_CONFLICT, −EADDRINUSE: taken, by the container whose id is in `owner`, or ("") by a process of
+ * the host. The endpoint must be there. */
+int network_publish(struct network_host *h, const char *id, const struct network_endpoint *e, struct network_port *ports, size_t n, char owner[65], struct err *err);
+void network_unpublish(struct network_host *h, const char *id); /* all that this container has */
+/* After a restart, before the first network_claim(): what an earlier daemon published. Only remembered: the table is put in place with it. */
+int network_publish_again(struct network_host *h, const char *id, const struct network_endpoint *e, const struct network_port *ports, size_t n, struct err *err);
+/* After a restart, when all is claimed: a table that is there is put in place anew, with nothing in it of those who are gone. */
+int network_refresh(struct network_host *h, struct err *err);
+
 /* After a restart: links that an earlier daemon unplugged and did not live to delete. */
 void network_sweep(struct network_host *h);
 

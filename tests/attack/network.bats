@@ -136,3 +136,23 @@ s = socket.socket(); s.bind(("127.0.0.1", int(sys.argv[1]))); s.listen(5); time.
 	"$KIST" run --rm $BUSYBOX true
 	[ "$(nft list table inet "kist-$KT_NAME" | grep -c drop)" -ge 4 ]
 }
+
+@test "attack: a published port opens the host's loopback to a container or a neighbour (CVE-2020-8558)" {
+	local port=$((20000 + $$ % 10000)) pid
+	"$KIST" run -d --name opener -p 80 --cap-add NET_ADMIN --cap-add NET_RAW $BUSYBOX sleep 60
+	[ "$(cat "/proc/sys/net/ipv4/conf/$KT_NAME/route_localnet")" = 1 ]
+	python3 -c "
+import socket
+s=socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(('127.0.0.1',$port)); s.listen(5)
+while True:
+    c,a=s.accept(); c.sendall(b'reached'); c.close()" 3>&- &
+	pid=$!
+	eventually sh -c "grep -qi ':$(printf %04X "$port") ' /proc/net/tcp"
+	run inside opener sh -c "ip addr del 127.0.0.1/8 dev lo; ip route add 127.0.0.1 via $("$KIST" inspect -f '{{.NetworkSettings.Networks.bridge.Gateway}}' opener); timeout 3 bash -c 'cat </dev/tcp/127.0.0.1/$port'"
+	echo "$output"
+	[[ "$output" != *reached* ]]
+	run ip netns exec "$OUTSIDE" sh -c "ip route add 127.0.0.1 via 10.255.78.1 dev eth0; timeout 3 bash -c 'cat </dev/tcp/127.0.0.1/$port'"
+	[[ "$output" != *reached* ]]
+	kill $pid
+	"$KIST" rm -f opener
+}

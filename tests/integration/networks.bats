@@ -75,7 +75,7 @@ sees() { "$KIST" exec "$1" ping -c 1 -W 2 "$2" >/dev/null; }
 	eventually sees l2 "$l1"
 	eventually "$KIST" exec l2 wget -qO- "http://$l1/"
 	run ! "$KIST" exec r1 ping -c 1 -W 1 "$l1"
-	run ! "$KIST" exec r1 wget -T 1 -qO- "http://$l1/"
+	run ! "$KIST" exec r1 timeout 1 wget -qO- "http://$l1/"
 	run ! "$KIST" run --rm $BUSYBOX ping -c 1 -W 1 "$l1"
 	# It serves: the host reaches it.
 	curl -sf "http://$l1/"

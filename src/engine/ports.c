@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/ports.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "engine/db.h"
+#include "engine/internal.h"
+#include "engine/spec.h"
+#include "network/network.h"
+
+enum { PORTS_MAX = 16384 };
+
+static const struct {
+        const char *name;
+        uint8_t number;
+} protocols[] = { { "tcp", IPPROTO_TCP }, { "udp", IPPROTO_UDP }, { "sctp", IPPROTO_SCTP } };
+
+static const char *protocol_name(uint8_t number) {
+        for (size_t i = 0; i < ARRAY_SIZE(protocols); i++)
+                if (protocols[i].number == number)
+                        return protocols[i].name;
+        return "tcp";
+}
+
+/* "80", "8000-8010" */
+static int read_range(const char *text, uint16_t *ret_first, uint16_t *ret_last) {
+        const char *dash = strchr(text, '-');
+        auto_free char *first = dash ? strndup(text, (size_t) (dash - text)) : strdup(text);
+        uint64_t a, b;
+
+        if (!first || str_to_u64(first, 1, 65535, &a) < 0)
+                return -EINVAL;
+        b = a;
+        if (dash && (str_to_u64(dash + 1, 1, 65535, &b) < 0 || b < a))
+                return -EINVAL;
+        *ret_first = (uint16_t) a;
+        *ret_last = (uint16_t) b;
+        return 0;
+}
+
+/* "80/tcp", "80" */
+static int read_key(const char *key, struct network_port *ret) {
+        const char *slash = strchr(key, '/');
+        auto_free char *number = slash ? strndup(key, (size_t) (slash - key)) : strdup(key);
+        uint64_t port;
+        size_t i = 0;
+
+        while (slash && i < ARRAY_SIZE(protocols) && strcasecmp(slash + 1, protocols[i].name) != 0)
+                i++;
+        if (!number || i == ARRAY_SIZE(protocols) || str_to_u64(number, 1, 65535, &port) < 0)
+                return -EINVAL;
+        *ret = (struct network_port) { .protocol = protocols[i].number, .inside = (uint16_t) port };
+        return 0;
+}
+
+static int read_binding(const char *key, const json_t *binding, struct network_port *p, struct err *err) {
+        const char *address = json_get_str(binding, "HostIp", ""), *port = json_get_str(binding, "HostPort", "");
+
+        if (strchr(address, ':'))
+                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "HostConfig.PortBindings: %s: IPv6 address %s: publishing on IPv6 is not supported by this version", key, address);
+        if (*address && !network_is_address(address))
+                return err_set(err, ERR_INVALID, -EINVAL, "invalid IP address: %s", address);
+        if (strcmp(address, "0.0.0.0") != 0)
+                snprintf(p->host_address, sizeof(p->host_address), "%s", address);
+        if (*port && strcmp(port, "0") != 0 && read_range(port, &p->host_first, &p->host_last) < 0)
+                return err_set(err, ERR_INVALID, -EINVAL, "invalid port specification: \"%s\"", port);
+        return 0;
+}
+
+struct list {
+        struct network_port *v;
+        size_t n;
+};
+
+static void list_done(struct list *l) {
+        free(l->v);
+}
+#define auto_list __attribute__((cleanup(list_done))) struct list
+
+static int list_add(struct list *l, const struct network_port *p, struct err *err) {
+        struct network_port *grown = l->n < PORTS_MAX ? reallocarray(l->v, l->n + 1, sizeof(*grown)) : NULL;
+
+        if (!grown)
+                return err_set(err, ERR_TOO_LARGE, -E2BIG, "HostConfig.PortBindings: at most %d ports are possible", PORTS_MAX);
+        l->v = grown;
+        l->v[l->n++] = *p;
+        return 0;
+}
+
+static int read_bindings(const json_t *bindings, struct list *l, struct err *err) {
+        json_t *all, *binding;
+        const char *key;
+        size_t i;
+        int r;
+
+        json_object_foreach((json_t *) bindings, key, all) {
+                struct network_port p, one;
+
+                if (read_key(key, &p) < 0)
+                        return err_set(err, ERR_INVALID, -EINVAL, "invalid port specification: \"%s\"", key);
+                if (!json_is_array(all) && !json_is_null(all))
+                        return err_set(err, ERR_INVALID, -EINVAL, "HostConfig.PortBindings: %s: an array is expected", key);
+                if (json_is_array(all) && !json_array_size(all) && (r = list_add(l, &p, err)) < 0)
+                        return r;
+                json_array_foreach(all, i, binding) {
+                        one = p;
+                        if ((r = read_binding(key, binding, &one, err)) < 0 || (r = list_add(l, &one, err)) < 0)
+                                return r;
+                }
+        }
+        return 0;
+}
+
+/* -P: what is exposed and not bound. */
+static int read_exposed(const struct spec *s, struct list *l, struct err *err) {
+        const char *key;
+        json_t *ignored;
+
+        json_object_foreach(s->exposed_ports, key, ignored) {
+                struct network_port p;
+                int r;
+
+                if (json_array_size(json_object_get(s->port_bindings, key)) || read_key(key, &p) < 0)
+                        continue;
+                if ((r = list_add(l, &p, err)) < 0)
+                        return r;
+        }
+        return 0;
+}
+
+int ports_check(const struct spec *s, struct err *err) {
+        auto_list l = {};
+
+        if (s->network == SPEC_NETWORK_CONTAINER && (json_object_size(s->port_bindings) || s->publish_all))
+                return err_set(err, ERR_INVALID, -EINVAL, "conflicting options: port publishing and the container type network mode");
+        return read_bindings(s->port_bindings, &l, err);
+}
+
+/* --- what is published, as JSON --- */
+
+static json_t *to_json(const struct network_port *v, size_t n) {
+        json_t *all = json_object();
+
+        for (size_t i = 0; i < n; i++) {
+                auto_free char *key = str_format("%u/%s", v[i].inside, protocol_name(v[i].protocol));
+                json_t *list = key ? json_object_get(all, key) : NULL;
+
+                if (key && !list)
+                        json_object_set_new(all, key, list = json_array());
+                json_array_append_new(list, json_pack("{s:s, s:o}", "HostIp", *v[i].host_address ? v[i].host_address : "0.0.0.0", "HostPort", json_sprintf("%u", v[i].host_first)));
+        }
+        return all;
+}
+
+static void set_ports(struct container *c, json_t *ports) {
+        json_t *old;
+
+        pthread_mutex_lock(&c->lock);
+        old = c->ports;
+        c->ports = ports;
+        pthread_mutex_unlock(&c->lock);
+        json_decref(old);
+}
+
+static json_t *get_ports(struct container *c) {
+        json_t *ports;
+
+        pthread_mutex_lock(&c->lock);
+        ports = json_incref(c->ports);
+        pthread_mutex_unlock(&c->lock);
+        return ports;
+}
+
+/* Where the default route leads: the world comes in by the way that answers go out. NULL: there is none. */
+static const struct network_endpoint *gateway_endpoint(const struct container_row *row) {
+        for (size_t i = 0; i < row->n_endpoints; i++)
+                if (row->endpoints[i].is_gateway)
+                        return &row->endpoints[i];
+        return NULL;
+}
+
+static int store(struct engine *e, struct container *c, const json_t *ports, struct err *err) {
+        auto_free char *text = json_text(ports);
+
+        return text ? db_set_ports(e->db, c->row.id, text, err) : err_errno(err, -ENOMEM, "published ports");
+}
+
+int ports_publish(struct engine *e, struct container *c, const struct spec *s, const struct container_row *row, struct err *err) {
+        const struct network_endpoint *endpoint = gateway_endpoint(row);
+        auto_container *other = NULL;
+        auto_json *ports = NULL;
+        char owner[65] = "";
+        auto_list l = {};
+        int r;
+
+        if (!endpoint || (!json_object_size(s->port_bindings) && !s->publish_all))
+                return 0;
+        if ((r = read_bindings(s->port_bindings, &l, err)) < 0 || (s->publish_all && (r = read_exposed(s, &l, err)) < 0))
+                return r;
+        r = network_publish(e->network, row->id, endpoint, l.v, l.n, owner, err);
+        if (r < 0 && *owner && table_find(&e->table, owner, &other, NULL) == 0 && err) {
+                struct container_row theirs;
+                struct err why = *err;
+
+                container_peek(other, &theirs);
+                err_set(err, why.kind, why.num, "%s by container %s", why.msg, theirs.name);
+        }
+        if (r < 0)
+                return err_prefix(err, "driver failed programming external connectivity on endpoint %s", row->name);
+        ports = to_json(l.v, l.n);
+        r = store(e, c, ports, err);
+        if (r < 0)
+                network_unpublish(e->network, row->id);
+        else
+                set_ports(c, take_ptr(&ports));
+        return r;
+}
+
+void ports_unpublish(struct engine *e, struct container *c) {
+        auto_json *ports = get_ports(c);
+
+        if (!ports)
+                return;
+        network_unpublish(e->network, c->row.id);
+        set_ports(c, NULL);
+        db_set_ports(e->db, c->row.id, NULL, NULL);
+}
+
+void ports_follow(struct engine *e, struct container *c, const struct container_row *row) {
+        const struct network_endpoint *endpoint = gateway_endpoint(row);
+        auto_json *ports = get_ports(c);
+        char owner[65];
+        struct err err;
+        auto_list l = {};
+
+        if (!ports || read_bindings(ports, &l, NULL) < 0)
+                return;
+        network_unpublish(e->network, row->id);
+        if (endpoint && network_publish(e->network, row->id, endpoint, l.v, l.n, owner, &err) < 0)
+                log_warning("container %.12s: %s", row->id, err.msg);
+}
+
+void ports_recover(struct engine *e, struct container *c) {
+        const struct network_endpoint *endpoint = gateway_endpoint(&c->row);
+        auto_json *ports = NULL;
+        auto_list l = {};
+        struct err err;
+
+        if (!container_state_is_live(c->row.state) || db_ports(e->db, c->row.id, &ports, NULL) < 0 || !ports)
+                return;
+        if (endpoint && (read_bindings(ports, &l, &err) < 0 || network_publish_again(e->network, c->row.id, endpoint, l.v, l.n, &err) < 0))
+                log_warning("container %.12s: %s", c->row.id, err.msg);
+        set_ports(c, take_ptr(&ports));
+}
+
+/* --- for the API --- */
+
+json_t *ports_describe(struct container *c, const struct spec *s) {
+        auto_json *ports = get_ports(c);
+        json_t *all = json_object(), *v;
+        const char *key;
+        bool is_on_network;
+
+        pthread_mutex_lock(&c->lock);
+        is_on_network = c->row.n_endpoints > 0;
+        pthread_mutex_unlock(&c->lock);
+        if (is_on_network)
+                json_object_foreach(s->exposed_ports, key, v)
+                        json_object_set_new(all, key, json_null());
+        json_object_foreach(ports, key, v)
+                json_object_set(all, key, v);
+        return all;
+}
+
+json_t *ports_list(struct container *c, const struct spec *s) {
+        auto_json *ports = get_ports(c);
+        json_t *list = json_array(), *v, *binding;
+        struct network_port p;
+        const char *key;
+        size_t i;
+
+        json_object_foreach(s->exposed_ports, key, v)
+                if (!json_object_get(ports, key) && read_key(key, &p) == 0)
+                        json_array_append_new(list, json_pack("{s:i, s:s}", "PrivatePort", p.inside, "Type", protocol_name(p.protocol)));
+        json_object_foreach(ports, key, v)
+                json_array_foreach(v, i, binding)
+                        if (read_key(key, &p) == 0)
+                                json_array_append_new(list, json_pack("{s:s, s:i, s:i, s:s}", "IP", json_get_str(binding, "HostIp", ""), "PrivatePort", p.inside, "PublicPort",
+                                                                      atoi(json_get_str(binding, "HostPort", "0")), "Type", protocol_name(p.protocol)));
+        return list;
+}

@@ -1,0 +1,187 @@
+# Published ports: from another host (a network namespace), from the host by its address and by the loopback, from other containers; the client's own address;
+# a chosen address; conflicts; the host's firewall; a daemon that is killed.
+load ../lib/kist
+
+set -o pipefail
+setup_file() {
+	kist_start
+	# A world outside: a namespace of its own behind a veth, to which this host is 10.A.B.1.
+	export NET=10.$((64 + $$ / 256 % 64)).$(($$ % 256)) OUT=kt-po-$$ LINK=ktp$$
+	ip netns add "$OUT"
+	ip link add "$LINK" type veth peer name eth0 netns "$OUT"
+	ip addr add "$NET.1/24" dev "$LINK"
+	ip link set "$LINK" up
+	ip -n "$OUT" addr add "$NET.2/24" dev eth0
+	ip -n "$OUT" link set lo up
+	ip -n "$OUT" link set eth0 up
+	ip -n "$OUT" route add default via "$NET.1"
+	# Ports of our own for this file.
+	export P=$((10000 + $$ % 1000 * 20))
+	"$KIST" network create inner >/dev/null
+}
+teardown_file() {
+	ip netns del "$OUT" 2>/dev/null || true
+	nft delete table inet "kist-test-drop$$" 2>/dev/null || true
+	kist_end
+}
+teardown() { left_nothing; }
+
+# Who asks, as the server sees it: answers each connection with the peer's address.
+web() { # NAME OPTION...
+	local name=$1
+	shift
+	"$KIST" run -d --name "$name" "$@" $BUSYBOX sh -c "mkdir -p /www/cgi-bin; printf '#!/bin/sh\necho; echo $name \$REMOTE_ADDR\n' >/www/cgi-bin/who; chmod +x /www/cgi-bin/who; exec httpd -f -p 80 -h /www"
+	eventually "$KIST" exec "$name" wget -qO- http://127.0.0.1/cgi-bin/who
+}
+# busybox writes [::ffff:10.0.0.1]:80.
+plain() { sed 's/\[::ffff:\([0-9.]*\)\].*/\1/; s/::ffff://'; }
+who() { curl -sf --max-time 3 "http://$1/cgi-bin/who"; }
+who_outside() { ip netns exec "$OUT" curl -sf --max-time 3 "http://$1/cgi-bin/who" | plain; }
+binding() { "$KIST" inspect "$1" | python3 -c 'import json,sys; p=json.load(sys.stdin)[0]["NetworkSettings"]["Ports"]; print(" ".join(sorted("%s=%s:%s" % (k, b["HostIp"], b["HostPort"]) for k, v in p.items() for b in v or [])))'; }
+
+@test "from another host, from the host by its address and by 127.0.0.1, from containers, with the client's own address" {
+	web web -p "$P:80" --network inner
+	[ "$(binding web)" = "80/tcp=0.0.0.0:$P" ]
+	[ "$(who_outside "$NET.1:$P")" = "web $NET.2" ]
+	[[ "$(who "$NET.1:$P")" == "web "* ]]
+	[[ "$(who "127.0.0.1:$P")" == "web "* ]]
+	[[ "$(who "localhost:$P")" == "web "* ]]
+	# From itself and a neighbour by the host's address (hairpin), and from another network.
+	[[ "$("$KIST" exec web timeout 5 wget -qO- "http://$NET.1:$P/cgi-bin/who")" == "web "* ]]
+	[[ "$("$KIST" run --rm --network inner $BUSYBOX timeout 5 wget -qO- "http://$NET.1:$P/cgi-bin/who")" == "web "* ]]
+	[[ "$("$KIST" run --rm $BUSYBOX timeout 5 wget -qO- "http://$NET.1:$P/cgi-bin/who")" == "web "* ]]
+	# What is sent through this host to another one's port of that number is not ours (CVE-2025-67499).
+	mkdir "$BATS_TEST_TMPDIR/www"
+	echo the other host >"$BATS_TEST_TMPDIR/www/index.html"
+	ip netns exec "$OUT" python3 -m http.server -d "$BATS_TEST_TMPDIR/www" "$P" >/dev/null 2>&1 3>&- &
+	other=$!
+	eventually ip netns exec "$OUT" sh -c "grep -qi ':$(printf %04X "$P") ' /proc/net/tcp"
+	[ "$("$KIST" exec web timeout 5 wget -qO- "http://$NET.2:$P/")" = "the other host" ]
+	kill "$other"
+	[[ "$("$KIST" ps --format '{{.Ports}}')" == *"0.0.0.0:$P->80/tcp"* ]]
+	"$KIST" rm -f web
+	run ! who "$NET.1:$P"
+	[ -z "$(nft list map inet "kist-$KT_NAME" ports | grep elements || true)" ]
+}
+
+@test "a chosen address answers there, and not on others" {
+	web only -p "127.0.0.1:$((P + 1)):80" -p "$NET.1:$((P + 2)):80"
+	[[ "$(who "127.0.0.1:$((P + 1))")" == "only "* ]]
+	run ! who "$NET.1:$((P + 1))"
+	run ! who_outside "$NET.1:$((P + 1))"
+	[[ "$(who_outside "$NET.1:$((P + 2))")" == "only $NET.2" ]]
+	run ! who "127.0.0.1:$((P + 2))"
+	# Another may have the same port on another address.
+	web other -p "$NET.1:$((P + 1)):80"
+	[[ "$(who_outside "$NET.1:$((P + 1))")" == "other $NET.2" ]]
+	"$KIST" rm -f only other
+}
+
+@test "ranges, random ports, udp, -P, a free one of a range" {
+	"$KIST" run -d --name many -p "$((P + 3))-$((P + 5)):80-82" -p 90 -p "$((P + 6)):53/udp" --expose 7070 --expose 7071/udp -P $BUSYBOX sleep 60
+	[[ "$(binding many)" == *"80/tcp=0.0.0.0:$((P + 3)) 81/tcp=0.0.0.0:$((P + 4)) 82/tcp=0.0.0.0:$((P + 5))"* ]]
+	[[ "$(binding many)" == *"53/udp=0.0.0.0:$((P + 6))"* ]]
+	for port in 90/tcp 7070/tcp 7071/udp; do
+		[[ "$(binding many)" =~ $port=0.0.0.0:[3-6][0-9]{4} ]]
+	done
+	# The tools of this host in the container's network namespace: busybox has no datagrams.
+	nsenter -t "$("$KIST" inspect -f '{{.State.Pid}}' many)" -n timeout 20 python3 -c "
+import socket
+s=socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('', 53)); print('up', flush=True)
+d,a=s.recvfrom(99); print(d.decode(), a[0], flush=True); s.sendto(b'back', a)" >"$BATS_TEST_TMPDIR/got" 3>&- &
+	eventually grep -q up "$BATS_TEST_TMPDIR/got"
+	[ "$(ip netns exec "$OUT" python3 -c "
+import socket
+s=socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(10); s.sendto(b'datagram', ('$NET.1', $((P + 6)))); d,a=s.recvfrom(99); print(d.decode(), a[0])")" = "back $NET.1" ]
+	grep -q "datagram $NET.2" "$BATS_TEST_TMPDIR/got"
+	wait
+	# A range for one port: the first that is free.
+	"$KIST" run -d --name first -p "$((P + 5))-$((P + 8)):80" $BUSYBOX sleep 60
+	[ "$(binding first)" = "80/tcp=0.0.0.0:$((P + 6))" ]
+	"$KIST" rm -f many first
+}
+
+@test "conflicts name the port and who has it, and leave nothing" {
+	"$KIST" run -d --name holder -p "$((P + 9)):80" $BUSYBOX sleep 60
+	run -125 "$KIST" run --rm -p "$((P + 9)):80" $BUSYBOX true
+	[[ "$output" == *"0.0.0.0:$((P + 9)) failed: port is already allocated by container holder"* ]]
+	run -125 "$KIST" run --rm -p "127.0.0.1:$((P + 9)):80" $BUSYBOX true
+	# udp is another port.
+	"$KIST" run --rm -p "$((P + 9)):80/udp" $BUSYBOX true
+	python3 -c "
+import socket,sys,time
+s=socket.socket(); s.bind(('127.0.0.1',$((P + 10)))); s.listen(); print('up',flush=True); time.sleep(60)" >"$BATS_TEST_TMPDIR/up" 3>&- &
+	pid=$!
+	eventually grep -q up "$BATS_TEST_TMPDIR/up"
+	run -125 "$KIST" run --rm -p "$((P + 11)):81" -p "$((P + 10)):80" $BUSYBOX true
+	kill $pid
+	[[ "$output" == *":$((P + 10)) failed: port is already allocated: a process of this host"* ]]
+	# The first of the two is free again.
+	"$KIST" run --rm -p "$((P + 11)):81" $BUSYBOX true
+	for bad in 0:80 70000:80 80:0 80:80/icmp 1-3:1-2 x:80 1.2.3:80:80; do
+		run -125 "$KIST" run --rm -p "$bad" $BUSYBOX true
+		echo "$bad: $output"
+		[[ "$output" == *"$bad"* || "$output" == *invalid* ]]
+	done
+	run -125 "$KIST" run --rm -p 192.0.2.1:80:80 $BUSYBOX true
+	[[ "$output" == *"no such address"* ]]
+	run -125 "$KIST" run --rm --network container:holder -p 1:1 $BUSYBOX true
+	"$KIST" rm -f holder
+}
+
+@test "the host's own firewall still drops, in a table of its own" {
+	web guarded -p "$((P + 12)):80"
+	[[ "$(who_outside "$NET.1:$((P + 12))")" == guarded* ]]
+	nft -f - <<-END
+		table inet kist-test-drop$$ {
+			chain forward {
+				type filter hook forward priority filter + 10; policy accept;
+				iifname "$LINK" drop
+			}
+		}
+	END
+	run ! who_outside "$NET.1:$((P + 12))"
+	nft delete table inet "kist-test-drop$$"
+	[[ "$(who_outside "$NET.1:$((P + 12))")" == guarded* ]]
+	"$KIST" rm -f guarded
+}
+
+@test "a daemon that is killed: ports lead where they led, also while it is away; those of the dead are gone" {
+	web kept -p "$((P + 13)):80" -p 81
+	"$KIST" run -d --name dies -p "$((P + 14)):80" $BUSYBOX sleep 300
+	before=$(binding kept)
+	pid=$("$KIST" inspect -f '{{.State.Pid}}' dies)
+	kistd_kill9
+	[[ "$(who_outside "$NET.1:$((P + 13))")" == "kept $NET.2" ]]
+	kill -9 "$pid"
+	gone "$pid"
+	kistd_up
+	[ "$(binding kept)" = "$before" ]
+	[[ "$(who_outside "$NET.1:$((P + 13))")" == "kept $NET.2" ]]
+	run -125 "$KIST" run --rm -p "$((P + 13)):80" $BUSYBOX true
+	[[ "$output" == *"by container kept"* ]]
+	eventually is_state dies exited
+	run ! sh -c "nft list table inet kist-$KT_NAME | grep -q ' $((P + 14)) :'"
+	"$KIST" run --rm -p "$((P + 14)):80" $BUSYBOX true
+	"$KIST" restart -t 0 kept
+	eventually who_outside "$NET.1:$((P + 13))"
+	"$KIST" rm -f kept dies
+}
+
+@test "the ports follow a container from one network to another" {
+	web walker --network inner -p "$((P + 15)):80"
+	"$KIST" network connect bridge walker
+	eventually who_outside "$NET.1:$((P + 15))"
+	"$KIST" network disconnect inner walker
+	eventually who_outside "$NET.1:$((P + 15))"
+	"$KIST" rm -f walker
+}
+
+@test "a thousand ports: one transaction, and the next one costs no more than the first" {
+	"$KIST" run -d --name thousand -p "40000-40999:1000-1999" $BUSYBOX sleep 60 || skip "a port between 40000 and 40999 is in use on this host"
+	[ "$(nft list map inet "kist-$KT_NAME" ports | grep -o 'tcp \. 40[0-9]* :' | wc -l)" = 1000 ]
+	[ "$(nft list table inet "kist-$KT_NAME" | grep -c dnat)" = 4 ]
+	"$KIST" run --rm -p "$((P + 16)):80" $BUSYBOX true
+	"$KIST" rm -f thousand
+	[ -z "$(nft list map inet "kist-$KT_NAME" ports | grep elements || true)" ]
+}
