@@ -19,7 +19,7 @@ struct template;
 enum {
         TEMPLATE_TEXT_MAX = 64 << 10,   /* bytes of a template */
         TEMPLATE_DEPTH_MAX = 64,        /* blocks and parentheses inside each other */
-        TEMPLATE_STEPS_MAX = 4 << 20,   /* actions and calls of one run */
+        TEMPLATE_STEPS_MAX = 1 << 20,   /* actions and calls of one run */
         TEMPLATE_OUTPUT_MAX = 16 << 20, /* bytes: give the buffer of a run this maximum at most */
         TEMPLATE_VARIABLES_MAX = 64,
 };

@@ -136,7 +136,7 @@ static void test_table(void **state) {
         table_cell(t, "\033[2Jevil");
         capture_begin();
         table_print(t);
-        assert_string_equal(capture_end(), "A       B\nlong…   ?[2Jevil\n");
+        assert_string_equal(capture_end(), "A         B\nlong…     ?[2Jevil\n");
         table_free(t);
 }
 
