@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "kistd/config-names.h"
 #include "kistd/options.h"
 
 enum { CONFIG_MAX = 1024 * 1024, SUBNETS_MAX = 256 };
@@ -90,17 +91,21 @@ static int take_object(struct options *o, const char *path, const char *prefix, 
                 for (size_t i = 0; i < n_options; i++)
                         if (option_table[i].key && !strcmp(option_table[i].key, full))
                                 row = &option_table[i];
-                if (row && o->from_command_line[row - option_table])
-                        return err_set(err, ERR_INVALID, -EINVAL, "%s is given on the command line too, as --%s", where, row->name);
-                if (row) {
+                if (row && o->from_command_line[row - option_table]) {
+                        r = err_set(err, ERR_INVALID, -EINVAL, "%s is given on the command line too, as --%s", where, row->name);
+                } else if (row) {
                         o->from_file[row - option_table] = true;
                         r = set_value(o, row, where, value, err);
                 } else if (!*prefix && !strcmp(key, "log-opts") && json_is_object(value)) {
                         r = take_object(o, path, "log-opts.", value, err);
+                } else if (!*prefix && config_name_refusal(key)) {
+                        r = err_set(err, ERR_INVALID, -EINVAL, "%s cannot be used: %s", where, config_name_refusal(key));
                 } else {
                         r = err_set(err, ERR_INVALID, -EINVAL, "%s is unknown", where);
                 }
-                if (r < 0)
+                if (r < 0 && o->validate)
+                        options_note_problem(o, err);
+                else if (r < 0)
                         return r;
         }
         return 0;

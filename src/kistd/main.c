@@ -166,22 +166,32 @@ static int start(struct daemon *d, struct err *err) {
         return r;
 }
 
+/* The level of the log is all that can change under a running daemon; of the rest that has changed it says so. */
 static void reload(struct daemon *d) {
         struct options fresh = { 0 };
         struct err err;
 
-        /* What the command line says stays; of the file only the level of the log can change while we run. */
-        memcpy(fresh.from_command_line, d->options.from_command_line, sizeof(fresh.from_command_line));
-        if (options_read_file(&fresh, d->options.config, false, &err) < 0) {
-                log_error("configuration not reread: %s", err.msg);
-        } else if (d->options.debug || fresh.log_level || fresh.debug) {
-                struct options level = { .log_level = fresh.log_level ? fresh.log_level : d->options.log_level, .debug = d->options.debug || fresh.debug };
-
-                if (set_log_level(&level, &err) < 0)
-                        log_error("configuration not reread: %s", err.msg);
-                else
-                        log_info("configuration reread");
+        if (options_reread(&d->options, &fresh, &err) < 0 || (fresh.log_level && set_log_level(&fresh, &err) < 0)) {
+                log_error("configuration not reread, nothing is changed: %s", err.msg);
+                options_done(&fresh);
+                return;
         }
+        for (size_t i = 0; i < n_options; i++) {
+                const struct option *row = &option_table[i];
+
+                if (!row->key || d->options.from_command_line[i] || options_same(&d->options, &fresh, row))
+                        continue;
+                if (!strcmp(row->key, "log-level")) {
+                        free(d->options.log_level);
+                        d->options.log_level = take_ptr(&fresh.log_level);
+                } else if (!strcmp(row->key, "debug")) {
+                        d->options.debug = fresh.debug;
+                } else {
+                        log_warning("%s: \"%s\" has changed: that takes a restart of kistd", d->options.config, row->key);
+                }
+        }
+        set_log_level(&d->options, &err);
+        log_info("configuration reread");
         options_done(&fresh);
 }
 

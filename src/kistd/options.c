@@ -250,6 +250,52 @@ bool options_want_plain_tcp(const struct options *o) {
         return false;
 }
 
+void options_note_problem(struct options *o, const struct err *err) {
+        fprintf(stderr, "kistd: %s\n", err->msg);
+        o->n_problems++;
+}
+
+int options_reread(const struct options *now, struct options *ret, struct err *err) {
+        struct options o = { 0 };
+        int r;
+
+        memcpy(o.from_command_line, now->from_command_line, sizeof(o.from_command_line));
+        r = options_read_file(&o, now->config, false, err);
+        if (r == 0)
+                r = set_defaults(&o, err);
+        if (r < 0) {
+                options_done(&o);
+                return r;
+        }
+        *ret = o;
+        return 0;
+}
+
+static bool same_text(const char *a, const char *b) {
+        return a && b ? !strcmp(a, b) : a == b;
+}
+
+bool options_same(const struct options *a, const struct options *b, const struct option *row) {
+        const void *one = (const char *) a + row->offset, *other = (const char *) b + row->offset;
+        const struct text_list *lists[2] = { one, other };
+
+        switch (row->type) {
+        case OPTION_TEXT:
+                return same_text(*(char *const *) one, *(char *const *) other);
+        case OPTION_NUMBER:
+        case OPTION_SIZE:
+                return *(const uint64_t *) one == *(const uint64_t *) other;
+        case OPTION_FLAG:
+                return *(const bool *) one == *(const bool *) other;
+        case OPTION_LIST:
+                for (size_t i = 0; i < lists[0]->n && i < lists[1]->n; i++)
+                        if (!same_text(lists[0]->items[i], lists[1]->items[i]))
+                                return false;
+                return lists[0]->n == lists[1]->n;
+        }
+        return false;
+}
+
 int options_load(int argc, char **argv, struct options *ret, struct err *err) {
         struct options o = { 0 };
         int r;
@@ -259,6 +305,9 @@ int options_load(int argc, char **argv, struct options *ret, struct err *err) {
                 r = options_read_file(&o, o.config ? o.config : "/etc/kist/kistd.json", o.config != NULL, err);
         if (r == 0)
                 r = set_defaults(&o, err);
+        /* With a hole in it the whole cannot be judged. */
+        if (r == 0 && o.n_problems > 0)
+                r = err_set(err, ERR_INVALID, -EINVAL, "the configuration has %u problem%s", o.n_problems, o.n_problems == 1 ? "" : "s");
         if (r == 0)
                 r = check(&o, err);
         if (r < 0) {

@@ -23,6 +23,7 @@ struct options {
         struct text_list hosts, pools;
         uint64_t userns_first_id, userns_ids, log_max_size, log_max_files;
         bool debug, tls, tls_verify, validate, help, version;
+        unsigned n_problems; /* with --validate: how many were told */
         bool from_command_line[OPTIONS_MAX], from_file[OPTIONS_MAX]; /* by row */
 };
 
@@ -31,7 +32,16 @@ struct options {
 int options_load(int argc, char **argv, struct options *ret, struct err *err);
 void options_done(struct options *o);
 
-/* The configuration file alone: for SIGHUP. */
+/* With --validate every problem is a line on standard error, and none ends the reading. */
+void options_note_problem(struct options *o, const struct err *err);
+
+/* The configuration file once more, for SIGHUP: what the command line said is not in *ret, defaults are. */
+int options_reread(const struct options *now, struct options *ret, struct err *err);
+/* Whether both have the same value for a row. */
+struct option;
+bool options_same(const struct options *a, const struct options *b, const struct option *row);
+
+/* The configuration file alone. */
 int options_read_file(struct options *o, const char *path, bool must_exist, struct err *err);
 
 /* Whether "tls" or "tlsverify" was said to be false: who listens on TCP without them must have meant it. */

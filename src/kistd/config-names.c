@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kistd/config-names.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+static const struct {
+        const char *key, *why;
+} names[] = {
+        /* What Kist does in another way, or always. */
+        { "userland-proxy", "there is no proxy: published ports are elements of a firewall map" },
+        { "userland-proxy-path", "there is no proxy: published ports are elements of a firewall map" },
+        { "userns-remap", "each container has a user namespace of its own: see userns-first-id and userns-ids" },
+        { "live-restore", "containers always live on without the daemon" },
+        { "storage-driver", "there is one: overlay over idmapped layers" },
+        { "storage-opts", "there is one storage driver, and it has no options" },
+        { "containerd", "no containerd is used" },
+        { "iptables", "rules are in nftables, in a table of their own" },
+        { "ip6tables", "rules are in nftables, in a table of their own" },
+        { "selinux-enabled", "labels are used where the host has SELinux" },
+        { "raw-logs", "lines of the log have no colours" },
+        { "experimental", "what is there is there for all" },
+        { "authorization-plugins", "authorization hooks are not part of Kist" },
+        /* What no option of the daemon sets yet. */
+        { "registry-mirrors", "this version cannot set it" },
+        { "insecure-registries", "this version cannot set it" },
+        { "features", "this version cannot set it" },
+        { "mtu", "this version cannot set it" },
+        { "dns", "this version cannot set it for all: give it to each container" },
+        { "dns-opts", "this version cannot set it for all: give it to each container" },
+        { "dns-search", "this version cannot set it for all: give it to each container" },
+        { "host-gateway-ip", "this version cannot set it" },
+        { "log-driver", "this version cannot set it for all: give it to each container" },
+        { "max-concurrent-downloads", "this version cannot set it" },
+        { "max-concurrent-uploads", "this version cannot set it" },
+        { "max-download-attempts", "this version cannot set it" },
+        { "shutdown-timeout", "containers are not stopped with the daemon" },
+        { "metrics-addr", "this version has no metrics" },
+        { "proxies", "this version cannot set it" },
+        { "cdi-spec-dirs", "this version cannot set it" },
+        { "runtimes", "this version has one runtime" },
+        { "default-runtime", "this version has one runtime" },
+        { "default-ulimits", "this version cannot set it for all: give it to each container" },
+        { "ip-forward", "this version cannot set it" },
+        { "ipv6", "this version cannot set it" },
+        { "bip", "this version cannot set it: see default-address-pools" },
+        { "fixed-cidr", "this version cannot set it: see default-address-pools" },
+        { "icc", "this version cannot set it" },
+        { "exec-opts", "this version cannot set it" },
+        { "init", "this version cannot set it for all: give it to each container" },
+        { "no-new-privileges", "this version cannot set it for all: give it to each container" },
+        { "seccomp-profile", "this version cannot set it for all: give it to each container" },
+        { "default-shm-size", "this version cannot set it for all: give it to each container" },
+        { "default-ipc-mode", "this version cannot set it for all: give it to each container" },
+        { "default-cgroupns-mode", "this version cannot set it for all: give it to each container" },
+        { "labels", "this version cannot set it" },
+};
+
+const char *config_name_refusal(const char *key) {
+        for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+                if (!strcmp(names[i].key, key))
+                        return names[i].why;
+        return NULL;
+}
