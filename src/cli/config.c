@@ -122,27 +122,3 @@ int config_headers(char **ret, struct err *err) {
         *ret = lines.size > 0 ? strbuf_take(&lines, NULL) : NULL;
         return 0;
 }
-
-void config_proxies(const char *host, void (*take)(const char *name, const char *value, void *data), void *data) {
-        static const struct {
-                const char *key, *lower, *upper;
-        } rows[] = {
-                { "httpProxy", "http_proxy", "HTTP_PROXY" },
-                { "httpsProxy", "https_proxy", "HTTPS_PROXY" },
-                { "noProxy", "no_proxy", "NO_PROXY" },
-                { "ftpProxy", "ftp_proxy", "FTP_PROXY" },
-                { "allProxy", "all_proxy", "ALL_PROXY" },
-        };
-        json_t *proxies = json_get_object(config_object(), "proxies"), *mine = json_get_object(proxies, host);
-
-        if (!mine)
-                mine = json_get_object(proxies, "default");
-        for (size_t i = 0; mine && i < ARRAY_SIZE(rows); i++) {
-                const char *value = json_get_str(mine, rows[i].key, "");
-
-                if (*value) {
-                        take(rows[i].upper, value, data);
-                        take(rows[i].lower, value, data);
-                }
-        }
-}

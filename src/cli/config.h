@@ -14,14 +14,10 @@ void config_set_directory(const char *path);
 const char *config_directory(void);
 /* The whole file, an object; never NULL. Borrowed. */
 json_t *config_object(void);
-/* A member that is text and not empty, or NULL: "detachKeys", "psFormat". Borrowed. */
+/* A member that is text and not empty, or NULL: "detachKeys", "credsStore". Borrowed. */
 const char *config_text(const char *key);
 /* Write the object, as it is now, back (mode 0600, whole or not at all). */
 int config_save(struct err *err);
 
 /* HttpHeaders as lines with CRLF, for http_set_headers(); NULL when there are none. ERR_INVALID names one that is no header. */
 int config_headers(char **ret, struct err *err);
-
-/* Variables for containers and builds from `proxies` (the row of this host, else "default"): calls take() for each NAME, twice, as Docker
- * does it (http_proxy and HTTP_PROXY). */
-void config_proxies(const char *host, void (*take)(const char *name, const char *value, void *data), void *data);
