@@ -137,6 +137,7 @@ static int parse_logs(const struct query *query, struct engine_logs *ret, struct
                 { "stderr", &ret->stderr_ },
                 { "follow", &ret->follow },
                 { "timestamps", &ret->timestamps },
+                { "details", &ret->details },
         };
         int r = 0;
 

@@ -11,6 +11,7 @@
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/frames.h"
+#include "cli/moment.h"
 #include "cli/table.h"
 
 /* --filter a=b --filter a=c → {"a":["b","c"]} */
@@ -63,8 +64,9 @@ static int run_logs(struct client *c, const struct args *a) {
         path_query_flag(&path, "stderr", true);
         path_query_flag(&path, "follow", args_flag(a, "follow"));
         path_query_flag(&path, "timestamps", args_flag(a, "timestamps"));
-        path_query(&path, "since", args_text(a, "since"));
-        path_query(&path, "until", args_text(a, "until"));
+        path_query_flag(&path, "details", args_flag(a, "details"));
+        if (path_query_moment(&path, a, "since") < 0 || path_query_moment(&path, a, "until") < 0)
+                return 1;
         path_query(&path, "tail", args_text(a, "tail"));
         if (client_open(c, &h, "GET", &path, NULL, &err) < 0)
                 return client_complain(&err, 1);
@@ -110,9 +112,10 @@ static int run_top(struct client *c, const struct args *a) {
 
 static const struct option logs_options[] = {
         { 'f', "follow", OPTION_FLAG, NULL, "Go on as more is written" },
-        { 0, "since", OPTION_TEXT, "TIME", "From this time on: Unix seconds or RFC 3339" },
+        { 0, "since", OPTION_TEXT, "TIME", "From this time on: Unix seconds, RFC 3339, or how long ago (10m)" },
         { 'n', "tail", OPTION_TEXT, "LINES", "Only the last lines" },
         { 't', "timestamps", OPTION_FLAG, NULL, "The time before each line" },
+        { 0, "details", OPTION_FLAG, NULL, "What the log was asked to note besides: labels, variables, the tag" },
         { 0, "until", OPTION_TEXT, "TIME", "Up to this time" },
         { 0 },
 };

@@ -9,6 +9,7 @@
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/format.h"
+#include "cli/moment.h"
 
 static int run_version(struct client *c, const struct args *a) {
         const char *format = args_text(a, "format");
@@ -116,8 +117,8 @@ static int run_events(struct client *c, const struct args *a) {
         if (format && format_check(format, &err) < 0)
                 return client_complain(&err, 1);
         path_init(&path, "/events");
-        path_query(&path, "since", args_text(a, "since"));
-        path_query(&path, "until", args_text(a, "until"));
+        if (path_query_moment(&path, a, "since") < 0 || path_query_moment(&path, a, "until") < 0)
+                return 1;
         path_query(&path, "filters", filters);
         if (client_open(c, &h, "GET", &path, NULL, &err) < 0 || client_stream(&h, print_event, (void *) format, &err) < 0)
                 return client_complain(&err, 1);

@@ -96,6 +96,8 @@ static int complete_body(struct engine *e, const json_t *body, const struct imag
         mode = json_get_str(host, "NetworkMode", "");
         if (!*mode || !strcmp(mode, "default"))
                 json_object_set_new(host, "NetworkMode", json_string("bridge"));
+        if (!*json_get_str(json_get_object(host, "LogConfig"), "Type", ""))
+                json_object_set_new(host, "LogConfig", json_pack("{s:s, s:O?}", "Type", e->log_driver, "Config", json_get_object(json_get_object(host, "LogConfig"), "Config")));
         json_object_set_new(copy, "HostConfig", host);
         json_object_del(copy, VOLUMES_ANONYMOUS); /* ours to say */
         json_object_del(copy, VOLUMES_FROM);

@@ -149,6 +149,12 @@ static int copy_options(struct engine *e, const struct engine_options *o, struct
         e->n_ids = o->n_ids;
         e->log_max_size = o->log_max_size;
         e->log_max_files = o->log_max_files;
+        e->log_driver = strdup(o->log_driver ? o->log_driver : "json-file");
+        if (!e->log_driver)
+                return err_errno(err, -ENOMEM, "engine");
+        auto_json *log_config = json_pack("{s:s}", "Type", e->log_driver);
+        if (log_driver_read(log_config, &(struct spec_log) {}, err) < 0)
+                return err_prefix(err, "log-driver");
         e->bridge = strdup(o->bridge);
         e->cgroup_parent = strdup(o->cgroup_parent);
         return e->bridge && e->cgroup_parent ? 0 : err_errno(err, -ENOMEM, "options");
@@ -228,6 +234,7 @@ void engine_close(struct engine *e) {
         pthread_mutex_destroy(&e->volumes_lock);
         free(e->root);
         free(e->run_root);
+        free(e->log_driver);
         free(e->bridge);
         free(e->cgroup_parent);
         free(e->init_path);

@@ -31,6 +31,7 @@ struct engine_options {
         uint32_t first_id, n_ids;        /* host ids to hand out to containers, in ranges of 65,536 */
         uint64_t log_max_size;
         uint32_t log_max_files;
+        const char *log_driver; /* of containers that name none; NULL: json-file */
 };
 
 int engine_open(const struct engine_options *o, struct engine **ret, struct err *err);
@@ -97,7 +98,7 @@ int engine_attach_check(struct engine *e, const char *name, bool *ret_tty, struc
 int engine_attach(struct engine *e, const char *name, const struct engine_attach *a, int stream_fd, struct err *err);
 
 struct engine_logs {
-        bool stdout_, stderr_, follow, timestamps;
+        bool stdout_, stderr_, follow, timestamps, details;
         int64_t since_ns, until_ns; /* 0: no bound */
         int64_t tail;               /* −1: all */
 };

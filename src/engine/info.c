@@ -8,6 +8,7 @@
 #include "base/timestamp.h"
 #include "engine/describe.h"
 #include "engine/internal.h"
+#include "engine/log-driver.h"
 #include "runtime/cgroup/cgroup.h"
 
 static void os_release(char *ret, size_t size, char *ret_version, size_t version_size) {
@@ -105,15 +106,15 @@ int engine_info(struct engine *e, json_t **ret, struct err *err) {
         sysinfo(&si);
         os_release(os, sizeof(os), os_version, sizeof(os_version));
         time_format_now(now);
-        o = json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:s, s:[[s,s],[s,s]], s:{s:[s], s:[s,s,s], s:n, s:[s]}, s:b, s:b, s:b, s:b, s:b, s:b, s:b, s:b, s:b}", "ID", e->host_id,
+        o = json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:s, s:[[s,s],[s,s]], s:{s:[s], s:[s,s,s], s:n, s:o}, s:b, s:b, s:b, s:b, s:b, s:b, s:b, s:b, s:b}", "ID", e->host_id,
                       "Containers", n.all, "ContainersRunning", n.running, "ContainersPaused", n.paused, "ContainersStopped", n.stopped, "Images", count_images(e), "Driver",
                       "overlay", "DriverStatus", "Mounts", "detached", "Id mapping", "own user namespace per container", "Plugins", "Volume", "local", "Network", "bridge", "host", "none",
-                      "Authorization", "Log", "json-file", "MemoryLimit", memory, "SwapLimit", memory, "CpuCfsPeriod", cpu, "CpuCfsQuota", cpu, "CPUShares", cpu, "CPUSet",
+                      "Authorization", "Log", log_driver_names(), "MemoryLimit", memory, "SwapLimit", memory, "CpuCfsPeriod", cpu, "CpuCfsQuota", cpu, "CPUShares", cpu, "CPUSet",
                       cgroup_host_has(e->cgroups, "cpuset"), "PidsLimit", cgroup_host_has(e->cgroups, "pids"), "IPv4Forwarding", 1, "OomKillDisable", 0);
         if (!o)
                 return err_errno(err, -ENOMEM, "info");
         auto_json *more = json_pack("{s:b, s:b, s:i, s:i, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:s, s:s, s:s, s:s, s:s, s:b}", "BridgeNfIptables", 0,
-                                    "BridgeNfIp6tables", 0, "NFd", 0, "NGoroutines", 0, "SystemTime", now, "LoggingDriver", "json-file", "CgroupDriver", "cgroupfs",
+                                    "BridgeNfIp6tables", 0, "NFd", 0, "NGoroutines", 0, "SystemTime", now, "LoggingDriver", e->log_driver, "CgroupDriver", "cgroupfs",
                                     "CgroupVersion", cgroup_host_version(e->cgroups), "NEventsListener", 0, "KernelVersion", u.release, "OperatingSystem", os, "OSVersion",
                                     os_version, "OSType", "linux", "Architecture", u.machine, "NCPU", (int) sysconf(_SC_NPROCESSORS_ONLN), "MemTotal",
                                     (json_int_t) ((uint64_t) si.totalram * si.mem_unit), "IndexServerAddress", "https://index.docker.io/v1/", "DockerRootDir", e->root, "Name",

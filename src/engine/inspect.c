@@ -78,11 +78,7 @@ static json_t *host_object(struct engine *e, const struct spec *s) {
         json_object_foreach(s->host, key, v)
                 if (!json_is_null(v) || !json_object_get(h, key))
                         json_object_set(h, key, v);
-        if (s->log_json) {
-                json_t *config = json_object_get(s->log_config, "Config");
-
-                json_object_set_new(h, "LogConfig", json_pack("{s:s, s:o}", "Type", "json-file", "Config", copy_or(config, json_object())));
-        }
+        json_object_set_new(h, "LogConfig", json_pack("{s:s, s:o}", "Type", log_driver_name(s->log.driver), "Config", copy_or(s->log.options, json_object())));
         json_object_set_new(h, "RestartPolicy", json_pack("{s:s, s:I}", "Name", s->restart == SPEC_RESTART_NO ? "no" : json_get_str(s->restart_policy, "Name", "no"),
                                                           "MaximumRetryCount", (json_int_t) s->restart_max));
         if (!s->shm_size)
@@ -161,7 +157,7 @@ int engine_inspect(struct engine *e, const char *name, bool size, json_t **ret, 
         o = json_pack("{s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:{s:s, s:n}, s:o, s:o, s:o}", "Id", row.id, "Created",
                       describe_time(row.created_ns), "State", state_object(&row, health_describe(c)), "Image", row.image_id, "ResolvConfPath", file_path(e, &row, "resolv.conf"), "HostnamePath",
                       file_path(e, &row, "hostname"), "HostsPath", file_path(e, &row, "hosts"), "LogPath",
-                      s.log_json && log_name ? file_path(e, &row, log_name) : json_string(""), "Name", json_sprintf("/%s", row.name), "RestartCount",
+                      s.log.driver == LOG_JSON_FILE && log_name ? file_path(e, &row, log_name) : json_string(""), "Name", json_sprintf("/%s", row.name), "RestartCount",
                       (json_int_t) row.restart_count, "Driver", "overlay", "Platform", "linux", "MountLabel", "", "ProcessLabel", "", "AppArmorProfile", apparmor_profile(e, &s) ?: (apparmor_is_on() ? "unconfined" : ""), "ExecIDs",
                       execs_ids(e, c), "HostConfig", host_object(e, &s), "GraphDriver", "Name", "overlay", "Data", "Mounts", describe_mounts(e->root, &s), "Config",
                       config_object(&s, &row), "NetworkSettings", network_settings(c, &row, &s));

@@ -112,7 +112,15 @@ static int decode_by_hand(char *line, size_t size, struct log_entry *ret) {
         while (at < end && *at != '"')
                 at++;
         e.time_size = (size_t) (at - e.time);
-        if (!skip(&at, end, "\"}") || at != end || parse_time(e.time, e.time_size, &e.time_ns) < 0)
+        if (skip(&at, end, "\",\"attrs\":{")) {
+                if (end[-1] != '}' || end - at < 2)
+                        return -EINVAL;
+                e.attributes = at - 1;
+                e.attributes_size = (size_t) (end - 1 - e.attributes);
+                at = end;
+        } else if (!skip(&at, end, "\"}"))
+                return -EINVAL;
+        if (at != end || parse_time(e.time, e.time_size, &e.time_ns) < 0)
                 return -EINVAL;
         *ret = e;
         return 0;
@@ -140,12 +148,38 @@ static int decode_by_library(char *line, size_t size, struct log_entry *ret) {
         return 0;
 }
 
+/* The newline that ends it comes into the place of the blank before it, when all has moved one up. */
+static int decode_local(char *line, size_t size, struct log_entry *ret) {
+        char *at = memchr(line, ' ', size < TIME_RFC3339_SIZE ? size : TIME_RFC3339_SIZE), *end = line + size;
+        struct log_entry e = { .time = line };
+        bool whole;
+
+        if (!at)
+                return -EINVAL;
+        e.time_size = (size_t) (at - line);
+        e.stream = skip(&at, end, " stdout ") ? 1 : skip(&at, end, " stderr ") ? 2 : 0;
+        whole = skip(&at, end, "F ");
+        if (!e.stream || (!whole && !skip(&at, end, "P ")) || parse_time(e.time, e.time_size, &e.time_ns) < 0)
+                return -EINVAL;
+        e.size = (size_t) (end - at);
+        if (whole) {
+                memmove(at - 1, at, e.size);
+                at--;
+                at[e.size++] = '\n';
+        }
+        e.text = at;
+        *ret = e;
+        return 0;
+}
+
 int log_entry_decode(char *line, size_t size, struct log_entry *ret) {
         /* By hand it is changed in place even when it fails, but only where something was escaped: keep what the library needs. */
         auto_free char *copy = NULL;
         int r;
 
         assert(line);
+        if (size > 0 && *line != '{')
+                return decode_local(line, size, ret);
         if (size > 8 && memcmp(line, "{\"log\":\"", 8) == 0) {
                 if (memmem(line, size, "\\ud", 3) || memmem(line, size, "\\uD", 3)) {
                         copy = malloc(size);

@@ -27,9 +27,9 @@ static bool same_file(int a, int b) {
         return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_ino == y.st_ino && x.st_dev == y.st_dev;
 }
 
-int log_files_open(struct log_files *f, int dir_fd, const char *id) {
+int log_files_open(struct log_files *f, int dir_fd, const char *id, const char *form) {
         *f = (struct log_files) { .dir_fd = dir_fd };
-        snprintf(f->name, sizeof(f->name), "%s-json.log", id);
+        snprintf(f->name, sizeof(f->name), "%s-%s.log", id, form);
         for (unsigned number = 0; number < LOG_FILES_MAX; number++) {
                 int fd = open_number(f, number), *grown;
 

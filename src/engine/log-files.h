@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The files of one container's log, oldest first: "ID-json.log.2", ".1", "ID-json.log". They may be moved under the reader's hands: it holds fds and
+/* The files of one container's log, oldest first: "ID-json.log.2", ".1", "ID-json.log"; or "ID-local.log" and so on. They may be moved under the reader's hands: it holds fds and
  * tells files apart by inode. */
 
 #include <stddef.h>
@@ -16,8 +16,8 @@ struct log_files {
         size_t n;
 };
 
-/* A missing log is empty. */
-int log_files_open(struct log_files *f, int dir_fd, const char *id);
+/* form: "json" or "local". A missing log is empty. */
+int log_files_open(struct log_files *f, int dir_fd, const char *id, const char *form);
 void log_files_close(struct log_files *f);
 /* Place all fds so that `lines` lines are left to be read: the files before the first one of them are closed. */
 int log_files_seek_tail(struct log_files *f, size_t lines);

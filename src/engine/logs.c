@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/inotify.h>
 
+#include "base/json.h"
+#include "base/str.h"
 #include "engine/db.h"
 #include "engine/internal.h"
 #include "engine/log-entry.h"
@@ -14,7 +16,7 @@
 #include "storage/storage.h"
 
 /* A line is at most 16 KiB of text, each byte of which may be written as six. */
-enum { LINE_MAX_SIZE = 256 << 10, FIRST_BUFFER = 64 << 10, HEADROOM = 64 };
+enum { LINE_MAX_SIZE = 256 << 10, FIRST_BUFFER = 64 << 10, HEADROOM = 64, DETAILS_MAX = 64 << 10 };
 
 struct reader {
         const struct engine_logs *options;
@@ -25,6 +27,26 @@ struct reader {
         bool skipping; /* until the next newline: the line is too long to be one of ours */
         bool past_end; /* a line after `until` was seen */
 };
+
+/* "env=x,tag=y " before the text, with the time before that. What the option is for is seldom looked at: it may cost a copy. */
+static int deliver_details(struct reader *r, const struct log_entry *e) {
+        auto_json *all = e->attributes ? json_loadb(e->attributes, e->attributes_size, 0, NULL) : NULL;
+        auto_strbuf b;
+        const char *key;
+        json_t *v;
+        bool first = true;
+
+        strbuf_init(&b, LINE_MAX_SIZE + DETAILS_MAX);
+        if (r->options->timestamps)
+                strbuf_addf(&b, "%.*s ", (int) e->time_size, e->time);
+        json_object_foreach(all, key, v) {
+                strbuf_addf(&b, "%s%s=%s", first ? "" : ",", key, json_is_string(v) ? json_string_value(v) : "");
+                first = false;
+        }
+        strbuf_addf(&b, " ");
+        strbuf_add(&b, e->text, e->size);
+        return strbuf_error(&b) ? -ENOMEM : r->line(e->stream, b.data, b.size, r->arg);
+}
 
 static int deliver(struct reader *r, char *line, size_t size) {
         const struct engine_logs *o = r->options;
@@ -42,6 +64,8 @@ static int deliver(struct reader *r, char *line, size_t size) {
         }
         if ((o->since_ns && e.time_ns < o->since_ns) || !(e.stream == 1 ? o->stdout_ : o->stderr_))
                 return 0;
+        if (o->details)
+                return deliver_details(r, &e);
         if (!o->timestamps)
                 return r->line(e.stream, e.text, e.size, r->arg);
         /* The stamp goes right before the text: over the end of what was read already, or into the headroom; what it covers is put back. */
@@ -163,22 +187,23 @@ static int read_files(struct reader *r, struct log_files *files, int *ret_last) 
         return 0;
 }
 
-static int check_driver(struct engine *e, struct container *c, struct err *err) {
+/* The form of the files, when there are any to read. */
+static int find_form(struct engine *e, struct container *c, const char **ret, struct err *err) {
         auto_json *body = NULL;
         auto_spec s = {};
         int r = db_spec(e->db, c->row.id, &body, err);
 
         if (r == 0)
                 r = spec_parse(body, &s, err);
-        if (r == 0 && !s.log_json)
+        if (r == 0 && !(*ret = log_driver_file(&s.log)))
                 r = err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "configured logging driver does not support reading");
         return r;
 }
 
-static int read_log(struct container *c, const struct engine_logs *l, int dir, int exit_fd, int cancel_fd, struct reader *r) {
+static int read_log(struct container *c, const struct engine_logs *l, int dir, const char *form, int exit_fd, int cancel_fd, struct reader *r) {
         struct log_files files;
         auto_fd last = -EBADF;
-        int result = log_files_open(&files, dir, c->row.id);
+        int result = log_files_open(&files, dir, c->row.id, form);
 
         if (result < 0)
                 return result;
@@ -196,12 +221,13 @@ int engine_logs(struct engine *e, const char *name, const struct engine_logs *l,
                 int (*line)(int stream, const char *data, size_t size, void *data_arg), void *data_arg, struct err *err) {
         struct reader reader = { .options = l, .line = line, .arg = data_arg, .room = FIRST_BUFFER };
         struct engine_waiter *exit = NULL;
+        const char *form = NULL;
         auto_container *c = NULL;
         struct container_row row;
         auto_fd dir = -EBADF;
         int r = table_find(&e->table, name, &c, err);
 
-        if (r < 0 || (r = check_driver(e, c, err)) < 0 || (r = storage_container_open(e->storage, c->row.id, &dir, err)) < 0)
+        if (r < 0 || (r = find_form(e, c, &form, err)) < 0 || (r = storage_container_open(e->storage, c->row.id, &dir, err)) < 0)
                 return r;
         container_peek(c, &row);
         if (l->follow && (container_state_is_live(row.state) || row.state == CONTAINER_RESTARTING)) {
@@ -210,7 +236,7 @@ int engine_logs(struct engine *e, const char *name, const struct engine_logs *l,
                         return r;
         }
         reader.buffer = malloc(HEADROOM + reader.room);
-        r = reader.buffer ? read_log(c, l, dir, exit ? engine_waiter_fd(exit) : -1, cancel_fd, &reader) : -ENOMEM;
+        r = reader.buffer ? read_log(c, l, dir, form, exit ? engine_waiter_fd(exit) : -1, cancel_fd, &reader) : -ENOMEM;
         free(reader.buffer);
         if (exit)
                 engine_waiter_drop(exit);

@@ -299,32 +299,6 @@ int spec_read_restart(struct spec *s, struct err *err) {
         return 0;
 }
 
-int spec_read_log(struct spec *s, struct err *err) {
-        const char *type = json_get_str(s->log_config, "Type", ""), *key;
-        json_t *v;
-
-        if (!strcmp(type, "none"))
-                return 0;
-        if (*type && strcmp(type, "json-file") != 0)
-                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "HostConfig.LogConfig: log driver \"%s\" is not supported by this version; json-file and none are", type);
-        s->log_json = true;
-        json_object_foreach(json_object_get(s->log_config, "Config"), key, v) {
-                const char *text = json_string_value(v);
-                uint64_t n = 0;
-
-                if (text && !strcmp(key, "max-size") && spec_parse_bytes(text, &s->log_max_size) == 0 && s->log_max_size >= 4096)
-                        continue;
-                if (text && !strcmp(key, "max-file") && str_to_u64(text, 1, 1000, &n) == 0) {
-                        s->log_max_files = (uint32_t) n;
-                        continue;
-                }
-                if (!strcmp(key, "max-size") || !strcmp(key, "max-file"))
-                        return err_set(err, ERR_INVALID, -EINVAL, "HostConfig.LogConfig: invalid %s: \"%s\"", key, text ? text : "");
-                return err_set(err, ERR_INVALID, -EINVAL, "unknown log opt '%s' for json-file log driver", key);
-        }
-        return 0;
-}
-
 static bool is_address(const char *text) {
         unsigned char buf[sizeof(struct in6_addr)];
 

@@ -286,10 +286,14 @@ static int check_texts(const struct spec *s, struct err *err) {
         return 0;
 }
 
+static int read_log(struct spec *s, struct err *err) {
+        return log_driver_read(s->log_config, &s->log, err);
+}
+
 int spec_parse(const json_t *body, struct spec *ret, struct err *err) {
         static int (*const readers[])(struct spec *, struct err *) = {
                 spec_read_modes,   spec_read_security, spec_read_limits,   spec_read_health, spec_read_devices, spec_read_resources, spec_read_process,
-                spec_read_restart, spec_read_log,      spec_read_networks, spec_read_endpoints, spec_read_mounts,
+                spec_read_restart, read_log,           spec_read_networks, spec_read_endpoints, spec_read_mounts,
         };
         struct spec s = { .body = (json_t *) body, .stop_timeout = -1, .memory_swappiness = -1 };
         const struct field *const tables[] = { config_fields, host_fields };

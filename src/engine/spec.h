@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/log-driver.h"
+
 struct err;
 
 enum spec_network { SPEC_NETWORK_BRIDGE, SPEC_NETWORK_NONE, SPEC_NETWORK_HOST, SPEC_NETWORK_CONTAINER, SPEC_NETWORK_USER /* by name */ };
@@ -109,9 +111,7 @@ struct spec {
         size_t n_source_fds;
         enum spec_restart restart;
         int64_t restart_max;
-        bool log_json;
-        uint64_t log_max_size; /* 0: the daemon's */
-        uint32_t log_max_files;
+        struct spec_log log;
 };
 
 /* Checks everything that can be checked without looking at the host. ERR_INVALID and ERR_UNSUPPORTED name the field. */
@@ -126,7 +126,6 @@ int spec_read_limits(struct spec *s, struct err *err);
 int spec_read_health(struct spec *s, struct err *err);
 int spec_read_devices(struct spec *s, struct err *err);
 int spec_read_restart(struct spec *s, struct err *err);
-int spec_read_log(struct spec *s, struct err *err);
 int spec_read_networks(struct spec *s, struct err *err);
 /* spec-networks.c: NetworkingConfig → endpoints. */
 int spec_read_endpoints(struct spec *s, struct err *err);

@@ -45,7 +45,7 @@ struct starting {
         uint32_t first_id;
 
         int dir, run_dir;
-        int userns, netns, pidns, rootfs, plan;
+        int userns, netns, pidns, rootfs, plan, log;
         char network_id[CONTAINER_ID_SIZE]; /* whose network it is, when another container's */
         char gateway[16];
         struct monitor_link *link;
@@ -198,6 +198,8 @@ static int write_files(struct starting *s, struct err *err) {
         if (r == 0)
                 r = timezone_write(s->dir, &s->spec, err);
         if (r == 0)
+                r = log_driver_prepare(&s->spec, &s->row, &s->log, err);
+        if (r == 0)
                 r = make_devices(s, err);
         return r < 0 ? r : make_bind_sources(s, err);
 }
@@ -311,8 +313,10 @@ static void hand_over_streams(struct starting *s) {
 }
 
 static uint32_t monitor_flags(const struct spec *s) {
+        const char *file = log_driver_file(&s->log);
+
         return (s->tty ? MONITOR_TTY : 0u) | (s->open_stdin ? MONITOR_OPEN_STDIN : 0u) | (s->stdin_once ? MONITOR_STDIN_ONCE : 0u) |
-               (s->log_json ? MONITOR_LOG_JSON : 0u);
+               (!file ? 0u : !strcmp(file, "json") ? MONITOR_LOG_JSON : MONITOR_LOG_LOCAL);
 }
 
 static int send_start(struct starting *s, struct err *err) {
@@ -320,8 +324,8 @@ static int send_start(struct starting *s, struct err *err) {
         struct monitor_start m = {
                 .header = { MONITOR_START, TAG_START },
                 .flags = monitor_flags(&s->spec),
-                .log_max_size = s->spec.log_max_size ? s->spec.log_max_size : s->e->log_max_size,
-                .log_max_files = s->spec.log_max_files ? s->spec.log_max_files : s->e->log_max_files,
+                .log_max_size = s->spec.log.max_size ? s->spec.log.max_size : s->e->log_max_size,
+                .log_max_files = s->spec.log.max_files ? s->spec.log.max_files : s->e->log_max_files,
         };
         int fds[FD_PASS_MAX], r;
         size_t n = 0;
@@ -332,7 +336,7 @@ static int send_start(struct starting *s, struct err *err) {
         const int given[] = {
                 [MONITOR_FD_PLAN] = s->plan,   [MONITOR_FD_ROOTFS] = s->rootfs,          [MONITOR_FD_USERNS] = s->userns,
                 [MONITOR_FD_NETNS] = s->netns, [MONITOR_FD_CGROUP_V2] = cgroups.cgroup_v2, [MONITOR_FD_STATE_DIR] = s->dir,
-                [MONITOR_FD_RUN_DIR] = s->run_dir,
+                [MONITOR_FD_RUN_DIR] = s->run_dir, [MONITOR_FD_LOG] = s->log,
         };
 
         memcpy(m.id, s->row.id, sizeof(m.id));
@@ -420,6 +424,7 @@ static void starting_done(struct starting *s) {
         fd_close(s->pidns);
         fd_close(s->rootfs);
         fd_close(s->plan);
+        fd_close(s->log);
         spec_done(&s->spec);
         json_decref(s->body);
         free(s->cgroup);
@@ -477,7 +482,7 @@ static void store_failure(struct starting *s, const struct err *err) {
 }
 
 int start_container(struct engine *e, struct container *c, struct err *err) {
-        struct starting s = { .e = e, .c = c, .row = c->row, .dir = -1, .run_dir = -1, .userns = -1, .netns = -1, .pidns = -1, .rootfs = -1, .plan = -1 };
+        struct starting s = { .e = e, .c = c, .row = c->row, .dir = -1, .run_dir = -1, .userns = -1, .netns = -1, .pidns = -1, .rootfs = -1, .plan = -1, .log = -1 };
         struct err mine;
         size_t i;
         int r = 0;

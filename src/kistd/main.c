@@ -135,6 +135,7 @@ static int open_engine(struct daemon *d, struct err *err) {
                 .bundled_image = bundled,
                 .first_id = (uint32_t) o->userns_first_id,
                 .n_ids = (uint32_t) o->userns_ids,
+                .log_driver = o->log_driver,
                 .log_max_size = o->log_max_size,
                 .log_max_files = (uint32_t) o->log_max_files,
         };

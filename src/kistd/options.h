@@ -22,6 +22,7 @@ struct options {
         char *tls_ca, *tls_cert, *tls_key;
         struct text_list hosts, pools;
         uint64_t userns_first_id, userns_ids, log_max_size, log_max_files;
+        char *log_driver;
         bool debug, tls, tls_verify, validate, help, version;
         unsigned n_problems; /* with --validate: how many were told */
         bool from_command_line[OPTIONS_MAX], from_file[OPTIONS_MAX]; /* by row */

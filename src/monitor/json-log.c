@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "base/timestamp.h"
+#include "monitor/forward.h"
 
 /* --- the file --- */
 
@@ -150,12 +151,7 @@ static void put_text(struct json_log *l, const char *data, size_t size) {
         }
 }
 
-static void put_object(struct json_log *l, int stream, const char *data, size_t size, bool newline, const char *time) {
-        if (l->max_size > 0 && l->size + l->out_size >= l->max_size) {
-                flush(l);
-                rotate(l);
-        }
-        l->object_at = l->size + l->out_size;
+static void put_json(struct json_log *l, int stream, const char *data, size_t size, bool newline, const char *time) {
         put_literal(l, "{\"log\":\"");
         put_text(l, data, size);
         if (newline)
@@ -165,7 +161,37 @@ static void put_object(struct json_log *l, int stream, const char *data, size_t 
         else
                 put_literal(l, "\",\"stream\":\"stdout\",\"time\":\"");
         put(l, time, strlen(time));
-        put_literal(l, "\"}\n");
+        put_literal(l, "\"");
+        if (l->attributes)
+                put(l, l->attributes, strlen(l->attributes));
+        put_literal(l, "}\n");
+}
+
+static void put_local(struct json_log *l, int stream, const char *data, size_t size, bool newline, const char *time) {
+        put(l, time, strlen(time));
+        if (stream == 2)
+                put_literal(l, " stderr ");
+        else
+                put_literal(l, " stdout ");
+        put(l, newline ? "F " : "P ", 2);
+        put(l, data, size);
+        put_literal(l, "\n");
+}
+
+static void put_object(struct json_log *l, int stream, const char *data, size_t size, bool newline, const char *time) {
+        if (l->forward)
+                forward_line(l->forward, stream, data, size, newline, time);
+        if (l->unkept)
+                return;
+        if (l->max_size > 0 && l->size + l->out_size >= l->max_size) {
+                flush(l);
+                rotate(l);
+        }
+        l->object_at = l->size + l->out_size;
+        if (l->local)
+                put_local(l, stream, data, size, newline, time);
+        else
+                put_json(l, stream, data, size, newline, time);
         l->object_at = UINT64_MAX;
         l->broken = false;
 }
@@ -260,8 +286,8 @@ int json_log_open(struct json_log *l, int dir_fd, const char *id, uint64_t max_s
         l->broken = false;
         l->out_size = l->lines[0].size = l->lines[1].size = 0;
         at = str_put(l->name, end, id);
-        str_put(at, end, "-json.log");
-        return open_file(l);
+        str_put(at, end, l->local ? "-local.log" : "-json.log");
+        return l->unkept ? 0 : open_file(l);
 }
 
 void json_log_close(struct json_log *l) {
@@ -269,5 +295,5 @@ void json_log_close(struct json_log *l) {
 }
 
 int json_log_reopen(struct json_log *l) {
-        return open_file(l);
+        return l->unkept ? 0 : open_file(l);
 }

@@ -54,6 +54,7 @@ static void finish(void) {
         control_unlisten();
         request_report(&monitor.init);
         json_log_close(&monitor.log);
+        forward_close(&monitor.forward);
         monitor.finished = true;
 }
 
@@ -156,7 +157,7 @@ static void settle(void) {
 }
 
 int monitor_run(int start_socket) {
-        monitor.state_dir = monitor.run_dir = monitor.exit_file = monitor.listener.fd = monitor.log.fd = -EBADF;
+        monitor.state_dir = monitor.run_dir = monitor.exit_file = monitor.listener.fd = monitor.log.fd = monitor.forward.fd = -EBADF;
         process_init(&monitor.init);
         outlive_signals();
         /* A process of the container that sees us (--pid host) gets at none of our fds. */

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "monitor/forward.h"
 #include "monitor/process.h"
 
 enum {
@@ -26,6 +27,7 @@ struct monitor {
         struct source listener;
         struct process *execs[MONITOR_EXEC_MAX]; /* mmap each; NULL: free */
         struct json_log log;
+        struct forward forward;
         struct process init;
 };
 

@@ -61,6 +61,7 @@ enum monitor_start_fd {
         MONITOR_FD_CGROUP_V2,
         MONITOR_FD_STATE_DIR, /* /var/lib/kist/containers/ID: "exit" and the log go there */
         MONITOR_FD_RUN_DIR,   /* /run/kist/containers/ID: "monitor.sock" goes there */
+        MONITOR_FD_LOG,       /* a memfd with struct monitor_log; not there: nothing but the log's file */
         MONITOR_FD_CGROUP_V1, /* n_cgroup_v1 of them */
 };
 
@@ -68,7 +69,30 @@ enum monitor_start_flags {
         MONITOR_TTY = 1 << 0,
         MONITOR_OPEN_STDIN = 1 << 1,  /* else stdin is /dev/null */
         MONITOR_STDIN_ONCE = 1 << 2,  /* the first client's end of input closes the container's stdin */
-        MONITOR_LOG_JSON = 1 << 3,    /* json-file; else no log is kept */
+        MONITOR_LOG_JSON = 1 << 3,    /* a log is kept as "ID-json.log", see monitor/json-log.h */
+        MONITOR_LOG_LOCAL = 1 << 4,   /* … or as "ID-local.log"; neither: no log is kept */
+};
+
+enum monitor_forward { MONITOR_FORWARD_NONE, MONITOR_FORWARD_SYSLOG, MONITOR_FORWARD_JOURNALD };
+enum monitor_syslog { MONITOR_SYSLOG_UNIX, MONITOR_SYSLOG_RFC3164, MONITOR_SYSLOG_RFC5424, MONITOR_SYSLOG_RFC5424_MICRO };
+
+#define MONITOR_LOG_TEXT_MAX 16384
+
+/* What else the lines of the log are given, and where else they go. */
+struct monitor_log {
+        uint32_t forward;     /* enum monitor_forward */
+        uint32_t wait;        /* a receiver that is slow holds the container up (for a second at most); else its lines are dropped */
+        uint32_t syslog;      /* enum monitor_syslog */
+        uint32_t facility;    /* as in RFC 5424 */
+        int32_t utc_offset_s; /* local time, for the forms that have it */
+        int32_t daemon_pid;   /* what stands behind the tag */
+        int32_t socket_type;  /* SOCK_DGRAM, SOCK_STREAM */
+        uint32_t address_size;
+        uint8_t address[128]; /* a sockaddr */
+        char host[65], tag[256];
+        /* json-file: what stands behind "time":"…" of each object. journald: NAME=value lines. */
+        uint32_t text_size;
+        char text[MONITOR_LOG_TEXT_MAX];
 };
 
 struct monitor_start {

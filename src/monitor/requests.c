@@ -58,13 +58,24 @@ static void no_fds(struct exec_fds *fds) {
 }
 
 /* Everything that must be there before the container is: after it nothing may fail. */
-static int prepare(const struct monitor_start *m, struct err *err) {
+static int prepare(const struct monitor_start *m, int log_options, struct err *err) {
         int r;
 
         r = control_listen(monitor.run_dir, err);
         if (r < 0)
                 return r;
-        if (m->flags & MONITOR_LOG_JSON) {
+        if (log_options >= 0) {
+                r = forward_open(&monitor.forward, log_options, err);
+                if (r < 0)
+                        return r;
+                if (monitor.forward.how.forward == MONITOR_FORWARD_NONE)
+                        monitor.log.attributes = monitor.forward.how.text;
+                else
+                        monitor.log.forward = &monitor.forward;
+        }
+        monitor.log.local = m->flags & MONITOR_LOG_LOCAL;
+        monitor.log.unkept = !(m->flags & (MONITOR_LOG_JSON | MONITOR_LOG_LOCAL));
+        if (!monitor.log.unkept || monitor.log.forward) {
                 r = json_log_open(&monitor.log, monitor.state_dir, m->id, m->log_max_size, m->log_max_files);
                 if (r < 0)
                         return err_set_raw(err, ERR_INTERNAL, r, "container's log", monitor.log.name);
@@ -95,7 +106,7 @@ static int handle_start(const union monitor_message *message, struct fd_list *li
         for (size_t i = 0; i < list->n; i++) /* these two stay */
                 if (list->fds[i] == monitor.state_dir || list->fds[i] == monitor.run_dir)
                         list->fds[i] = -EBADF;
-        r = prepare(m, err);
+        r = prepare(m, fds[MONITOR_FD_LOG], err);
         if (r < 0)
                 return r;
         no_fds(&start.exec);

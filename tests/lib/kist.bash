@@ -26,7 +26,8 @@ kist_start() { # [OPTION...] of kistd
 }
 
 kistd_up() { # start (again) what kist_start described
-	"$BUILD/bin/${KISTD:-kistd}" --root "$KT_DIR/root" --run-root "$KT_DIR/run" --host "$KIST_HOST" --bridge "$KT_NAME" \
+	# shellcheck disable=SC2086  # a command with its arguments
+	${KISTD_WITHIN:-} "$BUILD/bin/${KISTD:-kistd}" --root "$KT_DIR/root" --run-root "$KT_DIR/run" --host "$KIST_HOST" --bridge "$KT_NAME" \
 		--address-pool "$KT_POOL" --cgroup-parent "kist-test-$KT_NAME" "$@" >>"$KT_DIR/kistd.log" 2>&1 3>&- &
 	KT_PID=$!
 	disown

@@ -17,6 +17,14 @@ static void lines_are_decoded(void **state) {
                 { LINE("a\\\"b\\\\c\\t\\u003c\\u00e9\\ufffd", "stdout"), "a\"b\\c\t<\xc3\xa9\xef\xbf\xbd", 1 },
                 { LINE("\\ud83d\\ude00!", "stdout"), "\xf0\x9f\x98\x80!", 1 },
                 { "{\"time\":\"" TIME "\",\"stream\":\"stderr\",\"log\":\"other order\"}", "other order", 2 },
+                { "{\"log\":\"noted\",\"stream\":\"stdout\",\"time\":\"" TIME "\",\"attrs\":{\"tag\":\"x\"}}", "noted", 1 },
+                { TIME " stdout F a line", "a line\n", 1 },
+                { TIME " stderr P a part", "a part", 2 },
+                { TIME " stdout F ", "\n", 1 },
+                { TIME " stdout X no", "", 0 },
+                { TIME " stdall F no", "", 0 },
+                { "yesterday stdout F no", "", 0 },
+                { TIME, "", 0 },
                 { LINE("torn", "stdout") "x", "", 0 },
                 { "{\"log\":\"torn", "", 0 },
                 { "{\"log\":\"x\",\"stream\":\"stdout\",\"time\":\"yesterday\"}", "", 0 },
@@ -94,7 +102,7 @@ static void the_tail_spans_files(void **state) {
                 struct log_files files;
                 char text[64];
 
-                assert_int_equal(log_files_open(&files, f->dir, "c"), 0);
+                assert_int_equal(log_files_open(&files, f->dir, "c", "json"), 0);
                 assert_int_equal(log_files_seek_tail(&files, n), 0);
                 rest(&files, text, sizeof(text));
                 assert_string_equal(text, tails[n]);
@@ -106,7 +114,7 @@ static void no_log_is_an_empty_log(void **state) {
         struct fixture *f = *state;
         struct log_files files;
 
-        assert_int_equal(log_files_open(&files, f->dir, "c"), 0);
+        assert_int_equal(log_files_open(&files, f->dir, "c", "json"), 0);
         assert_int_equal(log_files_seek_tail(&files, 5), 0);
         assert_int_equal(files.n, 0);
         log_files_close(&files);
@@ -119,7 +127,7 @@ static void the_next_file_is_found_after_rotation(void **state) {
         char text[8] = "";
 
         put(f, "c-json.log", "old\n");
-        assert_int_equal(log_files_open(&files, f->dir, "c"), 0);
+        assert_int_equal(log_files_open(&files, f->dir, "c", "json"), 0);
         assert_int_equal(log_files_next(&files, files.fds[0], &next), 0);
         assert_int_equal(renameat(f->dir, "c-json.log", f->dir, "c-json.log.1"), 0);
         assert_int_equal(log_files_next(&files, files.fds[0], &next), 0); /* between the rename and the new file */
