@@ -178,6 +178,37 @@ refused_limit() {
 }
 check "a limit that the kernel refuses leaves no scope" refused_limit
 
+# A user's manager has a cgroup of its own below a unit of the system's; here the user is root.
+user_scope() {
+	mkdir -p /run/user/0
+	cat >/run/systemd/system/vm-user.service <<-EOF
+		[Unit]
+		DefaultDependencies=no
+		[Service]
+		Type=notify
+		Delegate=yes
+		Environment=XDG_RUNTIME_DIR=/run/user/0
+		ExecStart=/lib/systemd/systemd --user
+	EOF
+	systemctl start vm-user.service
+	export XDG_RUNTIME_DIR=/run/user/0
+	config '.linux.cgroupsPath = ":vm:box" | .linux.resources = {memory: {limit: 33554432}}' sleep 100
+	rt --rootless true run --detach --bundle $bundle box </dev/null >/tmp/out.box 2>&1 3>&- || { cat /tmp/out.box; return 1; }
+	own=/sys/fs/cgroup/system.slice/vm-user.service/user.slice/vm-box.scope
+	is "$(cat $own/cgroup.procs)" "$(rt state box | jq .pid)"
+	is "$(cat $own/memory.max) $(systemctl --user show -p MemoryMax --value vm-box.scope)" "33554432 33554432"
+	rt exec box true
+	ended
+	[ ! -e $own ]
+	unset XDG_RUNTIME_DIR
+	config '.linux.cgroupsPath = ":vm:box"' true
+	refused "XDG_RUNTIME_DIR is not set" rt --rootless true run --bundle $bundle box
+	systemctl stop vm-user.service
+	rm -r /run/user /run/systemd/system/vm-user.service
+	systemctl daemon-reload
+}
+check "a user's systemd: the scope is below its own cgroup" user_scope
+
 # Whatever instruction the runtime dies at, deleting or making it again finds a free name.
 killed() {
 	config . sleep 100

@@ -2,6 +2,8 @@
 # The unit tests that talk to the kernel, on this one. The names are read by make-disk, too:
 # unit: runtime-cgroup runtime-exec runtime-namespaces storage-rootfs
 # unit: monitor-container oci-container worker-confine
+# unit: runtime-exec-hooks runtime-exec-tuning runtime-exec-notify runtime-exec-filter
+# Not here: runtime-exec-mounts (a tmpfs has mapped mounts since 6.3 only), runtime-exec-net-devices (its links are beyond busybox's ip).
 . /tests/lib.sh
 begin
 
