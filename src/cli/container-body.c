@@ -43,7 +43,6 @@ static const struct {
         { "cpu-rt-period", "CpuRealtimePeriod", VALUE_NUMBER, true },
         { "cpu-rt-runtime", "CpuRealtimeRuntime", VALUE_NUMBER, true },
         { "isolation", "Isolation", VALUE_TEXT, true },
-        { "kernel-memory", "KernelMemory", VALUE_BYTES, true },
         { "memory-swappiness", "MemorySwappiness", VALUE_NUMBER, true },
         { "personality", "Personality", VALUE_TEXT, true },
         { "runtime", "Runtime", VALUE_TEXT, true },

@@ -98,6 +98,7 @@ static int refuse(const struct args *a) {
         static const struct {
                 const char *option, *why;
         } refused[] = {
+                { "kernel-memory", "kernels have no such limit any more: kernel memory counts as memory" },
                 { "preserve-fds", "file descriptors do not travel to a daemon: mount the file, or use standard input" },
                 { "rdt-class", "this engine sets no class of service; kist-runtime does (linux.intelRdt)" },
         };

@@ -397,12 +397,39 @@ static json_t *sysctls(const struct spec *s) {
         return o;
 }
 
+static bool has_path(const json_t *list, const char *path) {
+        json_t *v;
+        size_t i;
+
+        json_array_foreach((json_t *) list, i, v)
+                if (!strcmp(json_string_value(v), path) || !strcmp(json_string_value(v), "ALL"))
+                        return true;
+        return false;
+}
+
+/* A list of hidden or read-only paths without those that are to be seen, and with more. Takes `list`. */
+static json_t *change_paths(json_t *list, const json_t *without, const json_t *more) {
+        json_t *changed, *v;
+        size_t i;
+
+        if (!without && !more)
+                return list;
+        changed = json_array();
+        json_array_foreach(list, i, v)
+                if (!has_path(without, json_string_value(v)))
+                        json_array_append(changed, v);
+        if (more)
+                json_array_extend(changed, (json_t *) more);
+        json_decref(list);
+        return changed;
+}
+
 static int set_paths_and_seccomp(const struct spec *s, json_t *linux_object, const json_t *caps, struct err *err) {
         bool open_paths = s->privileged || s->systempaths_unconfined;
         json_t *seccomp = NULL;
 
-        json_object_set_new(linux_object, "maskedPaths", open_paths ? json_array() : s->masked_paths ? json_incref(s->masked_paths) : plan_default_masked_paths());
-        json_object_set_new(linux_object, "readonlyPaths", open_paths ? json_array() : s->readonly_paths ? json_incref(s->readonly_paths) : plan_default_readonly_paths());
+        json_object_set_new(linux_object, "maskedPaths", change_paths(open_paths ? json_array() : s->masked_paths ? json_incref(s->masked_paths) : plan_default_masked_paths(), s->unmask, s->mask));
+        json_object_set_new(linux_object, "readonlyPaths", change_paths(open_paths ? json_array() : s->readonly_paths ? json_incref(s->readonly_paths) : plan_default_readonly_paths(), s->unmask, NULL));
         if (s->seccomp) {
                 int r = config_seccomp(s->seccomp, caps, &seccomp, err);
 

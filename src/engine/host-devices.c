@@ -16,8 +16,12 @@
 #include "base/str.h"
 #include "engine/spec.h"
 
-/* The planner takes 96 with its own. */
-enum { DEVICES_MAX = 80, DEPTH_MAX = 8 };
+/* Where nodes cannot be made each is a mount, and an open file while the container starts. */
+enum { DEVICES_MOUNTED_MAX = 256, DEVICES_MADE_MAX = 4000, DEPTH_MAX = 8 };
+
+static size_t devices_max(const struct spec *s) {
+        return s->host_userns ? DEVICES_MADE_MAX : DEVICES_MOUNTED_MAX;
+}
 
 static bool is_access(const char *text) {
         return *text && strlen(text) <= 3 && strspn(text, "rwm") == strlen(text);
@@ -84,8 +88,8 @@ static int add(struct spec *s, const char *host, const char *target, const struc
         for (size_t i = 0; i < s->n_devices_found; i++)
                 if (!strcmp(s->devices_found[i].target, target))
                         return 0;
-        if (s->n_devices_found >= DEVICES_MAX)
-                return err_set(err, ERR_TOO_LARGE, -E2BIG, "HostConfig.Devices: more than %d devices", DEVICES_MAX);
+        if (s->n_devices_found >= devices_max(s))
+                return err_set(err, ERR_TOO_LARGE, -E2BIG, "HostConfig.Devices: more than %zu devices", devices_max(s));
         v = reallocarray(s->devices_found, s->n_devices_found + 1, sizeof(*v));
         if (!v)
                 return err_errno(err, -ENOMEM, "device %s", host);
@@ -108,14 +112,14 @@ static bool is_device(const struct stat *st) {
         return S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode);
 }
 
-/* What lies below /dev that is no device of the host's, or that the container has its own of; and the consoles, of which there are many. */
+/* What lies below /dev that is no device of the host's, or that the container has its own of. */
 static bool is_left_out(const char *name) {
         static const char *const names[] = { ".", "..", "pts", "shm", "fd", "mqueue", "console", "ptmx", "tty", "null", "zero", "full", "random", "urandom", "log" };
 
         for (size_t i = 0; i < ARRAY_SIZE(names); i++)
                 if (!strcmp(names[i], name))
                         return true;
-        return str_starts_with(name, "vcs") || (str_starts_with(name, "tty") && name[3] >= '0' && name[3] <= '9');
+        return false;
 }
 
 /* All devices in a directory and below it. With `bounded` the surplus is no error: nobody asked for each of them. */
@@ -131,7 +135,7 @@ static int add_directory(struct spec *s, const char *host, const char *target, c
 
                 if (is_left_out(entry->d_name) || !from || !to || lstat(from, &st) < 0)
                         continue;
-                if (bounded && s->n_devices_found >= DEVICES_MAX)
+                if (bounded && s->n_devices_found >= devices_max(s))
                         break;
                 if (S_ISDIR(st.st_mode) && depth < DEPTH_MAX)
                         r = add_directory(s, from, to, access, bounded, depth + 1, err);

@@ -127,6 +127,21 @@ static int read_apparmor(struct spec *s, const char *name, struct err *err) {
         return 0;
 }
 
+/* "/proc/a:/proc/b", as Podman has it. */
+static int read_paths(json_t **list, const char *option, const char *text, struct err *err) {
+        auto_free char *copy = strdup(text);
+        char *save = NULL;
+
+        if (!*list)
+                *list = json_array();
+        for (char *path = copy ? strtok_r(copy, ":", &save) : NULL; path; path = strtok_r(NULL, ":", &save)) {
+                if ((*path != '/' && strcmp(path, "ALL") != 0) || strstr(path, "/.."))
+                        return err_set(err, ERR_INVALID, -EINVAL, "HostConfig.SecurityOpt: %s: \"%s\" is not an absolute path", option, path);
+                json_array_append_new(*list, json_string(path));
+        }
+        return json_array_size(*list) ? 0 : err_set(err, ERR_INVALID, -EINVAL, "HostConfig.SecurityOpt: %s: no path is named", option);
+}
+
 static int read_security_option(struct spec *s, const char *o, struct err *err) {
         const char *v;
 
@@ -138,6 +153,10 @@ static int read_security_option(struct spec *s, const char *o, struct err *err) 
                 return 0;
         if ((v = option_value(o, "seccomp")))
                 return read_seccomp(s, v, err);
+        if ((v = option_value(o, "mask")))
+                return read_paths(&s->mask, "mask", v, err);
+        if ((v = option_value(o, "unmask")))
+                return read_paths(&s->unmask, "unmask", v, err);
         if ((v = option_value(o, "systempaths")) && !strcmp(v, "unconfined")) {
                 s->systempaths_unconfined = true;
                 return 0;

@@ -107,13 +107,13 @@ static const struct field host_fields[] = {
         { "Init", BOOL, USED, S(init) },
         { "VolumesFrom", STRINGS, USED, S(volumes_from) },
         { "VolumeDriver", STRING, REFUSED, .why = "only the driver local is there" },
-        { "Links", STRINGS, REFUSED },
+        { "Links", STRINGS, REFUSED, .why = "links are not there; on a network of your own containers find each other by name" },
         { "Devices", LIST, USED, S(devices) },
         { "DeviceCgroupRules", STRINGS, USED, S(device_rules) },
-        { "DeviceRequests", LIST, REFUSED },
+        { "DeviceRequests", LIST, REFUSED, .why = "could not select a device driver: GPUs and devices by name (CDI) are not supported by this version; --device takes paths" },
         { "CgroupParent", STRING, USED, S(cgroup_parent) },
         { "Cgroup", STRING, REFUSED },
-        { "Runtime", STRING, REFUSED },
+        { "Runtime", STRING, REFUSED, .why = "unknown or invalid runtime name: kist is the only one in this version" },
         { "StorageOpt", MAP, REFUSED, .why = "the root file system has no options of its own in this version" },
         { "Annotations", MAP, USED, S(annotations) },
         { "BlkioWeight", INT, USED, S(blkio_weight), 0, 1000 },
@@ -147,7 +147,7 @@ static bool asks_for_something(const struct field *f, const json_t *v) {
         if (json_is_integer(v))
                 return json_integer_value(v) != 0;
         if (text)
-                return *text && !(!strcmp(f->name, "Isolation") && !strcmp(text, "default")) && !(!strcmp(f->name, "VolumeDriver") && !strcmp(text, "local"));
+                return *text && !(!strcmp(f->name, "Isolation") && !strcmp(text, "default")) && !(!strcmp(f->name, "Runtime") && !strcmp(text, "kist")) && !(!strcmp(f->name, "VolumeDriver") && !strcmp(text, "local"));
         return json_is_true(v) || json_array_size(v) > 0 || json_object_size(v) > 0;
 }
 
@@ -361,5 +361,7 @@ void spec_done(struct spec *s) {
         for (size_t i = 0; i < s->n_source_fds; i++)
                 fd_close(s->source_fds[i]);
         json_decref(s->seccomp);
+        json_decref(s->mask);
+        json_decref(s->unmask);
         *s = (struct spec) {};
 }

@@ -98,6 +98,7 @@ struct spec {
         bool host_userns, host_pid, host_ipc, host_uts, host_cgroupns, no_shm;
         bool no_new_privileges, seccomp_unconfined, systempaths_unconfined;
         const char *apparmor; /* the name of a profile, or "unconfined"; NULL: not said */
+        json_t *mask, *unmask; /* arrays of paths, "ALL" in the second is every one; owned, or NULL */
         json_t *seccomp; /* a profile of the caller's, in Docker's form; owned */
         struct spec_mount *mounts;
         size_t n_mounts;

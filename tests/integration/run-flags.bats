@@ -248,3 +248,69 @@ block_device() { lsblk -dnpo NAME,TYPE 2>/dev/null | awk '$2 == "disk" { print $
 	run ! inside --ipc none $BUSYBOX test -e /dev/shm/.
 	refused "invalid mode" --ipc odd
 }
+
+@test "--security-opt mask, unmask: paths that are hidden, and that are not" {
+	[ "$(inside --security-opt mask=/etc/passwd:/proc/version $BUSYBOX sh -c 'cat /etc/passwd /proc/version | wc -c')" = 0 ]
+	[ "$(inside $BUSYBOX sh -c 'cat /proc/timer_list 2>/dev/null | wc -c')" = 0 ]
+	[ "$(inside $BUSYBOX grep -c ' /proc/sys ' /proc/self/mountinfo)" = 1 ]
+	[ "$(inside --security-opt unmask=/proc/sys $BUSYBOX grep -c ' /proc/sys ' /proc/self/mountinfo || true)" = 0 ]
+	[ "$(inside --security-opt unmask=ALL $BUSYBOX grep -c ' /proc/.* ' /proc/self/mountinfo || true)" = 0 ]
+	refused 'mask: "etc" is not an absolute path' --security-opt mask=etc
+	refused 'is not an absolute path' --security-opt unmask=/proc/../etc
+	refused 'SELinux labels' --security-opt label=type:x
+}
+
+@test "--privileged has every device of the host; --device takes a directory, and rights alone" {
+	mkdir "$BATS_TEST_TMPDIR/dev"
+	for i in $(seq 120); do mknod "$BATS_TEST_TMPDIR/dev/n$i" c 1 3; done
+	[ "$(inside --device "$BATS_TEST_TMPDIR/dev:/dev/many" $BUSYBOX sh -c 'ls /dev/many | wc -l')" = 120 ]
+	for i in $(seq 121 300); do mknod "$BATS_TEST_TMPDIR/dev/n$i" c 1 3; done
+	refused "more than 256 devices" --device "$BATS_TEST_TMPDIR/dev:/dev/many"
+	[ "$(inside --privileged --device "$BATS_TEST_TMPDIR/dev:/dev/many" $BUSYBOX sh -c 'ls /dev/many | wc -l')" = 300 ]
+	# Consoles of its own, and what is no device of the machine's, aside.
+	find /dev -maxdepth 1 \( -type c -o -type b \) ! -name console ! -name ptmx -printf '%f\n' | sort >"$BATS_TEST_TMPDIR/host"
+	inside --privileged $BUSYBOX ls /dev | sort >"$BATS_TEST_TMPDIR/inside"
+	[ -z "$(comm -23 "$BATS_TEST_TMPDIR/host" "$BATS_TEST_TMPDIR/inside")" ]
+	[ "$(inside --device /dev/zero:r $BUSYBOX sh -c 'head -c 3 /dev/zero | wc -c')" -eq 3 ]
+}
+
+@test "--gpus, --device by name, --runtime, --link: refused, and why" {
+	refused "GPUs and devices by name (CDI) are not supported" --gpus all
+	refused "GPUs and devices by name (CDI) are not supported" --device vendor.com/class=one
+	refused "all, a number, device=NAME or driver=NAME is wanted" --gpus many
+	refused "unknown or invalid runtime name" --runtime nosuch
+	inside --runtime kist $BUSYBOX true
+	refused "on a network of your own containers find each other by name" --link other:alias
+}
+
+@test "--dns-option; --net is --network, --net-alias is --network-alias" {
+	[[ "$(inside --dns-option ndots:3 $BUSYBOX cat /etc/resolv.conf)" == *"options ndots:3"* ]]
+	[ "$(inside --net none $BUSYBOX ls /sys/class/net)" = lo ]
+	# Names are for networks of the user's: on the default bridge both words are refused alike.
+	run "$KIST" run --rm --net-alias x $BUSYBOX true
+	first=$status,$output
+	run "$KIST" run --rm --network-alias x $BUSYBOX true
+	[ "$status,$output" = "$first" ]
+}
+
+@test "--stop-signal, --sig-proxy: what stop sends, and what a signal to the client does" {
+	"$KIST" run -d --name told --stop-signal USR1 $BUSYBOX sh -c 'trap "exit 9" USR1; touch /ready; while :; do sleep 0.05; done'
+	eventually "$KIST" exec told test -e /ready
+	"$KIST" stop -t 60 told
+	[ "$("$KIST" inspect -f '{{.State.ExitCode}}' told)" = 9 ]
+	"$KIST" rm told
+	for proxy in true false; do
+		"$KIST" run --name heard --sig-proxy=$proxy $BUSYBOX sh -c 'trap "exit 8" USR2; touch /ready; while :; do sleep 0.05; done' 3>&- &
+		client=$!
+		eventually "$KIST" exec heard test -e /ready
+		kill -USR2 "$client"
+		status=0
+		wait "$client" || status=$?
+		if [ $proxy = true ]; then
+			[ "$status" -eq 8 ]
+		else
+			[ "$(state_of heard)" = running ]
+		fi
+		"$KIST" rm -f heard
+	done
+}
