@@ -2,12 +2,15 @@
 #include "api/hijack.h"
 
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "api/gate.h"
 #include "api/request.h"
@@ -15,6 +18,8 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+
+enum { HEADER_READ_STEP_US = 50, HEADER_READ_MAX_MS = 200 };
 
 struct hijack {
         struct request *request;
@@ -51,9 +56,22 @@ static void tell_failure(const struct hijack *h, int fd, const struct err *err) 
         fd_write_all(fd, text, (size_t) n);
 }
 
+/* Some clients (python3-docker) read the header through a buffer and the stream behind its back: what came together with the header is lost to
+ * them. So nothing comes before they have taken the header. What is not read yet of a unix socket is known (unix(7)); of TCP only what has arrived. */
+static void let_header_be_read(int fd) {
+        for (int waited_us = 0; waited_us < HEADER_READ_MAX_MS * 1000; waited_us += HEADER_READ_STEP_US) {
+                int unread = 0;
+
+                if (ioctl(fd, SIOCOUTQ, &unread) < 0 || unread == 0)
+                        return;
+                usleep(HEADER_READ_STEP_US);
+        }
+}
+
 static void connect_stream(struct hijack *h, int fd) {
         struct err err = { 0 };
 
+        let_header_be_read(fd);
         /* libmicrohttpd may have left it non-blocking; the flag is the connection's, not the descriptor's. */
         fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
         if (h->kind->connect(h->request, h->data, fd, &err) < 0)
