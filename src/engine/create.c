@@ -13,6 +13,7 @@
 #include "engine/internal.h"
 #include "engine/merge.h"
 #include "engine/peers.h"
+#include "engine/ports.h"
 #include "engine/spec.h"
 #include "engine/volumes.h"
 #include "storage/storage.h"
@@ -263,7 +264,7 @@ int engine_create(struct engine *e, const char *name, const json_t *body, json_t
                 return r;
         events_container(c, "create", NULL);
         fault_point("create", "answer");
-        *ret = json_pack("{s:s, s:[]}", "Id", c->row.id, "Warnings");
+        *ret = json_pack("{s:s, s:o}", "Id", c->row.id, "Warnings", ports_warnings(body));
         return 0;
 }
 

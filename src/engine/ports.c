@@ -141,6 +141,16 @@ int ports_check(const struct spec *s, struct err *err) {
         return read_bindings(s->port_bindings, &l, err);
 }
 
+json_t *ports_warnings(const json_t *body) {
+        const json_t *host = json_object_get(body, "HostConfig");
+        const char *mode = json_get_str(host, "NetworkMode", "");
+        json_t *warnings = json_array();
+
+        if ((!strcmp(mode, "host") || !strcmp(mode, "none")) && json_object_size(json_get_object(host, "PortBindings")))
+                json_array_append_new(warnings, json_sprintf("Published ports are discarded when using %s network mode", mode));
+        return warnings;
+}
+
 /* --- what is published, as JSON --- */
 
 static json_t *to_json(const struct network_port *v, size_t n) {

@@ -14,6 +14,8 @@ struct spec;
 
 /* Of the body: every key and value is one that can be. ERR_INVALID. */
 int ports_check(const struct spec *s, struct err *err);
+/* For the answer to create: an array of what is asked for in the body and cannot have an effect. */
+json_t *ports_warnings(const json_t *body);
 /* At start, after the networks: publish on the endpoint that is the gateway. ERR_CONFLICT names the port and who has it. */
 int ports_publish(struct engine *e, struct container *c, const struct spec *s, const struct container_row *row, struct err *err);
 void ports_unpublish(struct engine *e, struct container *c);

@@ -127,6 +127,10 @@ s=socket.socket(); s.bind(('127.0.0.1',$((P + 10)))); s.listen(); print('up',flu
 	[[ "$output" == *"no such address"* ]]
 	run -125 "$KIST" run --rm --network container:holder -p 1:1 $BUSYBOX true
 	"$KIST" rm -f holder
+	# Without a network of its own there is nowhere to publish to: said, and no error, as other engines do.
+	for mode in host none; do
+		"$KIST" run --rm --network "$mode" -p 1:1 $BUSYBOX true 2>&1 | grep -q "Published ports are discarded when using $mode network mode"
+	done
 }
 
 @test "the host's own firewall still drops, in a table of its own" {
