@@ -25,6 +25,8 @@ static const struct command commands[] = {
         { "resume", "ID", "let them go on", 1, 1, OF_PAUSE, false, false, command_resume },
         { "events", "ID", "print figures and out-of-memory events as JSON, one a line", 1, 1, OF_EVENTS, false, false, command_events },
         { "update", "ID", "change the limits of a container", 1, 1, OF_UPDATE, false, false, command_update },
+        { "checkpoint", "ID", "save all processes of a container, and end it", 1, 1, OF_CHECKPOINT, false, false, command_checkpoint },
+        { "restore", "ID", "make a container from what was saved", 1, 1, OF_RESTORE, false, false, command_restore },
         { "spec", "", "write a config.json to begin with", 0, 0, OF_SPEC, false, false, command_spec },
         { "features", "", "print what this runtime can do as JSON", 0, 0, OF_FEATURES, false, false, command_features },
 };

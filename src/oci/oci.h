@@ -29,6 +29,9 @@ struct options {
         bool debug, systemd_cgroup, help, version;
         /* after it */
         const char *bundle, *console_socket, *pid_file, *preserve_fds, *format, *process, *cwd, *user, *additional_gids, *resources, *interval;
+        const char *image_path, *work_path, *parent_path, *manage_cgroups, *status_fd, *page_server;
+        bool leave_running, tcp_established, tcp_skip_in_flight, ext_unix_sk, shell_job, file_locks, pre_dump, lazy_pages, auto_dedup;
+        struct list empty_ns;
         bool no_pivot, no_new_keyring, no_subreaper, detach, keep, all, force, quiet, tty, no_new_privs, rootless, stats, ignore_paused;
         struct {
                 const char *blkio_weight, *cpu_period, *cpu_quota, *cpu_burst, *cpu_share, *cpu_rt_period, *cpu_rt_runtime, *cpu_idle, *cpuset_cpus,
@@ -64,6 +67,8 @@ enum command_bit {
         OF_FEATURES = 1 << 12,
         OF_UPDATE = 1 << 13,
         OF_EVENTS = 1 << 14,
+        OF_CHECKPOINT = 1 << 15,
+        OF_RESTORE = 1 << 16,
 };
 
 int command_create(const struct options *o, char **args, int n_args, struct err *err);
@@ -80,6 +85,8 @@ int command_pause(const struct options *o, char **args, int n_args, struct err *
 int command_resume(const struct options *o, char **args, int n_args, struct err *err);
 int command_events(const struct options *o, char **args, int n_args, struct err *err);
 int command_update(const struct options *o, char **args, int n_args, struct err *err);
+int command_checkpoint(const struct options *o, char **args, int n_args, struct err *err);
+int command_restore(const struct options *o, char **args, int n_args, struct err *err);
 int command_features(const struct options *o, char **args, int n_args, struct err *err);
 
 /* options.c: read options of `bits` from argv[*at…]. Arguments are collected in args (room for argc). With `only_options` it stops at the
