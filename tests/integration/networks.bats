@@ -1,9 +1,13 @@
 # Networks of the user's: subnets, fixed addresses, several per container, connect and disconnect while running, isolation, what a killed daemon leaves.
 load ../lib/kist
 
-setup_file() { kist_start; }
+setup_file() {
+	kist_start
+	export TAG=$$
+}
 teardown_file() {
-	ip link del "ktr$$" 2>/dev/null || true
+	ip link del "ktr$TAG" 2>/dev/null || true
+	ip netns del "kt-in-$TAG" 2>/dev/null || true
 	kist_end
 }
 teardown() {
@@ -12,7 +16,7 @@ teardown() {
 }
 
 # An address family of our own for subnets that are named: beside the daemon's pool, in its own /16.
-subnet() { echo "10.$((128 + $$ / 16 % 64)).$(($$ % 16 * 16 + $1)).0/24"; }
+subnet() { echo "10.$((128 + TAG / 16 % 64)).$((TAG % 16 * 16 + $1)).0/24"; }
 part() { subnet "$1" | sed "s,0/24,$2,"; }
 
 address_on() { "$KIST" inspect -f "{{.NetworkSettings.Networks.$2.IPAddress}}" "$1"; }
@@ -40,7 +44,7 @@ sees() { "$KIST" exec "$1" ping -c 1 -W 2 "$2" >/dev/null; }
 
 @test "subnet, gateway, range, auxiliary and fixed addresses, MAC, MTU, name of the interface" {
 	"$KIST" network create --subnet "$(subnet 1)" --gateway "$(part 1 254)" --ip-range "$(part 1 16/30)" --aux-address "router=$(part 1 17)" \
-		-o com.docker.network.driver.mtu=1400 -o com.docker.network.bridge.name="ktr$$" two
+		-o com.docker.network.driver.mtu=1400 -o com.docker.network.bridge.name="ktr$TAG" two
 	"$KIST" run -d --name two-a --network two $BUSYBOX sleep 60
 	"$KIST" run -d --name two-b --network two $BUSYBOX sleep 60
 	[ "$(address_on two-a two)" = "$(part 1 16)" ]
@@ -50,7 +54,7 @@ sees() { "$KIST" exec "$1" ping -c 1 -W 2 "$2" >/dev/null; }
 	"$KIST" exec two-c ip link show lan0 | grep -qi "02:00:5e:10:00:99"
 	[ "$("$KIST" exec two-c cat /sys/class/net/lan0/mtu)" = 1400 ]
 	"$KIST" exec two-c ip route | grep -q "default via $(part 1 254) dev lan0"
-	ip -o link show "ktr$$" | grep -q "mtu 1400"
+	ip -o link show "ktr$TAG" | grep -q "mtu 1400"
 	sees two-c "$(part 1 16)"
 	# Taken, outside, the gateway's, an auxiliary one.
 	for bad in 99 17 254; do
@@ -88,12 +92,12 @@ sees() { "$KIST" exec "$1" ping -c 1 -W 2 "$2" >/dev/null; }
 }
 
 @test "internal: neighbours and the gateway, and nothing else" {
-	ip netns add "kt-in-$$"
-	ip link add "ktr$$" type veth peer name eth0 netns "kt-in-$$"
-	ip addr add "$(part 2 1)/24" dev "ktr$$"
-	ip link set "ktr$$" up
-	ip -n "kt-in-$$" addr add "$(part 2 2)/24" dev eth0
-	ip -n "kt-in-$$" link set eth0 up
+	ip netns add "kt-in-$TAG"
+	ip link add "ktr$TAG" type veth peer name eth0 netns "kt-in-$TAG"
+	ip addr add "$(part 2 1)/24" dev "ktr$TAG"
+	ip link set "ktr$TAG" up
+	ip -n "kt-in-$TAG" addr add "$(part 2 2)/24" dev eth0
+	ip -n "kt-in-$TAG" link set eth0 up
 	"$KIST" run --rm $BUSYBOX ping -c 1 -W 2 "$(part 2 2)"
 	"$KIST" network create --internal inside
 	"$KIST" run -d --name i1 --network inside $BUSYBOX sleep 60
@@ -106,7 +110,7 @@ sees() { "$KIST" exec "$1" ping -c 1 -W 2 "$2" >/dev/null; }
 	sees i1 "$gateway"
 	"$KIST" run --rm --cap-add NET_ADMIN --network inside $BUSYBOX sh -c "ip route add default via $gateway; ! ping -c 1 -W 1 $(part 2 2)"
 	"$KIST" rm -f i1 i2
-	ip netns del "kt-in-$$"
+	ip netns del "kt-in-$TAG"
 }
 
 @test "enable_icc=false: the way out, but not to the neighbour" {
@@ -246,11 +250,11 @@ sees() { "$KIST" exec "$1" ping -c 1 -W 2 "$2" >/dev/null; }
 @test "the pool is carved, and a subnet that the host has a route to is passed over" {
 	first=$("$KIST" network create n1 >/dev/null && "$KIST" network inspect n1 | sed -n 's/.*"Subnet": "\(.*\)".*/\1/p')
 	"$KIST" network rm n1
-	ip link add "ktr$$" type bridge
-	ip link set "ktr$$" up
-	ip route add "$first" dev "ktr$$"
+	ip link add "ktr$TAG" type bridge
+	ip link set "ktr$TAG" up
+	ip route add "$first" dev "ktr$TAG"
 	second=$("$KIST" network create n2 >/dev/null && "$KIST" network inspect n2 | sed -n 's/.*"Subnet": "\(.*\)".*/\1/p')
-	ip link del "ktr$$"
+	ip link del "ktr$TAG"
 	[ "$first" != "$second" ]
 	"$KIST" network rm n2
 }

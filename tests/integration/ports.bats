@@ -21,7 +21,7 @@ setup_file() {
 }
 teardown_file() {
 	ip netns del "$OUT" 2>/dev/null || true
-	nft delete table inet "kist-test-drop$$" 2>/dev/null || true
+	nft delete table inet "kist-test-$LINK" 2>/dev/null || true
 	kist_end
 }
 teardown() { left_nothing; }
@@ -137,7 +137,7 @@ s=socket.socket(); s.bind(('127.0.0.1',$((P + 10)))); s.listen(); print('up',flu
 	web guarded -p "$((P + 12)):80"
 	[[ "$(who_outside "$NET.1:$((P + 12))")" == guarded* ]]
 	nft -f - <<-END
-		table inet kist-test-drop$$ {
+		table inet kist-test-$LINK {
 			chain forward {
 				type filter hook forward priority filter + 10; policy accept;
 				iifname "$LINK" drop
@@ -145,7 +145,7 @@ s=socket.socket(); s.bind(('127.0.0.1',$((P + 10)))); s.listen(); print('up',flu
 		}
 	END
 	run ! who_outside "$NET.1:$((P + 12))"
-	nft delete table inet "kist-test-drop$$"
+	nft delete table inet "kist-test-$LINK"
 	[[ "$(who_outside "$NET.1:$((P + 12))")" == guarded* ]]
 	"$KIST" rm -f guarded
 }
