@@ -20,7 +20,7 @@ static const char *const allowed[] = {
         "munmap", "open", "open_tree", "openat", "pause", "pipe2", "poll", "prctl", "read", "readlinkat", "recv", "send", "setdomainname", "sethostname", "setns", "setrlimit", "setsid",
         "signal", "sigprocmask", "socket", "socketpair", "stat", "symlinkat", "syscall", "umask", "umount2", "unshare", "waitpid", "write",
         /* memory and texts */
-        "memcpy", "memset", "sigemptyset", "sigfillset", "strchr", "strcspn", "strlen", "strncmp", "strrchr",
+        "memcpy", "memmove", "memset", "sigemptyset", "sigfillset", "strchr", "strcspn", "strlen", "strncmp", "strrchr",
         /* of base, each of the same kind */
         "err_set_raw", "fd_recv", "fd_send", "fd_write_all", "path_mkdir_in", "path_open_in", "path_open_in_nosymlink",
         /* what the compiler adds */
