@@ -80,12 +80,16 @@ int handle_container_wait(struct request *q, struct err *err) {
 
 /* --- logs --- */
 
+enum { LOGS_BUFFER = 32 << 10 };
+
 struct logs {
         struct engine *engine;
         char *name;
         struct engine_logs what;
         bool framed;
         struct stream *stream;
+        size_t used;
+        char out[LOGS_BUFFER]; /* lines that go out in one write */
 };
 
 static void logs_free(void *data) {
@@ -95,28 +99,39 @@ static void logs_free(void *data) {
         free(l);
 }
 
-/* Header and text in one write, as long as the text is of the usual length. */
+static int flush_logs(void *data) {
+        struct logs *l = data;
+        size_t n = l->used;
+
+        l->used = 0;
+        return n ? stream_write(l->stream, l->out, n) : 0;
+}
+
 static int write_log(int stream, const char *text, size_t size, void *data) {
         struct logs *l = data;
-        unsigned char piece[8 + 1024];
-        int r;
+        size_t header = l->framed ? 8 : 0;
+        int r = header + size > sizeof(l->out) - l->used ? flush_logs(l) : 0;
 
-        if (!l->framed)
-                return stream_write(l->stream, text, size);
-        hijack_frame(piece, stream, (unsigned) size);
-        if (size <= sizeof(piece) - 8) {
-                memcpy(piece + 8, text, size);
-                return stream_write(l->stream, piece, 8 + size);
+        if (r < 0)
+                return r;
+        if (l->framed)
+                hijack_frame((unsigned char *) l->out + l->used, stream, (unsigned) size);
+        l->used += header;
+        if (size > sizeof(l->out) - l->used) {
+                r = flush_logs(l);
+                return r < 0 ? r : stream_write(l->stream, text, size);
         }
-        r = stream_write(l->stream, piece, 8);
-        return r < 0 ? r : stream_write(l->stream, text, size);
+        memcpy(l->out + l->used, text, size);
+        l->used += size;
+        return 0;
 }
 
 static int stream_logs(struct stream *s, void *data, struct err *err) {
         struct logs *l = data;
+        const struct engine_log_sink sink = { .line = write_log, .flush = flush_logs, .data = l };
 
         l->stream = s;
-        return engine_logs(l->engine, l->name, &l->what, stream_cancel_fd(s), write_log, l, err);
+        return engine_logs(l->engine, l->name, &l->what, stream_cancel_fd(s), &sink, err);
 }
 
 static int parse_tail(const struct query *query, int64_t *ret, struct err *err) {

@@ -118,8 +118,9 @@ int engine_attach(struct engine *e, const char *name, const struct engine_attach
         if (a->logs) {
                 struct engine_logs logs = { .stdout_ = a->stdout_, .stderr_ = a->stderr_, .tail = -1 };
                 struct replay replay = { stream_fd, !tty && !a->unframed };
+                const struct engine_log_sink sink = { .line = replay_line, .data = &replay };
 
-                r = engine_logs(e, c->row.id, &logs, -1, replay_line, &replay, err);
+                r = engine_logs(e, c->row.id, &logs, -1, &sink, err);
                 if (r < 0)
                         return r;
         }

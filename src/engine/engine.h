@@ -102,10 +102,14 @@ struct engine_logs {
         int64_t since_ns, until_ns; /* 0: no bound */
         int64_t tail;               /* −1: all */
 };
-/* One call per line (or piece): stream 1 or 2, the text with its newline; framing is the caller's. A negative return ends it. Blocks while following;
- * cancel_fd as in wait. */
-int engine_logs(struct engine *e, const char *name, const struct engine_logs *l, int cancel_fd,
-                int (*line)(int stream, const char *data, size_t size, void *data_arg), void *data_arg, struct err *err);
+struct engine_log_sink {
+        /* One call per line (or piece): stream 1 or 2, the text with its newline; framing is the caller's. A negative return ends it. */
+        int (*line)(int stream, const char *text, size_t size, void *data);
+        int (*flush)(void *data); /* nothing more for now: what was collected goes out; or NULL */
+        void *data;
+};
+/* Blocks while following; cancel_fd as in wait. */
+int engine_logs(struct engine *e, const char *name, const struct engine_logs *l, int cancel_fd, const struct engine_log_sink *sink, struct err *err);
 
 /* --- exec --- */
 int engine_exec_create(struct engine *e, const char *name, const json_t *body, json_t **ret, struct err *err); /* {"Id"} */

@@ -9,6 +9,8 @@
 #include "base/fd.h"
 #include "base/mem.h"
 
+enum { GAPS_MAX = 2 };
+
 static int open_number(const struct log_files *f, unsigned number) {
         char name[128];
         int fd;
@@ -30,11 +32,11 @@ static bool same_file(int a, int b) {
 int log_files_open(struct log_files *f, int dir_fd, const char *id, const char *form) {
         *f = (struct log_files) { .dir_fd = dir_fd };
         snprintf(f->name, sizeof(f->name), "%s-%s.log", id, form);
-        for (unsigned number = 0; number < LOG_FILES_MAX; number++) {
+        for (unsigned number = 0, gaps = 0; number < LOG_FILES_MAX; number++) {
                 int fd = open_number(f, number), *grown;
 
-                /* Between a rename and the next file there is no newest one for a moment. */
-                if (fd == -ENOENT && number == 0)
+                /* Between a rename and the next there is no file of that number for a moment. */
+                if (fd == -ENOENT && gaps++ < GAPS_MAX)
                         continue;
                 if (fd == -ENOENT)
                         break;
@@ -126,10 +128,10 @@ int log_files_seek_tail(struct log_files *f, size_t lines) {
 int log_files_next(const struct log_files *f, int fd, int *ret_fd) {
         int newer = -EBADF;
 
-        for (unsigned number = 0; number < LOG_FILES_MAX; number++) {
+        for (unsigned number = 0, gaps = 0; number < LOG_FILES_MAX; number++) {
                 int this = open_number(f, number);
 
-                if (this == -ENOENT && number > 0)
+                if (this == -ENOENT && gaps++ == GAPS_MAX)
                         break;
                 if (this < 0)
                         continue;

@@ -11,6 +11,7 @@
 #include "engine/internal.h"
 #include "engine/log-entry.h"
 #include "engine/log-files.h"
+#include "engine/log-keeper.h"
 #include "engine/spec.h"
 #include "engine/wait.h"
 #include "storage/storage.h"
@@ -20,8 +21,7 @@ enum { LINE_MAX_SIZE = 256 << 10, FIRST_BUFFER = 64 << 10, HEADROOM = 64, DETAIL
 
 struct reader {
         const struct engine_logs *options;
-        int (*line)(int stream, const char *data, size_t size, void *data_arg);
-        void *arg;
+        const struct engine_log_sink *sink;
         char *buffer; /* HEADROOM bytes for a time stamp before it */
         size_t used, room;
         bool skipping; /* until the next newline: the line is too long to be one of ours */
@@ -45,7 +45,7 @@ static int deliver_details(struct reader *r, const struct log_entry *e) {
         }
         strbuf_addf(&b, " ");
         strbuf_add(&b, e->text, e->size);
-        return strbuf_error(&b) ? -ENOMEM : r->line(e->stream, b.data, b.size, r->arg);
+        return strbuf_error(&b) ? -ENOMEM : r->sink->line(e->stream, b.data, b.size, r->sink->data);
 }
 
 static int deliver(struct reader *r, char *line, size_t size) {
@@ -67,7 +67,7 @@ static int deliver(struct reader *r, char *line, size_t size) {
         if (o->details)
                 return deliver_details(r, &e);
         if (!o->timestamps)
-                return r->line(e.stream, e.text, e.size, r->arg);
+                return r->sink->line(e.stream, e.text, e.size, r->sink->data);
         /* The stamp goes right before the text: over the end of what was read already, or into the headroom; what it covers is put back. */
         n = e.time_size + 1;
         memcpy(with_time, e.time, e.time_size);
@@ -75,7 +75,7 @@ static int deliver(struct reader *r, char *line, size_t size) {
         from = (char *) e.text - n;
         memcpy(saved, from, n);
         memcpy(from, with_time, n);
-        result = r->line(e.stream, from, n + e.size, r->arg);
+        result = r->sink->line(e.stream, from, n + e.size, r->sink->data);
         memcpy(from, saved, n);
         return result;
 }
@@ -117,28 +117,33 @@ static int drain(struct reader *r, int fd) {
         }
 }
 
-/* To the end of the newest file, through those that were begun meanwhile. *fd is replaced. */
-static int drain_on(struct reader *r, const struct log_files *files, int *fd) {
+static int flush(struct reader *r) {
+        return r->sink->flush ? r->sink->flush(r->sink->data) : 0;
+}
+
+/* To the end of the newest file, through those that were begun meanwhile. *fd is replaced; −1: none was there yet. */
+static int drain_on(struct reader *r, struct log_keeper *keeper, int *fd) {
         for (;;) {
-                int next = -EBADF, result, more = log_files_next(files, *fd, &next);
+                int next = -EBADF, result = 0, more = log_keeper_next(keeper, &next);
 
                 /* First ask whether it is finished, then read: so nothing can come into it after the last read. */
                 if (more < 0)
                         return more;
-                result = drain(r, *fd);
-                if (result < 0 || more == 0) {
-                        fd_close(next);
+                if (*fd >= 0)
+                        result = drain(r, *fd);
+                if (more == 0)
                         return result;
-                }
                 fd_close(*fd);
                 *fd = next;
+                if (result < 0)
+                        return result;
                 r->used = 0;
                 r->skipping = false;
         }
 }
 
 /* Until the container has ended or nobody wants to hear it any more. */
-static int follow(struct reader *r, struct log_files *files, int *fd, int exit_fd, int cancel_fd) {
+static int follow(struct reader *r, const struct log_files *files, struct log_keeper *keeper, int *fd, int exit_fd, int cancel_fd) {
         auto_fd watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
         char path[64], ignored[4096];
         bool ended = false;
@@ -148,15 +153,10 @@ static int follow(struct reader *r, struct log_files *files, int *fd, int exit_f
                 return -errno;
         for (;;) {
                 struct pollfd fds[3] = { { .fd = watch, .events = POLLIN }, { .fd = exit_fd, .events = POLLIN }, { .fd = cancel_fd, .events = POLLIN } };
-                int result;
+                int result = drain_on(r, keeper, fd);
 
-                if (*fd < 0) {
-                        int next = -EBADF;
-
-                        if (log_files_next(files, -1, &next) == 1)
-                                *fd = next;
-                }
-                result = *fd >= 0 ? drain_on(r, files, fd) : 0;
+                if (result == 0)
+                        result = flush(r);
                 if (result < 0 || ended || r->past_end)
                         return result;
                 if (poll(fds, 3, -1) < 0 && errno != EINTR)
@@ -201,25 +201,32 @@ static int find_form(struct engine *e, struct container *c, const char **ret, st
 }
 
 static int read_log(struct container *c, const struct engine_logs *l, int dir, const char *form, int exit_fd, int cancel_fd, struct reader *r) {
+        struct log_keeper *keeper = NULL;
         struct log_files files;
         auto_fd last = -EBADF;
         int result = log_files_open(&files, dir, c->row.id, form);
 
         if (result < 0)
                 return result;
-        if (l->tail >= 0)
+        /* Before anything is read: that may take as long as the client likes. */
+        if (exit_fd >= 0)
+                result = log_keeper_start(&files, files.n ? files.fds[files.n - 1] : -1, &keeper);
+        if (result == 0 && l->tail >= 0)
                 result = log_files_seek_tail(&files, (size_t) l->tail);
         if (result == 0)
                 result = read_files(r, &files, &last);
-        if (result == 0 && exit_fd >= 0 && !r->past_end)
-                result = follow(r, &files, &last, exit_fd, cancel_fd);
+        if (result == 0 && keeper && !r->past_end)
+                result = follow(r, &files, keeper, &last, exit_fd, cancel_fd);
+        log_keeper_stop(keeper);
         log_files_close(&files);
-        return result;
+        if (result == -ECANCELED)
+                return result;
+        /* What was read before an error is shown before it. */
+        return flush(r) < 0 && result == 0 ? -EPIPE : result;
 }
 
-int engine_logs(struct engine *e, const char *name, const struct engine_logs *l, int cancel_fd,
-                int (*line)(int stream, const char *data, size_t size, void *data_arg), void *data_arg, struct err *err) {
-        struct reader reader = { .options = l, .line = line, .arg = data_arg, .room = FIRST_BUFFER };
+int engine_logs(struct engine *e, const char *name, const struct engine_logs *l, int cancel_fd, const struct engine_log_sink *sink, struct err *err) {
+        struct reader reader = { .options = l, .sink = sink, .room = FIRST_BUFFER };
         struct engine_waiter *exit = NULL;
         const char *form = NULL;
         auto_container *c = NULL;

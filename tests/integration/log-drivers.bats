@@ -180,3 +180,14 @@ unfinished" ]
 	[[ "$output" == *"syslog-address"* ]]
 	[ -z "$("$KIST" ps -aq)" ]
 }
+
+@test "logs -f: a client that does not read while its files are rotated away gets every line in the end" {
+	"$KIST" create --name much --log-opt max-size=1m --log-opt max-file=4 $BUSYBOX \
+		sh -c 'i=0; while [ $i -lt 20 ]; do seq $((i * 10000 + 1)) $((i * 10000 + 10000)); i=$((i + 1)); sleep 0.1; done'
+	"$KIST" start much
+	{ "$KIST" logs -f much || echo "logs: $?"; } | { "$KIST" wait much >"$BATS_TEST_TMPDIR/code" && cat; } >"$BATS_TEST_TMPDIR/out" 3>&-
+	cmp "$BATS_TEST_TMPDIR/out" <(seq 200000)
+	# It was about something: the files that are left hold less.
+	[ "$("$KIST" logs much | wc -l)" -lt 100000 ]
+	"$KIST" rm much
+}

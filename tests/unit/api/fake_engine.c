@@ -255,21 +255,22 @@ int engine_attach(struct engine *e, const char *name, const struct engine_attach
 }
 
 /* "c1": three lines, then, when followed, silence for ever. "flood": without end. "cut": fails after a line. */
-int engine_logs(struct engine *e, const char *name, const struct engine_logs *l, int cancel_fd,
-                int (*line)(int stream, const char *data, size_t size, void *data_arg), void *data_arg, struct err *err) {
+int engine_logs(struct engine *e, const char *name, const struct engine_logs *l, int cancel_fd, const struct engine_log_sink *sink, struct err *err) {
         static const char text[] = "a line of sixty-four bytes, which is a good length for a lines..\n";
         int r = 0;
 
         fake_running_calls++;
         do {
-                r = line(1, "one\n", 4, data_arg);
+                r = sink->line(1, "one\n", 4, sink->data);
                 if (r == 0)
-                        r = line(2, "two\n", 4, data_arg);
+                        r = sink->line(2, "two\n", 4, sink->data);
                 while (r == 0 && !strcmp(name, "flood"))
-                        r = line(1, text, sizeof(text) - 1, data_arg);
+                        r = sink->line(1, text, sizeof(text) - 1, sink->data);
                 if (r == 0 && !strcmp(name, "cut"))
                         r = err_set(err, ERR_INTERNAL, -EIO, "broken");
         } while (false);
+        if (sink->flush && r != -ECANCELED)
+                sink->flush(sink->data);
         if (r == 0 && l->follow && cancelled(cancel_fd, -1))
                 r = -ECANCELED;
         fake_running_calls--;

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test.h"
 
+#include <dirent.h>
+
 #include "engine/log-entry.h"
 #include "engine/log-files.h"
+#include "engine/log-keeper.h"
 
 #define TIME "2026-11-21T23:20:20.123456789Z"
 #define LINE(text, stream) "{\"log\":\"" text "\",\"stream\":\"" stream "\",\"time\":\"" TIME "\"}"
@@ -143,12 +146,66 @@ static void the_next_file_is_found_after_rotation(void **state) {
         log_files_close(&files);
 }
 
+/* How many files below the fixture's directory this process has open. */
+static size_t open_files(const struct fixture *f) {
+        DIR *all = opendir("/proc/self/fd");
+        struct dirent *d;
+        size_t n = 0;
+
+        assert_non_null(all);
+        while ((d = readdir(all))) {
+                char target[256] = "";
+
+                if (readlinkat(dirfd(all), d->d_name, target, sizeof(target) - 1) > 0)
+                        n += !strncmp(target, f->path, strlen(f->path)) && target[strlen(f->path)] == '/';
+        }
+        closedir(all);
+        return n;
+}
+
+/* Two files are kept, and the reader sleeps through forty. */
+static void a_follower_loses_no_file(void **state) {
+        struct fixture *f = *state;
+        struct log_keeper *k = NULL;
+        struct log_files files;
+        int next = -1, last = -1;
+
+        put(f, "c-json.log", "0");
+        assert_int_equal(log_files_open(&files, f->dir, "c", "json"), 0);
+        assert_int_equal(log_keeper_start(&files, files.fds[0], &k), 0);
+        assert_int_equal(log_keeper_next(k, &next), 0);
+        for (int i = 1; i <= 40; i++) {
+                char text[8];
+
+                snprintf(text, sizeof(text), "%d", i);
+                assert_int_equal(renameat(f->dir, "c-json.log", f->dir, "c-json.log.1"), 0);
+                put(f, "c-json.log", text);
+                while (open_files(f) < (size_t) i + 1)
+                        usleep(1000);
+        }
+        for (int i = 1; i <= 40; i++) {
+                char text[8] = "";
+
+                assert_int_equal(log_keeper_next(k, &next), 1);
+                fd_close(last);
+                last = next;
+                assert_true(read(next, text, sizeof(text)) > 0);
+                assert_int_equal(atoi(text), i);
+        }
+        assert_int_equal(log_keeper_next(k, &next), 0);
+        log_keeper_stop(k);
+        fd_close(last);
+        log_files_close(&files);
+        assert_int_equal(open_files(f), 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(lines_are_decoded),
                 cmocka_unit_test_setup_teardown(the_tail_spans_files, setup, teardown),
                 cmocka_unit_test_setup_teardown(no_log_is_an_empty_log, setup, teardown),
                 cmocka_unit_test_setup_teardown(the_next_file_is_found_after_rotation, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_follower_loses_no_file, setup, teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
