@@ -33,13 +33,13 @@ struct request {
         struct strbuf body;
         json_t *json;    /* the body, when the route wants JSON and there was one; an object */
         struct err early; /* what was wrong before the body came; kind ERR_NONE when nothing was */
-        int64_t started_ns; /* monotonic */
         uint64_t body_size;
         struct hijack *hijack;
         struct image_upload *upload;
         struct websocket_session *websocket;
         enum MHD_Result queued;
         bool answered;
+        bool hurried; /* an upload that nobody wants any more: it has a time limit now */
 };
 
 /* Milliseconds without a byte moving before the connection is cut; 0: never. */

@@ -7,13 +7,15 @@
 #include <strings.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <time.h>
 
+#include "api/cutoff.h"
 #include "api/gate.h"
 #include "api/handlers.h"
 #include "api/hijack.h"
+#include "api/limits.h"
 #include "api/request.h"
 #include "api/server.h"
+#include "api/upload.h"
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -22,6 +24,8 @@
 struct api_server {
         struct engine *engine;
         struct gate gate;
+        struct cutoff cutoff;
+        struct api_limits limits;
         int stop_fd;
         struct MHD_Daemon **listeners; /* one for each socket */
         size_t n_listeners;
@@ -35,11 +39,36 @@ struct gate *server_gate(struct api_server *s) {
         return &s->gate;
 }
 
-static int64_t monotonic_ns(void) {
-        struct timespec t;
+/* --- a connection's time --- */
 
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (int64_t) t.tv_sec * 1000000000 + t.tv_nsec;
+static void on_connection(void *arg, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode code) {
+        const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        struct api_server *s = arg;
+        struct cutoff_entry *e;
+
+        if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+                e = *context;
+                if (e)
+                        cutoff_leave(&s->cutoff, e);
+                free(e);
+                return;
+        }
+        e = malloc(sizeof(*e));
+        *context = e;
+        if (!e) {
+                shutdown(info->connect_fd, SHUT_RDWR);
+                return;
+        }
+        cutoff_enter(&s->cutoff, e, info->connect_fd);
+        cutoff_set(&s->cutoff, e, s->limits.header);
+}
+
+/* Cut the connection off in that time from now; 0: do not. */
+static void give_time(struct api_server *s, struct MHD_Connection *connection, unsigned seconds) {
+        const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+        if (info && info->socket_context)
+                cutoff_set(&s->cutoff, info->socket_context, seconds);
 }
 
 /* --- one request --- */
@@ -96,6 +125,11 @@ static int check_content_length(struct request *q, struct err *err) {
         return err_set(err, ERR_TOO_LARGE, -EFBIG, "request body is longer than %d bytes", SERVER_BODY_MAX);
 }
 
+/* It may take long, as long as it moves. */
+static bool is_upload(const struct request *q) {
+        return q->early.kind == ERR_NONE && q->route->body == ROUTE_BODY_UPLOAD;
+}
+
 static struct request *request_new(struct api_server *s, struct MHD_Connection *connection, const char *method, const char *url) {
         const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
         struct request *q = calloc(1, sizeof(*q));
@@ -107,7 +141,6 @@ static struct request *request_new(struct api_server *s, struct MHD_Connection *
         q->engine = s->engine;
         q->connection = connection;
         q->socket_fd = info ? info->connect_fd : -EBADF;
-        q->started_ns = monotonic_ns();
         q->queued = MHD_NO;
         strbuf_init(&q->body, SERVER_BODY_MAX);
         r = find_route(q, method, url, &q->early);
@@ -115,25 +148,27 @@ static struct request *request_new(struct api_server *s, struct MHD_Connection *
                 r = check_content_length(q, &q->early);
         if (r == 0)
                 MHD_get_connection_values_n(connection, MHD_GET_ARGUMENT_KIND, take_query_arg, q);
-        if (q->early.kind == ERR_NONE && q->route->body == ROUTE_BODY_UPLOAD)
+        if (is_upload(q))
                 q->route->upload->begin(q, &q->early);
+        give_time(s, connection, is_upload(q) ? 0 : s->limits.body);
         return q;
 }
 
 /* One piece of the body. After an error the rest is read and forgotten, so that the client comes to read its answer; a client that goes on
  * past all measure is cut off. */
 static enum MHD_Result take_body(struct request *q, const char *data, size_t size) {
-        bool upload = q->route && q->route->body == ROUTE_BODY_UPLOAD;
+        bool upload = is_upload(q);
 
         q->body_size += size;
-        if (!upload || q->early.kind != ERR_NONE) {
-                if (q->body_size > 2 * (uint64_t) SERVER_BODY_MAX || monotonic_ns() - q->started_ns > SERVER_BODY_TIMEOUT * INT64_C(1000000000))
-                        return MHD_NO;
-        }
+        if (!upload && q->body_size > 2 * (uint64_t) SERVER_BODY_MAX)
+                return MHD_NO;
         if (q->early.kind != ERR_NONE)
                 return MHD_YES;
         if (upload) {
-                q->route->upload->feed(q, data, size, &q->early);
+                if ((q->route->upload->feed(q, data, size, &q->early) < 0 || upload_is_over(q)) && !q->hurried) {
+                        give_time(q->server, q->connection, q->server->limits.body);
+                        q->hurried = true;
+                }
         } else if (q->route->body == ROUTE_BODY_JSON) {
                 strbuf_add(&q->body, data, size);
                 if (strbuf_error(&q->body) < 0)
@@ -190,6 +225,7 @@ static enum MHD_Result answer(struct request *q, const char *method, const char 
 
         /* From here on the engine may take its time. */
         request_set_timeout(q, 0);
+        give_time(q->server, q->connection, 0);
         if (handle(q, &err) < 0) {
                 log_debug("%s %s: %s", method, url, err.msg);
                 if (!q->answered)
@@ -224,7 +260,10 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **co
 
         if (!q)
                 return;
-        MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned) SERVER_IDLE_TIMEOUT);
+        MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, q->server->limits.idle);
+        /* A hijacked socket is not ours any more. */
+        if (code == MHD_REQUEST_TERMINATED_COMPLETED_OK && !q->hijack && !q->websocket)
+                give_time(q->server, connection, q->server->limits.header);
         *context = NULL;
         request_free(q);
 }
@@ -272,9 +311,10 @@ static struct MHD_Daemon *start_listener(struct api_server *s, int fd) {
                                 MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, /* first, or the others' errors are not seen */
                                 MHD_OPTION_LISTEN_SOCKET, fd,
                                 MHD_OPTION_THREAD_STACK_SIZE, (size_t) SERVER_STACK_SIZE,
-                                MHD_OPTION_CONNECTION_LIMIT, (unsigned) SERVER_CONNECTIONS_MAX,
-                                MHD_OPTION_CONNECTION_TIMEOUT, (unsigned) SERVER_IDLE_TIMEOUT,
+                                MHD_OPTION_CONNECTION_LIMIT, s->limits.connections,
+                                MHD_OPTION_CONNECTION_TIMEOUT, s->limits.idle,
                                 MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t) 64 * 1024,
+                                MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
                                 MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
                                 MHD_OPTION_UNESCAPE_CALLBACK, unescape, s,
                                 MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
@@ -289,6 +329,7 @@ int api_server_start(struct engine *engine, const int *listen_fds, size_t n_list
         if (!s)
                 return err_errno(err, -ENOMEM, "server");
         s->engine = engine;
+        s->limits = api_limits();
         gate_init(&s->gate);
         s->listeners = calloc(n_listen_fds + 1, sizeof(struct MHD_Daemon *));
         s->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -296,6 +337,9 @@ int api_server_start(struct engine *engine, const int *listen_fds, size_t n_list
                 r = err_errno(err, -ENOMEM, "server");
                 goto failed;
         }
+        r = cutoff_init(&s->cutoff, err);
+        if (r < 0)
+                goto failed;
         for (; taken < n_listen_fds; taken++) {
                 struct MHD_Daemon *d = start_listener(s, listen_fds[taken]);
 
@@ -337,6 +381,7 @@ void api_server_stop(struct api_server *s) {
                 fd_write_all(s->stop_fd, &one, sizeof(one));
         for (size_t i = 0; i < s->n_listeners; i++)
                 MHD_stop_daemon(s->listeners[i]);
+        cutoff_done(&s->cutoff);
         fd_close(s->stop_fd);
         free(s->listeners);
         gate_done(&s->gate);

@@ -16,7 +16,4 @@ struct gate *server_gate(struct api_server *s);
 enum {
         SERVER_STACK_SIZE = 512 * 1024, /* the deepest JSON that is accepted must fit: see test_http */
         SERVER_BODY_MAX = 16 * 1024 * 1024,
-        SERVER_IDLE_TIMEOUT = 60,   /* seconds without a byte while a request is read, or between requests */
-        SERVER_BODY_TIMEOUT = 120,  /* seconds for a whole body (uploads excepted) */
-        SERVER_CONNECTIONS_MAX = 2048,
 };

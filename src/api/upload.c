@@ -82,6 +82,10 @@ int upload_feed(struct request *q, const char *data, size_t size, struct err *er
         return 0;
 }
 
+bool upload_is_over(const struct request *q) {
+        return q->upload && q->upload->refused;
+}
+
 int upload_answer(struct request *q, struct err *err) {
         struct image_upload *u = q->upload;
 

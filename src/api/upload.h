@@ -17,3 +17,5 @@ int upload_begin(struct request *q, const struct stream_kind *kind, stream_job j
 int upload_feed(struct request *q, const char *data, size_t size, struct err *err);
 /* The body has ended: answer with the job's stream. */
 int upload_answer(struct request *q, struct err *err);
+/* What comes from here on is read and forgotten. */
+bool upload_is_over(const struct request *q);
