@@ -290,8 +290,9 @@ static void make_writable(json_t *mount) {
         }
 }
 
-static json_t *default_mounts(const struct spec *s) {
+static json_t *default_mounts(const struct config_input *in) {
         static const char *const of_privileged[] = { "/sys", "/sys/fs/cgroup", NULL };
+        const struct spec *s = in->spec;
         auto_json *defaults = plan_default_mounts(s->shm_size ? s->shm_size : DEFAULT_SHM_SIZE);
         json_t *list = json_array(), *m;
         size_t i;
@@ -303,6 +304,10 @@ static json_t *default_mounts(const struct spec *s) {
                         continue; /* the user has something else for this place */
                 if (s->no_shm && !strcmp(target, "/dev/shm"))
                         continue;
+                if (in->shm_source && !strcmp(target, "/dev/shm")) {
+                        json_array_append_new(list, mount_object(target, "bind", in->shm_source, json_pack("[s, s]", "bind", "rprivate")));
+                        continue;
+                }
                 /* A mqueue file system shows the queues of the namespace that mounts it: the host's, then. */
                 if (s->host_ipc && !strcmp(target, "/dev/shm")) {
                         json_array_append_new(list, mount_object(target, "bind", target, json_pack("[s, s]", "rbind", "rprivate")));
@@ -322,7 +327,7 @@ void config_device_name(size_t i, char ret[CONFIG_DEVICE_NAME_SIZE]) {
 static json_t *mounts(const struct config_input *in) {
         static const char *const files[][2] = { { "resolv.conf", "/etc/resolv.conf" }, { "hostname", "/etc/hostname" }, { "hosts", "/etc/hosts" } };
         const struct spec *s = in->spec;
-        json_t *list = default_mounts(s);
+        json_t *list = default_mounts(in);
 
         /* The three files before the user's mounts: theirs may lie over /etc, and then theirs count. */
         for (size_t i = 0; in->files_dir && i < ARRAY_SIZE(files); i++) {
@@ -373,16 +378,22 @@ static json_t *namespaces(const struct config_input *in) {
         const struct {
                 const char *type;
                 bool wanted;
+                const char *path; /* of another container's; NULL: a new one */
         } all[] = {
-                { "mount", true },           { "pid", !s->host_pid },   { "network", s->network != SPEC_NETWORK_HOST }, { "ipc", !s->host_ipc },
-                { "uts", !s->host_uts },     { "user", !s->host_userns }, { "cgroup", !s->host_cgroupns },
-                { "time", json_object_size(s->time_offsets) > 0 },
+                { "mount", true, NULL },
+                { "pid", !s->host_pid, in->pid_path },
+                { "network", s->network != SPEC_NETWORK_HOST, NULL },
+                { "ipc", !s->host_ipc, in->ipc_path },
+                { "uts", !s->host_uts, NULL },
+                { "user", !s->host_userns, NULL },
+                { "cgroup", !s->host_cgroupns, NULL },
+                { "time", json_object_size(s->time_offsets) > 0, NULL },
         };
         json_t *list = json_array();
 
         for (size_t i = 0; i < ARRAY_SIZE(all); i++)
                 if (all[i].wanted)
-                        json_array_append_new(list, json_pack("{s:s, s:s*}", "type", all[i].type, "path", !strcmp(all[i].type, "pid") ? in->pid_path : NULL));
+                        json_array_append_new(list, json_pack("{s:s, s:s*}", "type", all[i].type, "path", all[i].path));
         return list;
 }
 

@@ -20,7 +20,8 @@ struct config_input {
         const char *localtime;         /* where its time zone goes, when that is not /etc/localtime */
         const char *init_path;         /* kist-init on the host, for --init; NULL without */
         const char *apparmor;          /* profile of its processes; NULL: none */
-        const char *pid_path;          /* the pid namespace of another container; NULL: its own */
+        const char *pid_path, *ipc_path; /* namespaces of other containers; NULL: its own */
+        const char *shm_source;        /* with ipc_path: what is /dev/shm there */
         const struct plan_user *user;  /* the user looked up in the root file system */
 };
 

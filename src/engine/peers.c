@@ -92,6 +92,31 @@ void peers_close(struct peer_spaces *p) {
         p->userns = fd_close(p->userns);
         p->netns = fd_close(p->netns);
         p->pidns = fd_close(p->pidns);
+        p->ipcns = fd_close(p->ipcns);
+        p->shm = fd_close(p->shm);
+}
+
+/* One that keeps its IPC to itself said so, or said nothing. */
+static int check_shareable(struct engine *e, const char *id, struct err *err) {
+        auto_json *body = NULL;
+        auto_spec s = {};
+        int r = db_spec(e->db, id, &body, err);
+
+        if (r < 0 || (r = spec_parse(body, &s, err)) < 0)
+                return r;
+        if (!strcmp(s.ipc_mode, "shareable") || s.host_ipc || s.ipc_of)
+                return 0;
+        return err_set(err, ERR_INVALID, -EINVAL, "can't join IPC of container %s: non-shareable IPC (hint: use IpcMode:shareable for the donor container)", id);
+}
+
+static int open_shm(struct engine *e, const struct peer *p, struct peer_spaces *ret, struct err *err) {
+        auto_fd mounts = -EBADF;
+        int r = check_shareable(e, p->id, err);
+
+        if (r < 0 || (r = open_space(p, "ns/mnt", &mounts, err)) < 0)
+                return r;
+        r = peer_shm_open(mounts, &ret->shm);
+        return r < 0 ? err_set(err, ERR_CONFLICT, r, "can't join IPC of container %s: its /dev/shm: %s", p->id, strerror(-r)) : 0;
 }
 
 static int open_all(struct engine *e, const struct spec *s, struct peer_spaces *ret, struct err *err) {
@@ -101,6 +126,7 @@ static int open_all(struct engine *e, const struct spec *s, struct peer_spaces *
         } const wanted[] = {
                 { s->network_of, "network", "ns/net", &ret->netns },
                 { s->pid_of, "PID namespace", "ns/pid", &ret->pidns },
+                { s->ipc_of, "IPC", "ns/ipc", &ret->ipcns },
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
@@ -112,6 +138,8 @@ static int open_all(struct engine *e, const struct spec *s, struct peer_spaces *
                 r = peer_open(e, wanted[i].name, wanted[i].what, &p, err);
                 if (r < 0 || (r = open_space(&p, wanted[i].kind, wanted[i].fd, err)) < 0 || (r = take_userns(ret, &p, err)) < 0)
                         return r;
+                if (wanted[i].fd == &ret->ipcns && (r = open_shm(e, &p, ret, err)) < 0)
+                        return r;
                 if (wanted[i].fd == &ret->netns)
                         memcpy(ret->network_id, p.id, sizeof(ret->network_id));
         }
@@ -121,7 +149,7 @@ static int open_all(struct engine *e, const struct spec *s, struct peer_spaces *
 int peers_open(struct engine *e, const struct spec *s, struct peer_spaces *ret, struct err *err) {
         int r;
 
-        *ret = (struct peer_spaces) { .userns = -EBADF, .netns = -EBADF, .pidns = -EBADF };
+        *ret = (struct peer_spaces) { .userns = -EBADF, .netns = -EBADF, .pidns = -EBADF, .ipcns = -EBADF, .shm = -EBADF };
         r = open_all(e, s, ret, err);
         if (r < 0)
                 peers_close(ret);
@@ -144,14 +172,14 @@ static int take_hostname(struct engine *e, struct container *c, json_t *body, st
 }
 
 int peers_resolve(struct engine *e, json_t *body, json_t *host, struct err *err) {
-        static const char *const modes[] = { "NetworkMode", "PidMode" };
+        static const char *const modes[] = { "NetworkMode", "PidMode", "IpcMode" };
 
         for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
                 const char *mode = json_get_str(host, modes[i], "");
                 auto_container *c = NULL;
                 int r;
 
-                if (!str_starts_with(mode, prefix))
+                if (!str_starts_with(mode, prefix) || !mode[strlen(prefix)]) /* without a name it is no mode: spec_parse() says so */
                         continue;
                 r = table_find(&e->table, mode + strlen(prefix), &c, err);
                 if (r == 0 && i == 0)

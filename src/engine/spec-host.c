@@ -20,12 +20,13 @@ struct mode {
         const char *name;
         size_t value;                 /* const char * in struct spec */
         size_t host_flag;             /* bool in struct spec */
-        const char *const words[6];   /* allowed besides "" and "host" */
+        const char *const words[4];   /* allowed besides "" and "host" */
+        size_t other;                 /* const char * in struct spec, for "container:NAME"; 0: not with this one */
 };
 
 static const struct mode modes[] = {
-        { "PidMode", offsetof(struct spec, pid_mode), offsetof(struct spec, host_pid), { "private" } },
-        { "IpcMode", offsetof(struct spec, ipc_mode), offsetof(struct spec, host_ipc), { "private", "shareable", "none" } },
+        { "PidMode", offsetof(struct spec, pid_mode), offsetof(struct spec, host_pid), { "private" }, offsetof(struct spec, pid_of) },
+        { "IpcMode", offsetof(struct spec, ipc_mode), offsetof(struct spec, host_ipc), { "private", "shareable", "none" }, offsetof(struct spec, ipc_of) },
         { "UTSMode", offsetof(struct spec, uts_mode), offsetof(struct spec, host_uts), { "private" } },
         { "UsernsMode", offsetof(struct spec, userns_mode), offsetof(struct spec, host_userns), { "private" } },
         { "CgroupnsMode", offsetof(struct spec, cgroupns_mode), offsetof(struct spec, host_cgroupns), { "private" } },
@@ -43,12 +44,10 @@ static int read_mode(struct spec *s, const struct mode *m, struct err *err) {
         for (size_t i = 0; i < ARRAY_SIZE(m->words) && m->words[i]; i++)
                 if (!strcmp(value, m->words[i]))
                         return 0;
-        if (str_starts_with(value, "container:") && !strcmp(m->name, "PidMode")) {
-                s->pid_of = value + strlen("container:");
-                return *s->pid_of ? 0 : err_set(err, ERR_INVALID, -EINVAL, "HostConfig.PidMode: invalid mode: %s", value);
+        if (str_starts_with(value, "container:") && value[strlen("container:")] && m->other) {
+                *(const char **) ((char *) s + m->other) = value + strlen("container:");
+                return 0;
         }
-        if (str_starts_with(value, "container:"))
-                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "HostConfig.%s: namespaces of other containers (\"%s\") are not supported by this version", m->name, value);
         return err_set(err, ERR_INVALID, -EINVAL, "HostConfig.%s: invalid mode: %s", m->name, value);
 }
 
@@ -220,6 +219,8 @@ static int read_sysctls(struct spec *s, struct err *err) {
                         return err_set(err, ERR_INVALID, -EINVAL, "sysctl \"%s\" not allowed in host network namespace", key);
                 if (!str_starts_with(key, "net.") && s->host_ipc)
                         return err_set(err, ERR_INVALID, -EINVAL, "sysctl \"%s\" not allowed in host IPC namespace", key);
+                if (!str_starts_with(key, "net.") && s->ipc_of)
+                        return err_set(err, ERR_INVALID, -EINVAL, "sysctl \"%s\" not allowed in the IPC namespace of another container", key);
         }
         return 0;
 }

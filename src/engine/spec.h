@@ -94,7 +94,7 @@ struct spec {
         enum spec_network network;
         struct spec_endpoint endpoints[ENDPOINTS_MAX]; /* the first is the network mode's, when it is still on that */
         size_t n_endpoints;
-        const char *network_of, *pid_of; /* of another container: its name or id; NULL otherwise */
+        const char *network_of, *pid_of, *ipc_of; /* of another container: its name or id; NULL otherwise */
         bool host_userns, host_pid, host_ipc, host_uts, host_cgroupns, no_shm;
         bool no_new_privileges, seccomp_unconfined, systempaths_unconfined;
         const char *apparmor; /* the name of a profile, or "unconfined"; NULL: not said */

@@ -45,7 +45,8 @@ struct starting {
         uint32_t first_id;
 
         int dir, run_dir;
-        int userns, netns, pidns, rootfs, plan, log;
+        int userns, netns, pidns, ipcns, rootfs, plan, log;
+        char *shm; /* the source of /dev/shm, when another container's */
         char network_id[CONTAINER_ID_SIZE]; /* whose network it is, when another container's */
         char gateway[16];
         struct monitor_link *link;
@@ -93,6 +94,9 @@ static int join_namespaces(struct starting *s, struct err *err) {
         memcpy(s->network_id, p.network_id, sizeof(s->network_id));
         s->netns = move_fd(p.netns);
         s->pidns = move_fd(p.pidns);
+        s->ipcns = move_fd(p.ipcns);
+        if (p.shm >= 0)
+                r = spec_add_source(&s->spec, move_fd(p.shm), &s->shm, err);
         if (p.userns < 0)
                 s->spec.host_userns = true;
         else if (!s->spec.host_userns) {
@@ -100,6 +104,8 @@ static int join_namespaces(struct starting *s, struct err *err) {
                 s->first_id = p.first_id;
         }
         peers_close(&p);
+        if (r < 0)
+                return r;
         if (s->netns >= 0 || s->spec.network == SPEC_NETWORK_HOST)
                 return 0;
         return namespace_make_netns_in(s->e->namespaces, s->userns, &s->netns, err);
@@ -108,7 +114,7 @@ static int join_namespaces(struct starting *s, struct err *err) {
 static int make_namespaces(struct starting *s, struct err *err) {
         bool own_net = s->spec.network != SPEC_NETWORK_HOST;
 
-        if (s->spec.network_of || s->spec.pid_of)
+        if (s->spec.network_of || s->spec.pid_of || s->spec.ipc_of)
                 return join_namespaces(s, err);
         if (!s->spec.host_userns)
                 return namespace_make(s->e->namespaces, s->first_id, ENGINE_ID_RANGE, &s->userns, own_net ? &s->netns : NULL, err);
@@ -216,13 +222,14 @@ static int make_plan(struct starting *s, struct err *err) {
         auto_free char *dir = str_format("%s/containers/%s", s->e->root, s->row.id);
         auto_free char *files_dir = *s->network_id ? str_format("%s/containers/%s", s->e->root, s->network_id) : NULL;
         auto_free char *pid_path = s->pidns >= 0 ? str_format("/proc/%d/fd/%d", (int) getpid(), s->pidns) : NULL;
-        struct config_input in = { .spec = &s->spec, .id = s->row.id, .state_dir = dir, .files_dir = files_dir ? files_dir : dir, .init_path = s->e->init_path, .pid_path = pid_path, .apparmor = apparmor_profile(s->e, &s->spec) };
+        auto_free char *ipc_path = s->ipcns >= 0 ? str_format("/proc/%d/fd/%d", (int) getpid(), s->ipcns) : NULL;
+        struct config_input in = { .spec = &s->spec, .id = s->row.id, .state_dir = dir, .files_dir = files_dir ? files_dir : dir, .init_path = s->e->init_path, .pid_path = pid_path, .ipc_path = ipc_path, .shm_source = s->shm, .apparmor = apparmor_profile(s->e, &s->spec) };
         struct plan_user user = {};
         auto_free char *localtime = NULL;
         auto_json *config = NULL;
         int r;
 
-        if (!dir || (*s->network_id && !files_dir) || (s->pidns >= 0 && !pid_path))
+        if (!dir || (*s->network_id && !files_dir) || (s->pidns >= 0 && !pid_path) || (s->ipcns >= 0 && !ipc_path))
                 return err_errno(err, -ENOMEM, "starting container %.12s", s->row.id);
         r = plan_resolve_user(s->rootfs, s->spec.user, s->spec.group_add, &user, err);
         if (r < 0)
@@ -422,12 +429,14 @@ static void starting_done(struct starting *s) {
         fd_close(s->userns);
         fd_close(s->netns);
         fd_close(s->pidns);
+        fd_close(s->ipcns);
         fd_close(s->rootfs);
         fd_close(s->plan);
         fd_close(s->log);
         spec_done(&s->spec);
         json_decref(s->body);
         free(s->cgroup);
+        free(s->shm);
         if (s->link)
                 monitor_link_unref(s->link);
 }
@@ -482,7 +491,7 @@ static void store_failure(struct starting *s, const struct err *err) {
 }
 
 int start_container(struct engine *e, struct container *c, struct err *err) {
-        struct starting s = { .e = e, .c = c, .row = c->row, .dir = -1, .run_dir = -1, .userns = -1, .netns = -1, .pidns = -1, .rootfs = -1, .plan = -1, .log = -1 };
+        struct starting s = { .e = e, .c = c, .row = c->row, .dir = -1, .run_dir = -1, .userns = -1, .netns = -1, .pidns = -1, .ipcns = -1, .rootfs = -1, .plan = -1, .log = -1 };
         struct err mine;
         size_t i;
         int r = 0;

@@ -63,3 +63,40 @@ teardown() { left_nothing; }
 	[[ "$output" == *"No such container: nosuch"* ]]
 	"$KIST" rm first
 }
+
+@test "--ipc container:X shares queues, semaphores and /dev/shm; who is private is not joined" {
+	"$KIST" run -d --name giver --ipc shareable --shm-size 3m $BUSYBOX sh -c 'echo hello >/dev/shm/note; while :; do sleep 1; done'
+	"$KIST" run -d --name keeper $BUSYBOX sleep 1000
+	for C in $(clients); do
+		client "$C" run -d --name "taker-$C" --ipc container:giver $BUSYBOX sh -c 'echo back >/dev/shm/answer; sleep 1000'
+		[ "$("$KIST" exec "taker-$C" readlink /proc/self/ns/ipc)" = "$("$KIST" exec giver readlink /proc/self/ns/ipc)" ]
+		[ "$("$KIST" exec "taker-$C" cat /dev/shm/note)" = hello ]
+		[ "$("$KIST" exec giver cat /dev/shm/answer)" = back ]
+		[ "$("$KIST" exec "taker-$C" df -k /dev/shm | awk 'END { print $2 }')" = 3072 ]
+		# All else is its own.
+		[ "$("$KIST" exec "taker-$C" readlink /proc/self/ns/mnt)" != "$("$KIST" exec giver readlink /proc/self/ns/mnt)" ]
+		[ "$("$KIST" inspect -f '{{.HostConfig.IpcMode}}' "taker-$C")" = "container:$("$KIST" inspect -f '{{.Id}}' giver)" ]
+		# Whoever joined may be joined.
+		[ "$(client "$C" run --rm --ipc "container:taker-$C" $BUSYBOX cat /dev/shm/note)" = hello ]
+		client "$C" rm -f "taker-$C"
+		run -125 client "$C" run --rm --ipc container:keeper $BUSYBOX true
+		[[ "$output" == *"non-shareable IPC (hint: use IpcMode:shareable for the donor container)"* ]]
+	done
+	[ "$("$KIST" exec giver cat /dev/shm/note)" = hello ] # it lost nothing when they went
+	run -125 "$KIST" run --rm --ipc container:nosuch $BUSYBOX true
+	[[ "$output" == *"No such container: nosuch"* ]]
+	run -125 "$KIST" run --rm --ipc container:giver --sysctl kernel.shm_rmid_forced=1 $BUSYBOX true
+	[[ "$output" == *"not allowed in the IPC namespace of another container"* ]]
+	# The host's own, from one who lives with the host's ids.
+	"$KIST" run -d --name hostly --ipc host $BUSYBOX sleep 1000
+	[ "$("$KIST" run --rm --ipc container:hostly $BUSYBOX readlink /proc/self/ns/ipc)" = "$(readlink /proc/self/ns/ipc)" ]
+	# A trap: what lies there is a way to somewhere else.
+	"$KIST" run -d --name trap --privileged --ipc shareable $BUSYBOX sh -c 'umount /dev/shm && rmdir /dev/shm && ln -s /etc /dev/shm; sleep 1000'
+	until "$KIST" exec trap test -L /dev/shm; do sleep 0.1; done
+	run -125 "$KIST" run --rm --ipc container:trap $BUSYBOX true
+	[[ "$output" == *"can't join IPC of container"*"/dev/shm"* ]]
+	"$KIST" stop -t 0 giver
+	run -125 "$KIST" run --rm --ipc container:giver $BUSYBOX true
+	[[ "$output" == *"cannot join IPC of a non running container"* ]]
+	"$KIST" rm -f giver keeper hostly trap
+}

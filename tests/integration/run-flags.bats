@@ -247,6 +247,8 @@ block_device() { lsblk -dnpo NAME,TYPE 2>/dev/null | awk '$2 == "disk" { print $
 	done
 	run ! inside --ipc none $BUSYBOX test -e /dev/shm/.
 	refused "invalid mode" --ipc odd
+	refused "invalid mode" --ipc container:
+	refused "invalid mode" --uts container:other
 }
 
 @test "--security-opt mask, unmask: paths that are hidden, and that are not" {
