@@ -285,7 +285,8 @@ static int note_process(pid_t pid, void *data, struct err *err) {
         uint64_t start = 0;
         int r = rootfs ? process_start_time(pid, &start) : -ENOMEM;
 
-        if (r < 0)
+        /* One that is gone already has said why, and is heard next. */
+        if (r < 0 && r != -ESRCH && r != -ENOENT)
                 return err_errno(err, r, "container %s: its process", c->id);
         time_format_now(now);
         c->state = json_pack("{s:s, s:s, s:i, s:I, s:s, s:s, s:s, s:s, s:s, s:O?}", "ociVersion", json_get_str(config, "ociVersion", OCI_VERSION),

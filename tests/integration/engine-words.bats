@@ -33,10 +33,10 @@ teardown() { left_nothing; }
 	id=$(docker network ls --no-trunc --filter name=bridge -q)
 	[ "$("$KIST" inspect -f '{{.NetworkSettings.Networks.bridge.NetworkID}}' net)" = "$id" ]
 	[ "$(docker network inspect -f '{{.Id}}' bridge)" = "$id" ]
-	[ "$(docker network inspect -f '{{(index .IPAM.Config 0).Subnet}}' "${id:0:12}")" = "$KT_POOL" ]
+	[ "$(docker network inspect -f '{{(index .IPAM.Config 0).Subnet}}' "${id:0:12}")" = "${KT_POOL%/*}/22" ] # the first quarter of the only pool
 	gateway=$(docker network inspect -f '{{(index .IPAM.Config 0).Gateway}}' bridge)
 	[ "$("$KIST" inspect -f '{{.NetworkSettings.Networks.bridge.Gateway}}' net)" = "$gateway" ]
-	[[ "$(docker network inspect -f '{{range .Containers}}{{.Name}} {{.IPv4Address}}{{end}}' bridge)" == "net ${gateway%.*}."*/20 ]]
+	[[ "$(docker network inspect -f '{{range .Containers}}{{.Name}} {{.IPv4Address}}{{end}}' bridge)" == "net ${gateway%.*}."*/22 ]]
 	run ! docker network inspect 6b
 	[[ "$output" == *ambiguous* ]]
 	run ! docker network inspect nosuch
