@@ -15,9 +15,14 @@ static int answer_done(struct request *q, int r) {
         return r < 0 ? r : request_answer_empty(q, MHD_HTTP_NO_CONTENT);
 }
 
+static void shape_entry(unsigned version, json_t *entry) {
+        version_apply(SHAPE_CONTAINER_LIST, version, entry);
+}
+
 int handle_container_list(struct request *q, struct err *err) {
         auto_json *filters = NULL;
-        json_t *list = NULL;
+        struct engine_list_text how = { .version = q->minor, .shape = shape_entry };
+        char *list = NULL;
         bool all, size;
         int64_t limit;
         int r;
@@ -26,14 +31,16 @@ int handle_container_list(struct request *q, struct err *err) {
         if (r == 0)
                 r = query_bool(&q->query, "size", false, &size, err);
         if (r == 0)
+                r = query_bool(&q->query, "brief", false, &how.brief, err); /* kist's own */
+        if (r == 0)
                 r = query_int(&q->query, "limit", -1, INT_MAX, 0, &limit, err);
         if (r == 0)
                 r = query_filters(&q->query, &filters, err);
         if (r < 0)
                 return r;
         /* The last N containers means whatever their state. */
-        r = engine_list(q->engine, all || limit > 0, limit > 0 ? (int) limit : 0, size, filters, &list, err);
-        return r < 0 ? r : request_answer_shape(q, MHD_HTTP_OK, SHAPE_CONTAINER_LIST, list, err);
+        r = engine_list_text(q->engine, all || limit > 0, limit > 0 ? (int) limit : 0, size, filters, &how, &list, err);
+        return r < 0 ? r : request_answer_text(q, MHD_HTTP_OK, list, err);
 }
 
 int handle_container_create(struct request *q, struct err *err) {

@@ -47,9 +47,7 @@ static int answer_text(struct request *q, unsigned status, char *text, size_t si
         return request_answer(q, status, response);
 }
 
-int request_answer_json(struct request *q, unsigned status, json_t *value, struct err *err) {
-        auto_json *owned = value;
-        char *text = owned ? json_text(owned) : NULL;
+int request_answer_text(struct request *q, unsigned status, char *text, struct err *err) {
         size_t size = text ? strlen(text) : 0;
 
         if (!text)
@@ -58,6 +56,12 @@ int request_answer_json(struct request *q, unsigned status, json_t *value, struc
         if (answer_text(q, status, text, size + 1) < 0)
                 return err_errno(err, -ENOMEM, "answer");
         return 0;
+}
+
+int request_answer_json(struct request *q, unsigned status, json_t *value, struct err *err) {
+        auto_json *owned = value;
+
+        return request_answer_text(q, status, owned ? json_text(owned) : NULL, err);
 }
 
 int request_answer_shape(struct request *q, unsigned status, enum version_shape shape, json_t *value, struct err *err) {

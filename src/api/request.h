@@ -46,6 +46,8 @@ struct request {
 void request_set_timeout(struct request *q, unsigned seconds);
 const char *request_header(struct request *q, const char *name);
 
+/* JSON text from malloc(), stolen, also on failure; NULL is out of memory. */
+int request_answer_text(struct request *q, unsigned status, char *text, struct err *err);
 /* value is stolen, also on failure; NULL is out of memory. */
 int request_answer_json(struct request *q, unsigned status, json_t *value, struct err *err);
 /* The same, as the client's version of the API has it. */

@@ -121,7 +121,7 @@ static json_t *details(const json_t *df) {
         json_array_foreach(json_get_array(df, "Images"), i, item)
                 image_rows(item, false, false, add_image, images, NULL);
         json_array_foreach(json_get_array(df, "Containers"), i, item) {
-                json_t *row = container_columns(item, false);
+                json_t *row = container_columns(item, false, false);
 
                 human_size((uint64_t) json_get_int(item, "SizeRw", 0), size);
                 json_object_set_new(row, "Size", json_string(size));

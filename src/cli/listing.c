@@ -17,7 +17,7 @@
 struct listing {
         struct template *template;
         char *text;
-        bool table;
+        bool table, terminal;
         struct strbuf rows; /* of a table */
 };
 
@@ -57,6 +57,7 @@ int listing_new(const char *format, const char *own, const struct listing_column
                 abort();
         l->template = t;
         l->table = table;
+        l->terminal = isatty(STDOUT_FILENO);
         strbuf_init(&l->rows, TEMPLATE_OUTPUT_MAX);
         if (table)
                 add_heads(l, columns);
@@ -71,9 +72,24 @@ bool listing_wants(const struct listing *l, const char *column) {
 }
 
 /* A name or a command that somebody else chose must not move the cursor of this terminal, nor the columns of a table. */
-static json_t *plain_row(const json_t *row) {
-        json_t *plain = json_object(), *value;
+static bool is_plain(const json_t *row) {
         const char *key;
+        json_t *value;
+
+        json_object_foreach((json_t *) row, key, value)
+                for (const char *p = json_is_string(value) ? json_string_value(value) : ""; *p; p++)
+                        if ((unsigned char) *p < ' ' || *p == 0x7f)
+                                return false;
+        return true;
+}
+
+static json_t *plain_row(const json_t *row) {
+        json_t *plain, *value;
+        const char *key;
+
+        if (is_plain(row)) /* nearly always */
+                return json_incref((json_t *) row);
+        plain = json_object();
 
         json_object_foreach((json_t *) row, key, value) {
                 auto_free char *text = json_is_string(value) ? strdup(json_string_value(value)) : NULL;
@@ -88,7 +104,7 @@ static json_t *plain_row(const json_t *row) {
 
 int listing_add(struct listing *l, const json_t *row, const json_t *calls, struct err *err) {
         auto_json *none = json_object(), *plain = l->table ? plain_row(row) : json_incref((json_t *) row);
-        struct template_mode mode = { .escapes = true, .no_control = isatty(STDOUT_FILENO), .calls = calls ? calls : none };
+        struct template_mode mode = { .escapes = true, .no_control = l->terminal, .calls = calls ? calls : none };
         auto_strbuf line;
         int r;
 

@@ -71,22 +71,34 @@ static char *size_text(const json_t *c) {
         return whole > 0 ? str_format("%s (virtual %s)", own, virtual) : strdup(own);
 }
 
-json_t *container_columns(const json_t *c, bool whole) {
+static void add_seldom(json_t *row, const json_t *c, bool whole) {
         size_t local;
+        auto_free char *mounts = mounts_text(json_get_array(c, "Mounts"), whole, &local), *size = size_text(c), *labels = listing_labels(json_get_object(c, "Labels"));
+        auto_free char *networks = networks_text(json_get_object(json_get_object(c, "NetworkSettings"), "Networks"));
+        auto_json *more = NULL;
+        char date[64];
+
+        listing_date(json_get_int(c, "Created", 0), date);
+        more = json_pack("{s:s, s:s, s:s, s:s, s:o, s:s}", "CreatedAt", date, "Size", size, "Labels", labels, "Mounts", mounts, "LocalVolumes", json_sprintf("%zu", local), "Networks",
+                         networks);
+        json_object_update(row, more);
+}
+
+json_t *container_columns(const json_t *c, bool whole, bool usual) {
         auto_free char *command = listing_cut(json_get_str(c, "Command", ""), whole ? SIZE_MAX : COMMAND_LETTERS);
         auto_free char *quoted = str_format("\"%s\"", command), *ports = ports_text(json_get_array(c, "Ports"));
-        auto_free char *names = names_text(json_get_array(c, "Names")), *mounts = mounts_text(json_get_array(c, "Mounts"), whole, &local);
-        auto_free char *networks = networks_text(json_get_object(json_get_object(c, "NetworkSettings"), "Networks")), *size = size_text(c);
-        auto_free char *id = listing_id(json_get_str(c, "Id", ""), whole), *labels = listing_labels(json_get_object(c, "Labels"));
+        auto_free char *names = names_text(json_get_array(c, "Names")), *id = listing_id(json_get_str(c, "Id", ""), whole);
         const char *image = json_get_str(c, "Image", "");
         auto_free char *image_id = str_starts_with(image, "sha256:") ? listing_id(image, whole) : strdup(*image ? image : "<no image>");
-        char ago[64], date[64];
+        json_t *row;
+        char ago[64];
 
         listing_ago(json_get_int(c, "Created", 0), ago);
-        listing_date(json_get_int(c, "Created", 0), date);
-        return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:s}", "ID", id, "Names", names, "Image", image_id, "Command", quoted,
-                         "CreatedAt", date, "RunningFor", ago, "Ports", ports, "State", json_get_str(c, "State", ""), "Status", json_get_str(c, "Status", ""),
-                         "Size", size, "Labels", labels, "Mounts", mounts, "LocalVolumes", json_sprintf("%zu", local), "Networks", networks);
+        row = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "ID", id, "Names", names, "Image", image_id, "Command", quoted, "RunningFor", ago, "Ports", ports, "State",
+                        json_get_str(c, "State", ""), "Status", json_get_str(c, "Status", ""));
+        if (row && !usual)
+                add_seldom(row, c, whole);
+        return row;
 }
 
 static int run_ps(struct client *c, const struct args *a) {
@@ -99,6 +111,7 @@ static int run_ps(struct client *c, const struct args *a) {
         auto_path path = { 0 };
         struct listing *l;
         json_t *container;
+        bool usual;
         int status = 0;
         size_t i;
 
@@ -106,15 +119,17 @@ static int run_ps(struct client *c, const struct args *a) {
                 format = "{{.ID}}";
         if (listing_new(format, args_flag(a, "size") ? with_size : own, columns, &l, &err) < 0)
                 return client_complain(&err, 1);
+        usual = (!format || strcmp(format, "table") == 0 || strcmp(format, "{{.ID}}") == 0) && !args_flag(a, "size");
         path_init(&path, "/containers/json");
         path_query_flag(&path, "all", args_flag(a, "all") || last);
         path_query_flag(&path, "size", args_flag(a, "size") || (format && listing_wants(l, "Size")));
+        path_query_flag(&path, "brief", usual); /* half the answer; other daemons do not know it, and send all */
         path_query(&path, "limit", last);
         path_query(&path, "filters", filters);
         if (client_call(c, "GET", &path, NULL, &answer, &err) < 0)
                 status = client_complain(&err, 1);
         json_array_foreach(answer, i, container) {
-                auto_json *row = container_columns(container, args_flag(a, "no-trunc")), *calls = json_pack("{s:O?}", "Label", json_get_object(container, "Labels"));
+                auto_json *row = container_columns(container, args_flag(a, "no-trunc"), usual), *calls = json_pack("{s:O?}", "Label", json_get_object(container, "Labels"));
 
                 if (listing_add(l, row, calls, &err) < 0) {
                         status = client_complain(&err, 1);

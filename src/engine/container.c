@@ -91,6 +91,7 @@ void container_unref(struct container *c) {
         free(c->pending);
         health_unref(c->health);
         json_decref(c->ports);
+        free(c->listed.text);
         container_row_done(&c->row);
         pthread_cond_destroy(&c->changed);
         pthread_mutex_destroy(&c->lock);
@@ -193,13 +194,29 @@ int table_snapshot(struct container_table *t, struct container ***ret, size_t *r
         return v ? 0 : -ENOMEM;
 }
 
+void container_unlist(struct container *c) {
+        free(c->listed.text);
+        c->listed.text = NULL;
+        c->listed.generation++;
+}
+
 static void publish(struct container *c, const struct container_row *next) {
         const size_t constant = offsetof(struct container_row, name);
 
         pthread_mutex_lock(&c->lock);
         memcpy((char *) &c->row + constant, (const char *) next + constant, sizeof(*next) - constant);
+        container_unlist(c);
         pthread_cond_broadcast(&c->changed);
         pthread_mutex_unlock(&c->lock);
+}
+
+int container_set_spec(struct container *c, const char *spec, struct err *err) {
+        int r = db_set_spec(c->engine->db, c->row.id, spec, err);
+
+        pthread_mutex_lock(&c->lock);
+        container_unlist(c);
+        pthread_mutex_unlock(&c->lock);
+        return r;
 }
 
 int container_store(struct container *c, const struct container_row *next, struct err *err) {

@@ -77,6 +77,14 @@ struct container_pending {
         struct monitor_attach attach;
 };
 
+/* What the list of containers says of one, but for the status, which changes with time: kept until something of it changes. */
+struct container_listed {
+        char *text;   /* the members of the JSON object, first those that Kist's own client asks for; NULL: not made yet */
+        size_t size, brief_size;
+        unsigned form;       /* which version of the API */
+        unsigned generation; /* of what is known of the container: one more with each change */
+};
+
 struct container {
         atomic_uint refs;
         struct engine *engine;
@@ -90,6 +98,7 @@ struct container {
         bool gone;                 /* the same: it is out of the table */
 
         struct engine_waiter *waiters; /* lock */
+        struct container_listed listed; /* lock */
         json_t *ports;                 /* lock; what is published: see ports.h; NULL: nothing */
         struct health *health;         /* lock; NULL: it is not checked */
         struct container_pending *pending; /* lock; freed when handed over */
@@ -132,6 +141,10 @@ int table_find(struct container_table *t, const char *name, struct container **r
 int table_snapshot(struct container_table *t, struct container ***ret, size_t *ret_n);
 /* Commit *next to the database, then make it what others see. The move from the state that was must be one of the table; op is held. */
 int container_store(struct container *c, const struct container_row *next, struct err *err);
+/* Replace the spec; op is held. */
+int container_set_spec(struct container *c, const char *spec, struct err *err);
+/* `lock` is held: what the list says of it is no longer true. */
+void container_unlist(struct container *c);
 /* For what has happened already, whether the database can take it or not: a disk that is full does not make a process live on. What could not be
  * written is found out again by the next start of the daemon. */
 void container_store_fact(struct container *c, const struct container_row *next);

@@ -69,6 +69,13 @@ int engine_update(struct engine *e, const char *name, const json_t *changes, jso
 int engine_inspect(struct engine *e, const char *name, bool size, json_t **ret, struct err *err); /* GET /containers/ID/json */
 /* filters: {"name": ["a"], "status": […], "label": […], "id", "ancestor", "exited", …} as decoded from the query, or NULL. limit 0: all. */
 int engine_list(struct engine *e, bool all, int limit, bool size, const json_t *filters, json_t **ret, struct err *err);
+/* The same as the text of a JSON array, quickly: what is said of a container is kept until it changes. */
+struct engine_list_text {
+        unsigned version;                            /* what `shape` is told */
+        void (*shape)(unsigned version, json_t *entry); /* the entry as that version has it; always the same for the same version */
+        bool brief;                                  /* without image id, host config, networks and mounts */
+};
+int engine_list_text(struct engine *e, bool all, int limit, bool size, const json_t *filters, const struct engine_list_text *how, char **ret, struct err *err);
 /* Remove those that do not run. filters: "until", "label", "label!". *ret: {"ContainersDeleted", "SpaceReclaimed"}. */
 int engine_prune(struct engine *e, const json_t *filters, json_t **ret, struct err *err);
 int engine_top(struct engine *e, const char *name, const char *ps_args, json_t **ret, struct err *err);

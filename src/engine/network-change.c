@@ -62,7 +62,7 @@ static int read_body(struct change *k, struct err *err) {
 static int store_body(struct change *k, struct err *err) {
         auto_free char *text = json_text(k->body);
 
-        return text ? db_set_spec(k->e->db, k->c->row.id, text, err) : err_errno(err, -ENOMEM, "container %.12s", k->c->row.id);
+        return text ? container_set_spec(k->c, text, err) : err_errno(err, -ENOMEM, "container %.12s", k->c->row.id);
 }
 
 /* Of its init, which its monitor holds: looked at again after the open. */

@@ -173,6 +173,7 @@ static void set_ports(struct container *c, json_t *ports) {
         pthread_mutex_lock(&c->lock);
         old = c->ports;
         c->ports = ports;
+        container_unlist(c);
         pthread_mutex_unlock(&c->lock);
         json_decref(old);
 }

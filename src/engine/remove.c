@@ -30,7 +30,7 @@ static int decide_volumes(struct engine *e, struct container *c, bool volumes, j
                         return 0;
                 json_object_set_new(body, REMOVE_VOLUMES, json_true());
                 text = json_text(body);
-                r = text ? db_set_spec(e->db, c->row.id, text, err) : err_errno(err, -ENOMEM, "container %s", c->row.name);
+                r = text ? container_set_spec(c, text, err) : err_errno(err, -ENOMEM, "container %s", c->row.name);
                 if (r < 0)
                         return r;
         }

@@ -79,9 +79,9 @@ static int update_locked(struct engine *e, struct container *c, const json_t *ch
         if (!text || !old_text)
                 return err_errno(err, -ENOMEM, "container %s", c->row.name);
         /* Written first: what the kernel then refuses is taken back. */
-        r = db_set_spec(e->db, c->row.id, text, err);
+        r = container_set_spec(c, text, err);
         if (r == 0 && (r = apply(e, c, &s, err)) < 0)
-                db_set_spec(e->db, c->row.id, old_text, NULL);
+                container_set_spec(c, old_text, NULL);
         return r;
 }
 

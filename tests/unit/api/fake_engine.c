@@ -173,8 +173,11 @@ int engine_inspect(struct engine *e, const char *name, bool size, json_t **ret, 
         return r;
 }
 
-int engine_list(struct engine *e, bool all, int limit, bool size, const json_t *filters, json_t **ret, struct err *err) {
-        *ret = json_pack("[{s:b, s:i, s:O?}]", "all", all, "limit", limit, "filters", filters);
+int engine_list_text(struct engine *e, bool all, int limit, bool size, const json_t *filters, const struct engine_list_text *how, char **ret, struct err *err) {
+        auto_json *list = json_pack("[{s:b, s:i, s:O?}]", "all", all, "limit", limit, "filters", filters);
+
+        how->shape(how->version, json_array_get(list, 0));
+        *ret = json_text(list);
         return 0;
 }
 
