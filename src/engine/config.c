@@ -237,6 +237,15 @@ static json_t *mount_object(const char *target, const char *type, const char *so
         return json_pack("{s:s, s:s, s:s, s:o}", "destination", target, "type", type, "source", source, "options", options);
 }
 
+/* text: "a,b", or NULL */
+static void add_words(json_t *options, const char *text) {
+        auto_free char *copy = text ? strdup(text) : NULL;
+        char *save = NULL;
+
+        for (char *word = copy ? strtok_r(copy, ",", &save) : NULL; word; word = strtok_r(NULL, ",", &save))
+                json_array_append_new(options, json_string(word));
+}
+
 /* The host directory is mapped as the container's ids are: root in the container owns what root owns on disk. */
 static json_t *bind_object(const struct spec *s, const struct spec_mount *m, uint32_t first_id) {
         static const char *const kinds[][2] = { { "uids", "uidMappings" }, { "gids", "gidMappings" } };
@@ -248,6 +257,7 @@ static json_t *bind_object(const struct spec *s, const struct spec_mount *m, uin
                 json_array_append_new(options, json_string(m->recursive ? "ridmap" : "idmap"));
         if (m->read_only)
                 json_array_append_new(options, json_string(m->recursive && !m->read_only_top ? "rro" : "ro"));
+        add_words(options, m->options);
         o = mount_object(m->target, "bind", m->source, options);
         for (size_t i = 0; m->idmap && i < ARRAY_SIZE(kinds); i++) {
                 json_t *map;
@@ -260,11 +270,8 @@ static json_t *bind_object(const struct spec *s, const struct spec_mount *m, uin
 
 static json_t *tmpfs_object(const struct spec_mount *m) {
         json_t *options = json_pack("[s, s, s]", "noexec", "nosuid", "nodev");
-        auto_free char *copy = m->options ? strdup(m->options) : NULL;
-        char *save = NULL;
 
-        for (char *word = copy ? strtok_r(copy, ",", &save) : NULL; word; word = strtok_r(NULL, ",", &save))
-                json_array_append_new(options, json_string(word));
+        add_words(options, m->options);
         if (m->read_only)
                 json_array_append_new(options, json_string("ro"));
         return mount_object(m->target, "tmpfs", "tmpfs", options);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/cdi.h"
 #include "engine/engine.h"
 
 #include <fcntl.h>
@@ -149,6 +150,10 @@ static int copy_options(struct engine *e, const struct engine_options *o, struct
         e->n_ids = o->n_ids;
         e->log_max_size = o->log_max_size;
         e->log_max_files = o->log_max_files;
+        e->cdi_dirs = o->n_cdi_dirs ? json_array() : json_pack("[s, s]", CDI_DEFAULT_DIRS);
+        for (size_t i = 0; i < o->n_cdi_dirs; i++)
+                if (json_array_append_new(e->cdi_dirs, json_string(o->cdi_dirs[i])) < 0)
+                        return err_set(err, ERR_INVALID, -EINVAL, "cdi-spec-dirs: a directory's name is not text");
         e->log_driver = strdup(o->log_driver ? o->log_driver : "json-file");
         if (!e->log_driver)
                 return err_errno(err, -ENOMEM, "engine");
@@ -234,6 +239,7 @@ void engine_close(struct engine *e) {
         pthread_mutex_destroy(&e->volumes_lock);
         free(e->root);
         free(e->run_root);
+        json_decref(e->cdi_dirs);
         free(e->log_driver);
         free(e->bridge);
         free(e->cgroup_parent);

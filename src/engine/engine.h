@@ -31,6 +31,8 @@ struct engine_options {
         uint32_t first_id, n_ids;        /* host ids to hand out to containers, in ranges of 65,536 */
         uint64_t log_max_size;
         uint32_t log_max_files;
+        const char *const *cdi_dirs;     /* where devices by name are described, the last one counts most; none: /etc/cdi and /var/run/cdi */
+        size_t n_cdi_dirs;
         const char *log_driver; /* of containers that name none; NULL: json-file */
 };
 

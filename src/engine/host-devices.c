@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* --device, --device-cgroup-rule, and the devices of a privileged container. */
+/* --device of paths, --device-cgroup-rule, and the devices of a privileged container. */
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "engine/cdi.h"
 #include "engine/spec.h"
 
 /* Where nodes cannot be made each is a mount, and an open file while the container starts. */
@@ -23,7 +24,7 @@ static size_t devices_max(const struct spec *s) {
         return s->host_userns ? DEVICES_MADE_MAX : DEVICES_MOUNTED_MAX;
 }
 
-static bool is_access(const char *text) {
+bool spec_is_device_access(const char *text) {
         return *text && strlen(text) <= 3 && strspn(text, "rwm") == strlen(text);
 }
 
@@ -51,14 +52,14 @@ bool device_rule_parse(const char *text, struct device_rule *ret) {
                 return false;
         r.type[0] = *text;
         text += 2;
-        if (!parse_number(&text, ':', &r.major) || !parse_number(&text, ' ', &r.minor) || !is_access(text))
+        if (!parse_number(&text, ':', &r.major) || !parse_number(&text, ' ', &r.minor) || !spec_is_device_access(text))
                 return false;
         snprintf(r.access, sizeof(r.access), "%s", text);
         *ret = r;
         return true;
 }
 
-static bool is_path(const char *path) {
+bool spec_is_device_path(const char *path) {
         return *path == '/' && path[1] && !strstr(path, "/../") && (strlen(path) < 3 || strcmp(path + strlen(path) - 3, "/..") != 0);
 }
 
@@ -74,15 +75,15 @@ int spec_read_devices(struct spec *s, struct err *err) {
                 const char *host = json_get_str(v, "PathOnHost", ""), *target = json_get_str(v, "PathInContainer", host);
                 const char *access = json_get_str(v, "CgroupPermissions", "rwm");
 
-                if (!is_path(host) || (*target && !is_path(target)))
-                        return err_set(err, ERR_INVALID, -EINVAL, "HostConfig.Devices: '%s' is not an absolute path", is_path(host) ? target : host);
-                if (*access && !is_access(access))
+                if (!spec_is_device_path(host) || (*target && !spec_is_device_path(target)))
+                        return err_set(err, ERR_INVALID, -EINVAL, "HostConfig.Devices: '%s' is not an absolute path", spec_is_device_path(host) ? target : host);
+                if (*access && !spec_is_device_access(access))
                         return err_set(err, ERR_INVALID, -EINVAL, "HostConfig.Devices: %s: invalid permissions \"%s\": of r, w and m", host, access);
         }
-        return 0;
+        return cdi_check_requests(s->device_requests, err);
 }
 
-static int add(struct spec *s, const char *host, const char *target, const struct stat *st, const char *access, struct err *err) {
+int spec_add_device(struct spec *s, const char *host, const char *target, const struct stat *st, const char *access, struct err *err) {
         struct spec_device *v;
 
         for (size_t i = 0; i < s->n_devices_found; i++)
@@ -140,7 +141,7 @@ static int add_directory(struct spec *s, const char *host, const char *target, c
                 if (S_ISDIR(st.st_mode) && depth < DEPTH_MAX)
                         r = add_directory(s, from, to, access, bounded, depth + 1, err);
                 else if (is_device(&st))
-                        r = add(s, from, to, &st, access, err);
+                        r = spec_add_device(s, from, to, &st, access, err);
         }
         closedir(d);
         return r;
@@ -159,7 +160,7 @@ static int find_one(struct spec *s, const json_t *o, struct err *err) {
                 return add_directory(s, real, target, access, false, 0, err);
         if (!is_device(&st))
                 return err_set(err, ERR_INVALID, -ENOTBLK, "error gathering device information while adding custom device \"%s\": not a device node", host);
-        return add(s, real, target, &st, access, err);
+        return spec_add_device(s, real, target, &st, access, err);
 }
 
 int spec_find_devices(struct spec *s, struct err *err) {

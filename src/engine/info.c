@@ -131,6 +131,7 @@ int engine_info(struct engine *e, json_t **ret, struct err *err) {
         }
         json_object_update(o, more);
         json_object_update(o, rest);
+        json_object_set(o, "CDISpecDirs", e->cdi_dirs);
         if (e->has_apparmor_profile)
                 json_array_insert_new(json_object_get(o, "SecurityOptions"), 0, json_string("name=apparmor"));
         *ret = o;

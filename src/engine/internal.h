@@ -41,6 +41,7 @@ struct engine {
         bool has_apparmor_profile; /* the default one is loaded */
         uint64_t log_max_size;
         uint32_t log_max_files;
+        json_t *cdi_dirs; /* array of paths */
         char *log_driver; /* of containers that name none */
         int64_t opened_ns;
         char host_id[65]; /* made once per --root */

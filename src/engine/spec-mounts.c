@@ -153,6 +153,32 @@ static bool bind_option(struct spec_mount *m, const char *word) {
         return set_propagation(m, word);
 }
 
+int spec_add_bind(struct spec *s, const char *source, const char *target, struct err *err) {
+        struct spec_mount *m = add(s, target, "Mounts", err);
+
+        if (!m)
+                return -EINVAL;
+        m->type = SPEC_MOUNT_BIND;
+        m->source = strdup(source);
+        return m->source ? 0 : err_errno(err, -ENOMEM, "mount on %s", target);
+}
+
+bool spec_add_bind_option(struct spec_mount *m, const char *word) {
+        static const char *const flags[] = { "nosuid", "nodev", "noexec" };
+
+        for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
+                if (!strcmp(flags[i], word)) {
+                        char *more = str_format("%s%s%s", m->options ? m->options : "", m->options ? "," : "", word);
+
+                        if (!more)
+                                return false;
+                        free(m->options);
+                        m->options = more;
+                        return true;
+                }
+        return bind_option(m, word);
+}
+
 bool spec_is_volume_name(const char *text) {
         size_t n = strlen(text);
 

@@ -110,7 +110,7 @@ static const struct field host_fields[] = {
         { "Links", STRINGS, REFUSED, .why = "links are not there; on a network of your own containers find each other by name" },
         { "Devices", LIST, USED, S(devices) },
         { "DeviceCgroupRules", STRINGS, USED, S(device_rules) },
-        { "DeviceRequests", LIST, REFUSED, .why = "could not select a device driver: GPUs and devices by name (CDI) are not supported by this version; --device takes paths" },
+        { "DeviceRequests", LIST, USED, S(device_requests) },
         { "CgroupParent", STRING, USED, S(cgroup_parent) },
         { "Cgroup", STRING, REFUSED },
         { "Runtime", STRING, REFUSED, .why = "unknown or invalid runtime name: kist is the only one in this version" },
@@ -363,5 +363,7 @@ void spec_done(struct spec *s) {
         json_decref(s->seccomp);
         json_decref(s->mask);
         json_decref(s->unmask);
+        json_decref(s->cdi_env);
+        json_decref(s->cdi_groups);
         *s = (struct spec) {};
 }

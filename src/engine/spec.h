@@ -34,7 +34,7 @@ struct spec_mount {
         char *source;      /* host path of a bind mount; name of a volume ("": it is still to get one) or image until volumes_mount(): then what the
                             * planner takes, a path or "fd:N" */
         char *target;      /* absolute and clean */
-        char *options;     /* of a tmpfs: "size=1m,mode=1777" */
+        char *options;     /* of a tmpfs: "size=1m,mode=1777"; of a bind mount of CDI's: "nosuid,nodev" */
         char *subpath;     /* of a volume or an image: relative and clean; NULL: all of it */
         char *idmap;       /* "uids=0-1-10#…;gids=…": ids of its own; NULL: the container's */
         const json_t *driver_options, *labels; /* of a volume, for when it is made; borrowed */
@@ -86,7 +86,7 @@ struct spec {
         const char *mac_address, *network_mode, *pid_mode, *ipc_mode, *uts_mode, *userns_mode, *cgroupns_mode, *cgroup_parent, *umask_text, *timezone,
                 *health_action, *personality;
         json_t *binds, *mount_list, *tmpfs, *ulimits, *sysctls, *cap_add, *cap_drop, *security_opt, *dns, *dns_search, *dns_options, *extra_hosts,
-                *group_add, *masked_paths, *readonly_paths, *console_size, *restart_policy, *log_config, *port_bindings, *healthcheck, *shell, *devices, *device_rules, *annotations, *unset_env, *time_offsets, *volumes_from,
+                *group_add, *masked_paths, *readonly_paths, *console_size, *restart_policy, *log_config, *port_bindings, *healthcheck, *shell, *devices, *device_rules, *device_requests, *annotations, *unset_env, *time_offsets, *volumes_from,
                 *block_lists[_SPEC_BLOCK_MAX];
         bool privileged, readonly_rootfs, auto_remove, publish_all, init, oom_kill_disable;
 
@@ -98,6 +98,7 @@ struct spec {
         bool host_userns, host_pid, host_ipc, host_uts, host_cgroupns, no_shm;
         bool no_new_privileges, seccomp_unconfined, systempaths_unconfined;
         const char *apparmor; /* the name of a profile, or "unconfined"; NULL: not said */
+        json_t *cdi_env, *cdi_groups; /* what env and group_add are when a device by name brings more than the body has; owned, or NULL */
         json_t *mask, *unmask; /* arrays of paths, "ALL" in the second is every one; owned, or NULL */
         json_t *seccomp; /* a profile of the caller's, in Docker's form; owned */
         struct spec_mount *mounts;
@@ -143,6 +144,11 @@ struct device_rule {
 bool device_rule_parse(const char *text, struct device_rule *ret);
 /* looks up HostConfig.Devices (and, for a privileged container, all there are) → devices_found. ERR_INVALID names the device. */
 int spec_find_devices(struct spec *s, struct err *err);
+/* One more, by number; one that has this target already stays. The texts are copied. */
+struct stat;
+int spec_add_device(struct spec *s, const char *host, const char *target, const struct stat *st, const char *access, struct err *err);
+bool spec_is_device_path(const char *path);   /* absolute, not the root, and does not climb */
+bool spec_is_device_access(const char *text); /* of r, w and m */
 /* Gives the fd to the spec; *source becomes "fd:N". ERR_TOO_LARGE. */
 int spec_add_source(struct spec *s, int fd, char **source, struct err *err);
 /* spec-resources.c: what the cgroup gets besides the plain numbers. */
@@ -155,6 +161,9 @@ int spec_cgroup_parent(const char *text, char **ret);
 int spec_read_process(struct spec *s, struct err *err);
 /* spec-mounts.c: Binds, Mounts, Tmpfs → mounts. */
 int spec_read_mounts(struct spec *s, struct err *err);
+/* One more bind mount, the last of `mounts`; and one of its options: those of -v, and nosuid, nodev, noexec. */
+int spec_add_bind(struct spec *s, const char *source, const char *target, struct err *err);
+bool spec_add_bind_option(struct spec_mount *m, const char *word);
 /* "uids=0-1-10;gids=0-0-5" → [{containerID, hostID, size}] of one kind, "uids" or "gids"; hostID is first_id and more. −EINVAL. */
 int spec_idmap_parse(const char *text, const char *kind, uint32_t first_id, json_t **ret);
 bool spec_is_volume_name(const char *text);

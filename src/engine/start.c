@@ -15,6 +15,7 @@
 #include "base/proc.h"
 #include "base/timestamp.h"
 #include "engine/apparmor.h"
+#include "engine/cdi.h"
 #include "engine/config.h"
 #include "engine/db.h"
 #include "engine/endpoints.h"
@@ -57,7 +58,8 @@ static int prepare(struct starting *s, struct err *err) {
         int r;
 
         r = db_spec(e->db, s->row.id, &s->body, err);
-        if (r < 0 || (r = spec_parse(s->body, &s->spec, err)) < 0 || (r = spec_find_devices(&s->spec, err)) < 0 || (r = spec_find_block_devices(&s->spec, err)) < 0)
+        if (r < 0 || (r = spec_parse(s->body, &s->spec, err)) < 0 || (r = spec_find_devices(&s->spec, err)) < 0 || (r = cdi_apply(&s->spec, e->cdi_dirs, err)) < 0 ||
+            (r = spec_find_block_devices(&s->spec, err)) < 0)
                 return r;
         if (s->spec.init && !e->init_path)
                 return err_set(err, ERR_UNSUPPORTED, -ENOENT, "HostConfig.Init: the program kist-init is not installed beside kistd");

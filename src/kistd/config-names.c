@@ -39,7 +39,6 @@ static const struct {
         { "shutdown-timeout", "containers are not stopped with the daemon" },
         { "metrics-addr", "this version has no metrics" },
         { "proxies", "this version cannot set it" },
-        { "cdi-spec-dirs", "this version cannot set it" },
         { "runtimes", "this version has one runtime" },
         { "default-runtime", "this version has one runtime" },
         { "default-ulimits", "this version cannot set it for all: give it to each container" },

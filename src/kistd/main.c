@@ -131,6 +131,8 @@ static int open_engine(struct daemon *d, struct err *err) {
                 .bridge = o->bridge,
                 .pools = (const char *const *) o->pools.items,
                 .n_pools = o->pools.n,
+                .cdi_dirs = (const char *const *) o->cdi_dirs.items,
+                .n_cdi_dirs = o->cdi_dirs.n,
                 .cgroup_parent = o->cgroup_parent,
                 .bundled_image = bundled,
                 .first_id = (uint32_t) o->userns_first_id,

@@ -31,6 +31,8 @@ const struct option option_table[] = {
         { "address-pool", 0, OPTION_LIST, AT(pools), "default-address-pools", "CIDR", "172.30.0.0/16,10.230.0.0/16,192.168.224.0/20",
           "addresses for networks, in order of preference; repeatable" },
         { "cgroup-parent", 0, OPTION_TEXT, AT(cgroup_parent), "cgroup-parent", "NAME", "kist", "cgroup that holds those of the containers" },
+        { "cdi-spec-dir", 0, OPTION_LIST, AT(cdi_dirs), "cdi-spec-dirs", "DIR", "/etc/cdi,/var/run/cdi",
+          "where devices by name (CDI) are described; the last one counts most; repeatable" },
         { "bundled-image", 0, OPTION_TEXT, AT(bundled_image), "bundled-image", "FILE", NULL,
           "OCI archive that an empty store imports (default: the one installed with this program)" },
         { "userns-first-id", 0, OPTION_NUMBER, AT(userns_first_id), "userns-first-id", "ID", "1073741824",

@@ -276,9 +276,7 @@ block_device() { lsblk -dnpo NAME,TYPE 2>/dev/null | awk '$2 == "disk" { print $
 	[ "$(inside --device /dev/zero:r $BUSYBOX sh -c 'head -c 3 /dev/zero | wc -c')" -eq 3 ]
 }
 
-@test "--gpus, --device by name, --runtime, --link: refused, and why" {
-	refused "GPUs and devices by name (CDI) are not supported" --gpus all
-	refused "GPUs and devices by name (CDI) are not supported" --device vendor.com/class=one
+@test "--gpus, --runtime, --link: refused, and why" {
 	refused "all, a number, device=NAME or driver=NAME is wanted" --gpus many
 	refused "unknown or invalid runtime name" --runtime nosuch
 	inside --runtime kist $BUSYBOX true

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test.h"
 
+#include "engine/cdi.h"
 #include "engine/prune.h"
 #include "engine/spec.h"
 
@@ -186,6 +187,19 @@ static const struct {
         { "{'HostConfig':{'NetworkMode':'host'},'NetworkingConfig':{'EndpointsConfig':{'mine':{}}}}", ERR_INVALID, "cannot be connected to network mine" },
 };
 
+static void names_of_devices_have_cdis_grammar(void **state) {
+        static const char *const good[] = { "vendor.com/class=name", "a/b=0", "v_1-x.y/c_2-d=GPU-1:2.3", "nvidia.com/gpu=all" };
+        static const char *const bad[] = { "", "/dev/null", "vendor/class", "vendor=name", "1a/b=c", "a-/b=c", "a/=c", "a/b=", "a/b.c=d", "a/b=c/d", "a/b=-c", "a/b=c ", "a b/c=d", "a/b/c=d" };
+
+        (void) state;
+        for (size_t i = 0; i < ARRAY_SIZE(good); i++)
+                if (!cdi_is_name(good[i]))
+                        fail_msg("%s", good[i]);
+        for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+                if (cdi_is_name(bad[i]))
+                        fail_msg("%s", bad[i]);
+}
+
 static void every_row_is_taken_or_refused_with_its_words(void **state) {
         (void) state;
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -294,6 +308,7 @@ static void until_is_a_length_of_time_or_a_point_in_it(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(every_row_is_taken_or_refused_with_its_words),
+                cmocka_unit_test(names_of_devices_have_cdis_grammar),
                 cmocka_unit_test(host_modes_share_the_hosts_ids),
                 cmocka_unit_test(mounts_come_outermost_first),
                 cmocka_unit_test(processors_are_what_the_host_has),
