@@ -56,6 +56,7 @@ int handle_commit(struct request *q, struct err *err);
 int handle_image_save(struct request *q, struct err *err);
 
 /* images.c, image-streams.c */
+int handle_login(struct request *q, struct err *err);
 int handle_distribution(struct request *q, struct err *err);
 int handle_image_list(struct request *q, struct err *err);
 int handle_image_inspect(struct request *q, struct err *err);
@@ -64,6 +65,7 @@ int handle_image_tag(struct request *q, struct err *err);
 int handle_image_remove(struct request *q, struct err *err);
 int handle_image_prune(struct request *q, struct err *err);
 int handle_image_pull(struct request *q, struct err *err);
+int handle_image_push(struct request *q, struct err *err);
 int handle_image_load(struct request *q, struct err *err);
 extern const struct route_upload image_load_upload;
 void image_upload_free(struct image_upload *u);

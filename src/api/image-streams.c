@@ -83,6 +83,80 @@ int handle_image_pull(struct request *q, struct err *err) {
         return r < 0 ? r : stream_answer(q, stream, err);
 }
 
+/* --- push --- */
+
+struct push {
+        struct engine *engine;
+        char *reference, *platform;
+        bool all_tags;
+        struct api_auth auth;
+};
+
+static void push_free(void *data) {
+        struct push *p = data;
+
+        free(p->reference);
+        free(p->platform);
+        api_auth_done(&p->auth);
+        free(p);
+}
+
+static int stream_push(struct stream *s, void *data, struct err *err) {
+        const struct push *p = data;
+        const struct image_push push = {
+                .reference = p->reference,
+                .all_tags = p->all_tags,
+                .platform = p->platform,
+                .username = p->auth.username,
+                .password = p->auth.password,
+                .identity_token = p->auth.identity_token,
+        };
+
+        return engine_image_push(p->engine, &push, write_progress, s, err);
+}
+
+/* The platform comes as JSON: {"os":"linux","architecture":"arm64","variant":"v8"}. */
+static int read_platform(const struct request *q, char **ret, struct err *err) {
+        const char *text = query_get_text(&q->query, "platform"), *variant;
+        auto_json *object = NULL;
+
+        if (!text)
+                return 0;
+        if (json_parse(text, strlen(text), 4096, "platform", &object, err) < 0)
+                return -EINVAL;
+        if (!*json_get_str(object, "os", "") || !*json_get_str(object, "architecture", ""))
+                return err_set(err, ERR_INVALID, -EINVAL, "platform: os or architecture is missing");
+        variant = json_get_str(object, "variant", "");
+        *ret = str_format("%s/%s%s%s", json_get_str(object, "os", ""), json_get_str(object, "architecture", ""), *variant ? "/" : "", variant);
+        return *ret ? 0 : err_errno(err, -ENOMEM, "push");
+}
+
+int handle_image_push(struct request *q, struct err *err) {
+        const char *tag = query_get_text(&q->query, "tag");
+        struct stream *stream;
+        struct push *p = calloc(1, sizeof(*p));
+        int r;
+
+        if (!p)
+                return err_errno(err, -ENOMEM, "push");
+        p->engine = q->engine;
+        p->all_tags = !tag;
+        r = api_auth_decode(request_header(q, "X-Registry-Auth"), &p->auth, err);
+        if (r == 0)
+                r = read_platform(q, &p->platform, err);
+        if (r == 0) {
+                p->reference = join_reference(q->name, tag);
+                if (!p->reference)
+                        r = err_errno(err, -ENOMEM, "push");
+        }
+        if (r < 0) {
+                push_free(p);
+                return r;
+        }
+        r = stream_start(q, &progress_stream, stream_push, p, push_free, &stream, err);
+        return r < 0 ? r : stream_answer(q, stream, err);
+}
+
 /* --- load: the body goes through a pipe into the engine while it comes in --- */
 
 struct load {

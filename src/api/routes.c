@@ -24,7 +24,7 @@ const struct route api_routes[] = {
         { "GET", "/info", handle_info },
         { "GET", "/events", handle_events },
         { "GET", "/system/df", handle_disk_usage },
-        NOT_YET("POST", "/auth", "checking credentials with a registry"),
+        { "POST", "/auth", handle_login, .body = ROUTE_BODY_JSON },
 
         { "GET", "/containers/json", handle_container_list },
         { "POST", "/containers/create", handle_container_create, .body = ROUTE_BODY_JSON },
@@ -66,7 +66,7 @@ const struct route api_routes[] = {
         { "GET", "/images/{name*}/history", handle_image_history },
         { "GET", "/images/{name*}/get", handle_image_save },
         { "POST", "/images/{name*}/tag", handle_image_tag },
-        NOT_YET("POST", "/images/{name*}/push", "pushing images"),
+        { "POST", "/images/{name*}/push", handle_image_push },
         { "DELETE", "/images/{name*}", handle_image_remove },
         { "GET", "/distribution/{name*}/json", handle_distribution },
         { "POST", "/commit", handle_commit, .body = ROUTE_BODY_JSON },

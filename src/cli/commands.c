@@ -14,6 +14,7 @@ const struct command *const all_commands[] = {
         &command_stats,  &command_port,
         &command_images, &command_pull,   &command_rmi,     &command_tag,     &command_history, &command_load,   &command_save,
         &command_import, &command_search,
+        &command_push,   &command_login,   &command_logout,
         &command_cp,     &command_diff,   &command_commit,  &command_export, &command_version, &command_info,
         &command_events,
         &command_container_inspect, &command_container_exists, &command_container_prune, &command_healthcheck_run,

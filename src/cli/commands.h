@@ -24,6 +24,7 @@ extern const struct command command_container_prune, command_image_prune, comman
 extern const struct command command_system_df;                                                                 /* disk-usage.c */
 extern const struct command command_stats;                                                                     /* stats.c */
 extern const struct command command_update;                                                                    /* update.c */
+extern const struct command command_push, command_login, command_logout; /* registry.c */
 extern const struct command command_import, command_search, command_container_exists, command_healthcheck_run; /* extra.c */
 extern const struct command command_pull, command_rmi, command_tag, command_load; /* images.c */
 extern const struct command command_cp, command_export, command_diff, command_commit, command_save;            /* copy.c */

@@ -34,6 +34,16 @@ char *credentials_registry(const char *reference) {
         return strdup(first);
 }
 
+char *credentials_key(const char *server) {
+        const char *scheme = server ? strstr(server, "://") : NULL, *host = scheme ? scheme + 3 : server;
+        size_t n = host ? strcspn(host, "/") : 0;
+
+        if (!server || (n == strlen("docker.io") && strncmp(host, "docker.io", n) == 0) ||
+            (n == strlen("index.docker.io") && strncmp(host, "index.docker.io", n) == 0))
+                return strdup(hub);
+        return strndup(host, n);
+}
+
 /* --- helpers --- */
 
 static int helper_name(const char *name, char ret[128], struct err *err) {
@@ -205,6 +215,10 @@ static int get_from_file(const char *registry, json_t **ret, struct err *err) {
 
 /* --- the door --- */
 
+bool credentials_are_helped(const char *registry) {
+        return helper_of(registry) != NULL;
+}
+
 int credentials_get(const char *registry, json_t **ret, struct err *err) {
         const char *helper = helper_of(registry);
         int r;
@@ -218,7 +232,7 @@ int credentials_get(const char *registry, json_t **ret, struct err *err) {
         return get_from_file(registry, ret, err);
 }
 
-int credentials_store(const char *registry, const char *username, const char *password, struct err *err) {
+int credentials_store(const char *registry, const char *username, const char *password, const char *token, struct err *err) {
         const char *helper = helper_of(registry);
         auto_free char *text = NULL, *packed = NULL;
         auto_json *object = NULL;
@@ -228,12 +242,12 @@ int credentials_store(const char *registry, const char *username, const char *pa
 
         strbuf_init(&answer, ANSWER_MAX);
         if (helper) {
-                object = json_pack("{s:s, s:s, s:s}", "ServerURL", registry, "Username", username, "Secret", password);
+                object = json_pack("{s:s, s:s, s:s}", "ServerURL", registry, "Username", token ? "<token>" : username, "Secret", token ? token : password);
                 text = json_text(object);
                 r = text ? ask_helper(helper, "store", text, &answer, err) : err_errno(err, -ENOMEM, "credentials");
                 return r > 0 ? helper_failed(helper, "store", &answer, err) : r;
         }
-        text = str_format("%s:%s", username, password);
+        text = str_format("%s:%s", username, token ? "" : password);
         packed = text ? calloc(1, BASE64_ENCODE_RAW_LENGTH(strlen(text)) + 1) : NULL;
         if (!packed)
                 return err_errno(err, -ENOMEM, "credentials");
@@ -243,7 +257,7 @@ int credentials_store(const char *registry, const char *username, const char *pa
                 json_object_set_new(config_object(), "auths", json_object());
                 auths = json_get_object(config_object(), "auths");
         }
-        json_object_set_new(auths, registry, json_pack("{s:s}", "auth", packed));
+        json_object_set_new(auths, registry, json_pack("{s:s, s:s*}", "auth", packed, "identitytoken", token));
         return config_save(err);
 }
 
@@ -273,28 +287,33 @@ int credentials_list(const char *helper, json_t **ret, struct err *err) {
         return json_parse(answer.data ? answer.data : "", answer.size, ANSWER_MAX, "the credential helper's list", ret, err);
 }
 
+char *credentials_pack(const json_t *object) {
+        auto_free char *text = json_text(object);
+        size_t n = text ? strlen(text) : 0;
+        char *packed = text ? calloc(1, BASE64_ENCODE_RAW_LENGTH(n) + 1) : NULL;
+
+        if (!packed)
+                return NULL;
+        base64_encode_raw(packed, n, (const uint8_t *) text);
+        /* The alphabet that is the same in a URL. */
+        for (char *p = packed; *p; p++)
+                *p = *p == '+' ? '-' : *p == '/' ? '_' : *p;
+        explicit_bzero(text, n);
+        return packed;
+}
+
 int credentials_header(const char *reference, char **ret, struct err *err) {
-        auto_free char *registry = credentials_registry(reference), *text = NULL, *packed = NULL;
+        auto_free char *registry = credentials_registry(reference), *packed = NULL;
         auto_json *found = NULL;
-        size_t n;
         int r;
 
         *ret = NULL;
         r = credentials_get(registry, &found, err);
         if (r < 0 || !found)
                 return r;
-        text = json_text(found);
-        if (!text)
-                return err_errno(err, -ENOMEM, "credentials");
-        n = strlen(text);
-        packed = calloc(1, BASE64_ENCODE_RAW_LENGTH(n) + 1);
+        packed = credentials_pack(found);
         if (!packed)
                 return err_errno(err, -ENOMEM, "credentials");
-        base64_encode_raw(packed, n, (const uint8_t *) text);
-        /* The alphabet that is the same in a URL. */
-        for (char *p = packed; *p; p++)
-                *p = *p == '+' ? '-' : *p == '/' ? '_' : *p;
-        explicit_bzero(text, n);
         *ret = str_format("X-Registry-Auth: %s", packed);
         explicit_bzero(packed, strlen(packed));
         return *ret ? 0 : err_errno(err, -ENOMEM, "credentials");

@@ -112,6 +112,11 @@ static int on_object(json_t *object, void *data) {
                 return 0;
         if (text)
                 fputs(text, p->out);
+        if (json_get_bool(json_get_object(object, "aux"), "manifestPushedInsteadOfIndex", false)) {
+                p->drawn = 0;
+                p->n = 0;
+                plain(p, NULL, "Note: the other platforms of this image are not on this host; only the manifest of this one was pushed");
+        }
         if (!status)
                 return 0;
         /* "Pulling from x" carries the tag as its id: no layer. */

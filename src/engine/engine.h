@@ -161,6 +161,9 @@ int engine_commit(struct engine *e, const char *name, const struct engine_commit
 /* A tar of an OCI layout, with Docker's manifest.json, of all the images named. */
 int engine_image_save(struct engine *e, const char *const *names, size_t n, int out_fd, int cancel_fd, struct err *err);
 int engine_image_pull(struct engine *e, const struct image_pull *p, image_progress_fn progress, void *data, struct err *err);
+int engine_image_push(struct engine *e, const struct image_push *p, image_progress_fn progress, void *data, struct err *err);
+/* POST /auth: {"Status", "IdentityToken"} of what the registry says to the credentials. */
+int engine_login(struct engine *e, const struct image_login *l, json_t **ret, struct err *err);
 int engine_image_load(struct engine *e, int archive_fd, image_progress_fn progress, void *data, struct err *err);
 /* GET /distribution/NAME/json: {"Descriptor","Platforms"} as the registry has them; nothing is kept. */
 int engine_distribution(struct engine *e, const struct image_pull *p, json_t **ret, struct err *err);

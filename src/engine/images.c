@@ -151,6 +151,25 @@ int engine_image_pull(struct engine *e, const struct image_pull *p, image_progre
         return r;
 }
 
+int engine_image_push(struct engine *e, const struct image_push *p, image_progress_fn progress, void *data, struct err *err) {
+        int r = image_push(e->images, p, progress, data, err);
+
+        if (r == 0)
+                publish(e, "push", p->reference, p->reference);
+        return r;
+}
+
+int engine_login(struct engine *e, const struct image_login *l, json_t **ret, struct err *err) {
+        auto_free char *token = NULL;
+        bool known;
+        int r = image_login(e->images, l, &known, &token, err);
+
+        if (r < 0)
+                return r;
+        *ret = json_pack("{s:s, s:s}", "Status", "Login Succeeded", "IdentityToken", token ? token : "");
+        return *ret ? 0 : err_errno(err, -ENOMEM, "login");
+}
+
 int engine_distribution(struct engine *e, const struct image_pull *p, json_t **ret, struct err *err) {
         return image_describe_remote(e->images, p, ret, err);
 }

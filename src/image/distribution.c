@@ -81,7 +81,7 @@ int image_describe_remote(struct image_store *s, const struct image_pull *asked,
         image_reference_familiar(&reference, familiar, sizeof(familiar));
         if (!strcmp(reference.registry, LOCAL_REGISTRY))
                 return err_set(err, ERR_NOT_FOUND, -ENOENT, "%s: names under " LOCAL_REGISTRY "/ are of this host only, and in no registry", familiar);
-        r = fetcher_start(s, asked, &reference, &fetcher, err);
+        r = fetcher_start(s, asked, &reference, NULL, &fetcher, err);
         if (r < 0)
                 return r;
         r = read_remote(&fetcher, *reference.digest ? reference.digest : reference.tag, familiar, ret, err);

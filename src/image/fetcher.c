@@ -40,21 +40,24 @@ static int read_ca(const char *path, char **ret, struct err *err) {
         return r < 0 ? err_errno(err, r, "certificates of %s", path) : 0;
 }
 
-int fetcher_start(struct image_store *s, const struct image_pull *p, const struct image_reference *r, struct fetcher *ret,
-                  struct err *err) {
+int fetcher_start(struct image_store *s, const struct image_pull *p, const struct image_reference *r, const struct fetcher_use *use,
+                  struct fetcher *ret, struct err *err) {
+        static const struct fetcher_use to_pull = { 0 };
         struct fetcher f = { .worker = WORKER_NONE };
         auto_free char *ca = NULL;
         json_t *open;
         int e;
 
-        snprintf(f.repository, sizeof(f.repository), "%s/%s", r->registry, r->repository);
+        snprintf(f.repository, sizeof(f.repository), "%s%s%s", r->registry, *r->repository ? "/" : "", r->repository);
+        if (!use)
+                use = &to_pull;
         e = p->ca_file ? read_ca(p->ca_file, &ca, err) : 0;
 
         if (e < 0)
                 return e;
-        open = json_pack("{s:s, s:s, s:s, s:b, s:s*, s:s*, s:s*, s:s*}", "op", "open", "registry", r->registry, "repository", r->repository,
+        open = json_pack("{s:s, s:s, s:s, s:b, s:s*, s:s*, s:s*, s:s*, s:b, s:b, s:s*}", "op", "open", "registry", r->registry, "repository", r->repository,
                          "insecure", p->insecure || registry_is_loopback(r->registry), "username", p->username, "password", p->password,
-                         "identity_token", p->identity_token, "ca_pem", ca);
+                         "identity_token", p->identity_token, "ca_pem", ca, "push", use->push, "offline", use->offline, "from", use->from);
         if (!open)
                 return err_set(err, ERR_INVALID, -EINVAL, "the credentials for %s are not UTF-8", r->registry);
         e = worker_start(s->worker_fd, s->sink.userns_fd, "fetch", &f.worker, err);

@@ -20,7 +20,14 @@ struct fetcher {
         char repository[520]; /* "registry/repository" */
 };
 
-int fetcher_start(struct image_store *s, const struct image_pull *p, const struct image_reference *r, struct fetcher *ret, struct err *err);
+struct fetcher_use {
+        bool push;        /* tokens are to be good for pushing, too */
+        const char *from; /* one more repository of that registry to be read: blobs are mounted from it. NULL: none */
+        bool offline;     /* an identity token is wanted */
+};
+/* `use` may be NULL: to pull. A reference without a repository: only to be asked whether it knows us. */
+int fetcher_start(struct image_store *s, const struct image_pull *p, const struct image_reference *r, const struct fetcher_use *use, struct fetcher *ret,
+                  struct err *err);
 
 /* A manifest or index by tag or digest, whole. The digest of a body that was asked for by digest is verified. *ret is the caller's, NUL-terminated. */
 int fetcher_get_manifest(struct fetcher *f, const char *reference, char **ret, size_t *ret_size, char media_type[128], struct err *err);

@@ -98,6 +98,24 @@ struct image_pull {
 /* Manifest list → platform → manifest → config → layers; every digest is checked while it streams; layers in parallel; nothing half-made is
  * left when it fails. Names under kist.local/ never leave the host: ERR_NOT_FOUND. */
 int image_pull(struct image_store *s, const struct image_pull *p, image_progress_fn progress, void *data, struct err *err);
+struct image_push {
+        const char *reference;     /* with a tag; with all_tags only its repository counts */
+        bool all_tags;
+        const char *platform;      /* NULL: the whole index, if all of it is here */
+        const char *username, *password, *identity_token;
+        bool insecure;
+};
+/* Blobs that the registry has not, then manifests, then the name, byte for byte as they were pulled or made. ERR_NOT_FOUND: no such image. */
+int image_push(struct image_store *s, const struct image_push *p, image_progress_fn progress, void *data, struct err *err);
+
+struct image_login {
+        const char *registry; /* HOST[:PORT] */
+        const char *username, *password, *identity_token;
+};
+/* Does the registry take the credentials? ERR_UNAUTHORIZED: it does not. *ret_known is false when it asks nobody for any; *ret_token, the caller's, is what to
+ * show instead of the password from now on; NULL: the password. */
+int image_login(struct image_store *s, const struct image_login *l, bool *ret_known, char **ret_token, struct err *err);
+
 /* What the registry has under that name: {"Descriptor":{"mediaType","digest","size"},"Platforms":[{"architecture","os","variant"}]}. */
 int image_describe_remote(struct image_store *s, const struct image_pull *p, json_t **ret, struct err *err);
 

@@ -14,6 +14,7 @@
 void import_done(struct import *i) {
         free(i->manifest_text);
         free(i->config_text);
+        free(i->index_text);
         manifest_done(&i->manifest);
         image_config_done(&i->config);
         *i = (struct import) { 0 };
@@ -46,7 +47,8 @@ static int follow_index(struct import *i, const struct import_source *source, co
         if (type != said)
                 return err_set(err, ERR_INVALID, -EINVAL, "%s: the index says \"%s\", but it is \"%s\"", what, media_type_name(said),
                                media_type_name(type));
-        free(i->manifest_text);
+        i->index_text = i->manifest_text;
+        i->index_size = i->manifest_size;
         i->manifest_text = take_ptr(&text);
         i->manifest_size = size;
         *ret_type = type;
@@ -175,6 +177,9 @@ int import_commit(struct image_store *s, const struct import *i, const struct tr
         r = blob_write(s->blobs_fd, &i->manifest.config.digest, i->config_text, i->manifest.config.size, err);
         if (r >= 0)
                 r = blob_write(s->blobs_fd, &i->manifest_digest, i->manifest_text, i->manifest_size, err);
+        /* Kept so that it can be pushed as it was. */
+        if (r >= 0 && i->index_text)
+                r = blob_write(s->blobs_fd, &i->index_digest, i->index_text, i->index_size, err);
         fault_point("image", "manifest");
         if (r >= 0)
                 r = put_names(s, &c, i, t, names, n_names, keep_digest, &is_new, err);
@@ -184,9 +189,9 @@ int import_commit(struct image_store *s, const struct import *i, const struct tr
                 change_abort(&c);
         fault_point("image", "index");
         if (r < 0) {
-                const struct digest written[] = { i->manifest_digest, i->manifest.config.digest };
+                const struct digest written[] = { i->manifest_digest, i->manifest.config.digest, i->index_digest };
 
-                store_collect(s, written, ARRAY_SIZE(written), NULL, 0, NULL, NULL, NULL);
+                store_collect(s, written, ARRAY_SIZE(written) - !i->has_index, NULL, 0, NULL, NULL, NULL);
                 return r;
         }
         if (ret_new)

@@ -11,8 +11,8 @@
 struct err;
 
 struct import {
-        char *manifest_text, *config_text;
-        size_t manifest_size;
+        char *manifest_text, *config_text, *index_text; /* NULL: without an index */
+        size_t manifest_size, index_size;
         struct digest manifest_digest, index_digest;
         bool has_index;
         struct manifest manifest;

@@ -41,6 +41,10 @@ int progress_bytes(const struct progress *p, const char *id, const char *status,
                                  "total", (json_int_t) total, "progress", bar, "id", id));
 }
 
+int progress_aux(const struct progress *p, json_t *aux) {
+        return emit(p, json_pack("{s:{}, s:o}", "progressDetail", "aux", aux));
+}
+
 int progress_stream(const struct progress *p, const char *format, ...) {
         char text[700];
         va_list ap;

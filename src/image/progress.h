@@ -18,6 +18,8 @@ struct progress {
 int progress_status(const struct progress *p, const char *id, const char *format, ...) __attribute__((format(printf, 3, 4)));
 int progress_layer(const struct progress *p, const char *id, const char *status);
 int progress_bytes(const struct progress *p, const char *id, const char *status, uint64_t current, uint64_t total);
+/* What a program wants to know of the result; `aux` is taken. */
+int progress_aux(const struct progress *p, json_t *aux);
 int progress_stream(const struct progress *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* "[=====>      ]  1.5MB/3MB": Docker's bar. */

@@ -122,7 +122,7 @@ static int run(struct pull *p, const struct image_pull *asked, struct err *err) 
         auto_import i = { 0 };
         int r;
 
-        r = fetcher_start(p->store, asked, &p->reference, &p->fetcher, err);
+        r = fetcher_start(p->store, asked, &p->reference, NULL, &p->fetcher, err);
         if (r < 0)
                 return r;
         r = read_image(p, &i, err);

@@ -222,7 +222,7 @@ static int gather(struct image_store *s, const struct removal *m, struct digest 
 
         for (size_t i = 0; i < s->n_entries; i++)
                 if (is_of_image(m, s->entries[i]))
-                        n_layers += s->entries[i]->n_layers, n_blobs += s->entries[i]->n_layers + 2;
+                        n_layers += s->entries[i]->n_layers, n_blobs += s->entries[i]->n_layers + 3;
         blobs = calloc(n_blobs + 1, sizeof(*blobs));
         layers = calloc(n_layers + 1, sizeof(*layers));
         if (!blobs || !layers)
@@ -235,6 +235,8 @@ static int gather(struct image_store *s, const struct removal *m, struct digest 
                         continue;
                 blobs[n_blobs++] = e->manifest;
                 blobs[n_blobs++] = e->id;
+                if (e->has_index)
+                        blobs[n_blobs++] = e->index;
                 /* A damaged image must be removable: what cannot be read is left to the next sweep. */
                 if (entry_load_layers(s, e, NULL) < 0)
                         continue;

@@ -44,7 +44,7 @@ struct transfer *fetch_add(struct fetch *f) {
                                 return NULL;
                         t->registry = &f->registry;
                         t->control_fd = f->control_fd;
-                        t->pipe_fd = -EBADF;
+                        t->pipe_fd = t->source_fd = -EBADF;
                         f->transfers[i] = t;
                         return t;
                 }
@@ -102,10 +102,21 @@ static int take_blob(struct transfer *t, const json_t *job, struct err *err) {
 static const struct {
         const char *op;
         int (*take)(struct transfer *t, const json_t *job, struct err *err);
+        size_t n_fds;
 } orders[] = {
-        { "manifest", take_manifest },
-        { "blob", take_blob },
+        { "manifest", take_manifest, 1 },
+        { "blob", take_blob, 1 },
+        { "upload", upload_take_blob, 1 },
+        { "put", upload_take_manifest, 1 },
+        { "ping", upload_take_ping, 0 },
 };
+
+static bool has_its_fds(const char *op, size_t n_fds) {
+        for (size_t i = 0; i < ARRAY_SIZE(orders); i++)
+                if (strcmp(orders[i].op, op) == 0)
+                        return n_fds == orders[i].n_fds;
+        return true; /* unknown: said later */
+}
 
 /* The pipe becomes the transfer's. */
 static int take_order(struct fetch *f, const json_t *job, struct control_message *m, struct err *err) {
@@ -115,27 +126,28 @@ static int take_order(struct fetch *f, const json_t *job, struct control_message
 
         if (strcmp(op, "open") == 0)
                 return registry_open(&f->registry, job, err);
-        if (!f->registry.is_open || m->n_fds != 1 || json_get_int(job, "id", -1) < 0)
+        if (!f->registry.is_open || !has_its_fds(op, m->n_fds) || json_get_int(job, "id", -1) < 0)
                 return err_set(err, ERR_INVALID, -EINVAL, "worker: \"%s\" without an open registry, an id or a pipe", op);
         t = fetch_add(f);
         if (!t)
                 return err_set(err, ERR_INTERNAL, -ENOBUFS, "registry %s: too many requests at once", f->registry.host);
         t->id = json_get_int(job, "id", -1);
-        t->pipe_fd = m->fds[0];
-        m->n_fds = 0;
+        if (m->n_fds > 0)
+                t->pipe_fd = m->fds[--m->n_fds];
         r = err_set(err, ERR_INVALID, -EINVAL, "worker: unknown job \"%s\"", op);
         for (size_t i = 0; i < ARRAY_SIZE(orders); i++)
                 if (strcmp(orders[i].op, op) == 0)
                         r = orders[i].take(t, job, err);
         if (r == 0 && (!t->reference || fetch_aim(f, t) < 0))
                 r = err_errno(err, -ENOMEM, "request");
-        if (r == 0 && fcntl(t->pipe_fd, F_SETFL, O_NONBLOCK) < 0)
+        if (r == 0 && t->pipe_fd >= 0 && fcntl(t->pipe_fd, F_SETFL, O_NONBLOCK) < 0)
                 r = err_errno(err, -errno, "pipe");
         if (r < 0) {
                 fetch_finish(t);
                 return r;
         }
-        (void) fcntl(t->pipe_fd, F_SETPIPE_SZ, PIPE_SIZE); /* a larger one saves wake-ups; the size that it has will do */
+        if (t->pipe_fd >= 0)
+                (void) fcntl(t->pipe_fd, F_SETPIPE_SZ, PIPE_SIZE); /* a larger one saves wake-ups; the size that it has will do */
         t->state = TRANSFER_READY;
         return 0;
 }
@@ -202,6 +214,10 @@ static void flush(struct fetch *f, struct transfer *t) {
                           (json_int_t) t->done);
         if (event && *t->digest)
                 json_object_set_new(event, "digest", json_string(t->digest));
+        if (event && t->how)
+                json_object_set_new(event, "how", json_string(t->how));
+        if (event && t->kind == TRANSFER_PING && f->registry.granted)
+                json_object_set_new(event, "identity_token", json_string(f->registry.granted));
         fetch_finish(t); /* the pipe is closed first */
         control_send(f->control_fd, event);
 }

@@ -32,6 +32,12 @@ int fetch_aim(struct fetch *f, struct transfer *t);
 void fetch_finish(struct transfer *t);
 void fetch_fail(struct fetch *f, struct transfer *t, const struct err *err);
 
+void fetch_fail_status(struct fetch *f, struct transfer *t, long status);
+/* One more attempt at the URL it has. */
+void fetch_start_later(struct transfer *t, int64_t pause_ns);
+/* Where `location` leads, seen from `base`; the caller frees. NULL: nowhere. */
+char *fetch_resolve(const char *base, const char *location);
+
 /* The attempt has ended: with an HTTP answer, or without one. Decides the transfer's next state. */
 void fetch_on_answer(struct fetch *f, struct transfer *t);
 void fetch_on_broken(struct fetch *f, struct transfer *t, CURLcode code);

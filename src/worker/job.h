@@ -14,8 +14,13 @@
  *
  * fetch   one registry, many requests at once (libcurl multi: connections are reused, HTTP/2 where the registry has it)
  *   →  {"op":"open","registry":"localhost:5000","repository":"a/b","insecure":true,"username":…,"password":…,"identity_token":…,"ca_pem":…}   first, once
+ *        to push also "push":true, and "from": another repository whose blobs may be mounted; without a repository, for "ping" only: "offline":true asks for an identity token
  *   →  {"op":"manifest","id":1,"reference":"latest"|"sha256:…","accept":["…"],"max":4194304}  + fd: write end of a pipe for the body
  *   →  {"op":"blob","id":2,"digest":"sha256:…","size":123}                                     + fd: write end of a pipe for the body
+ *   →  {"op":"upload","id":3,"digest":"sha256:…","size":123,"from":"c/d"}                      + fd: the blob's file
+ *   →  {"op":"put","id":4,"reference":"latest","digest":"sha256:…","media_type":"…","size":…}  + fd: the manifest's file
+ *   →  {"op":"ping","id":5}   are the credentials good?
+ *   ←  {"event":"done","id":3,"how":"exists"|"mounted"|"sent",…}, of a ping "known"|"open" (nobody asked for credentials), and "identity_token" if one was given
  *   ←  {"event":"progress","id":2,"bytes":65536}                    at most ten a second for each id
  *   ←  {"event":"done","id":1,"media_type":"…","size":…}            after the last byte was written and the pipe closed; of a manifest
  *                                                                   also its "digest": the sum of what was written

@@ -68,7 +68,7 @@ static void error_detail(const struct transfer *t, char *ret, size_t size) {
                 snprintf(ret, size, ": %s", message);
 }
 
-static void fail_status(struct fetch *f, struct transfer *t, long status) {
+void fetch_fail_status(struct fetch *f, struct transfer *t, long status) {
         char detail[DETAIL_SIZE];
         const char *name = transfer_name(t);
         struct err err;
@@ -96,7 +96,7 @@ static void fail_status(struct fetch *f, struct transfer *t, long status) {
 
 /* --- again --- */
 
-static void start_later(struct transfer *t, int64_t pause_ns) {
+void fetch_start_later(struct transfer *t, int64_t pause_ns) {
         transfer_end_attempt(t);
         t->state = TRANSFER_READY;
         t->start_ns = fetch_now_ns() + pause_ns;
@@ -106,7 +106,10 @@ static void start_later(struct transfer *t, int64_t pause_ns) {
 int fetch_aim(struct fetch *f, struct transfer *t) {
         free(t->url);
         t->redirects = 0;
-        t->url = registry_url(&f->registry, t->kind == TRANSFER_MANIFEST ? "manifests" : "blobs", t->reference);
+        if (transfer_is_sending(t))
+                t->url = upload_url(t);
+        else
+                t->url = registry_url(&f->registry, t->kind == TRANSFER_MANIFEST ? "manifests" : "blobs", t->reference);
         return t->url ? 0 : -ENOMEM;
 }
 
@@ -115,7 +118,7 @@ static bool retry(struct fetch *f, struct transfer *t, unsigned tries_max) {
         curl_off_t after = 0;
         int64_t pause;
 
-        if (t->done - t->begun_at >= PROGRESS_THAT_COUNTS)
+        if (t->done > t->begun_at && t->done - t->begun_at >= PROGRESS_THAT_COUNTS)
                 t->tries = 0;
         if (t->tries >= tries_max)
                 return false;
@@ -125,9 +128,10 @@ static bool retry(struct fetch *f, struct transfer *t, unsigned tries_max) {
                 after = RETRY_AFTER_MAX_S;
         if (after * 1000000000 > pause)
                 pause = after * 1000000000;
+        upload_look_again(t);
         if (t->kind != TRANSFER_TOKEN && fetch_aim(f, t) < 0)
                 return false;
-        start_later(t, pause);
+        fetch_start_later(t, pause);
         return true;
 }
 
@@ -141,6 +145,7 @@ static bool is_passing(CURLcode code) {
         case CURLE_OPERATION_TIMEDOUT:
         case CURLE_GOT_NOTHING:
         case CURLE_SEND_ERROR:
+        case CURLE_SEND_FAIL_REWIND:
         case CURLE_RECV_ERROR:
         case CURLE_PARTIAL_FILE:
         case CURLE_HTTP2:
@@ -160,7 +165,7 @@ static bool fall_back_to_plain(struct fetch *f, struct transfer *t) {
         r->plain = true;
         if (fetch_aim(f, t) < 0)
                 return false;
-        start_later(t, 0);
+        fetch_start_later(t, 0);
         return true;
 }
 
@@ -182,7 +187,7 @@ void fetch_on_broken(struct fetch *f, struct transfer *t, CURLcode code) {
 }
 
 /* Where `location` leads, seen from `base`. Not curl's own answer to that: it puts the user and password of the request into the URL. */
-static char *resolve(const char *base, const char *location) {
+char *fetch_resolve(const char *base, const char *location) {
         char *url = NULL, *copy = NULL;
         CURLU *u = curl_url();
 
@@ -199,11 +204,13 @@ static void on_redirect(struct fetch *f, struct transfer *t) {
         auto_free char *to = NULL;
         struct err err;
 
-        if (!location || t->kind == TRANSFER_TOKEN) {
-                fail_status(f, t, transfer_status(t));
+        /* A redirected POST or PATCH has no clear meaning, a question by HEAD and a PUT have. */
+        if (!location || t->kind == TRANSFER_TOKEN || t->kind == TRANSFER_PING ||
+            (t->kind == TRANSFER_UPLOAD && t->step != UPLOAD_CHECK && t->step != UPLOAD_WHOLE)) {
+                fetch_fail_status(f, t, transfer_status(t));
                 return;
         }
-        to = resolve(t->url, location);
+        to = fetch_resolve(t->url, location);
         if (++t->redirects > REDIRECTS_MAX || !to || !registry_may_follow(t->url, to)) {
                 if (t->redirects > REDIRECTS_MAX)
                         err_set(&err, ERR_UNAVAILABLE, -ELOOP, "%s: more than %d redirects", transfer_name(t), REDIRECTS_MAX);
@@ -214,7 +221,7 @@ static void on_redirect(struct fetch *f, struct transfer *t) {
         }
         free(t->url);
         t->url = take_ptr(&to);
-        start_later(t, 0);
+        fetch_start_later(t, 0);
 }
 
 /* --- credentials --- */
@@ -266,13 +273,13 @@ static void on_unauthorized(struct fetch *f, struct transfer *t) {
         read_challenges(t, &c);
         if (t->kind == TRANSFER_TOKEN || !registry_is_own_url(r, t->url) || t->challenges >= CHALLENGES_MAX || c.scheme == CHALLENGE_NONE ||
             (c.scheme == CHALLENGE_BASIC && (!r->username || t->has_credentials)) || (c.scheme == CHALLENGE_BEARER && !*c.realm)) {
-                fail_status(f, t, 401);
+                fetch_fail_status(f, t, 401);
                 return;
         }
         t->challenges++;
         if (c.scheme == CHALLENGE_BASIC) {
                 r->auth = REGISTRY_BASIC;
-                start_later(t, 0);
+                fetch_start_later(t, 0);
                 return;
         }
         r->auth = REGISTRY_BEARER;
@@ -294,7 +301,7 @@ static void on_token(struct fetch *f, struct transfer *t) {
         f->token_wanted = false;
         for (size_t i = 0; i < FETCH_TRANSFERS_MAX; i++)
                 if (f->transfers[i] && f->transfers[i]->state == TRANSFER_TOKEN_WAIT)
-                        start_later(f->transfers[i], 0);
+                        fetch_start_later(f->transfers[i], 0);
 }
 
 /* --- answers --- */
@@ -362,6 +369,8 @@ void fetch_on_answer(struct fetch *f, struct transfer *t) {
                 on_redirect(f, t);
         else if (status == 401)
                 on_unauthorized(f, t);
+        else if (transfer_is_sending(t) && status != 429 && status < 500)
+                upload_on_answer(f, t, status);
         else if (!((status == 429 || status >= 500) && retry(f, t, TRIES_MAX)))
-                fail_status(f, t, status);
+                fetch_fail_status(f, t, status);
 }

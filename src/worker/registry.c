@@ -38,7 +38,7 @@ static bool is_made_of(const char *s, const char *chars, size_t max) {
         return n > 0 && n <= max && !s[n];
 }
 
-static bool is_repository(const char *s) {
+bool registry_is_repository(const char *s) {
         return is_made_of(s, LOWER DIGITS "._-/", REPOSITORY_MAX) && *s != '/' && s[strlen(s) - 1] != '/' && !strstr(s, "//") && !strstr(s, "..");
 }
 
@@ -57,12 +57,13 @@ static int copy_text(const json_t *job, const char *key, char **to) {
 
 int registry_open(struct registry *r, const json_t *job, struct err *err) {
         const char *host = json_get_str(job, "registry", ""), *repository = json_get_str(job, "repository", ""), *authority = host;
+        const char *from = json_get_str(job, "from", "");
 
         if (r->is_open)
                 return err_set(err, ERR_INVALID, -EINVAL, "worker: the registry is open already");
         if (!is_made_of(host, LOWER UPPER DIGITS ".-_:[]", HOST_MAX))
                 return err_set(err, ERR_INVALID, -EINVAL, "\"%s\" is not the name of a registry", host);
-        if (!is_repository(repository))
+        if ((*repository && !registry_is_repository(repository)) || (*from && !registry_is_repository(from)))
                 return err_set(err, ERR_INVALID, -EINVAL, "\"%s\" is not the name of a repository", repository);
         for (size_t i = 0; i < ARRAY_SIZE(aliases); i++)
                 if (strcmp(host, aliases[i].host) == 0)
@@ -70,9 +71,11 @@ int registry_open(struct registry *r, const json_t *job, struct err *err) {
         r->host = strdup(host);
         r->authority = strdup(authority);
         r->repository = strdup(repository);
+        r->push = json_get_bool(job, "push", false);
+        r->offline = json_get_bool(job, "offline", false);
         r->insecure = json_get_bool(job, "insecure", false);
         if (!r->host || !r->authority || !r->repository || copy_text(job, "username", &r->username) < 0 || copy_text(job, "password", &r->password) < 0 ||
-            copy_text(job, "identity_token", &r->identity_token) < 0 || copy_text(job, "ca_pem", &r->ca_pem) < 0)
+            copy_text(job, "identity_token", &r->identity_token) < 0 || copy_text(job, "ca_pem", &r->ca_pem) < 0 || copy_text(job, "from", &r->from) < 0)
                 return err_errno(err, -ENOMEM, "registry %s", host);
         r->is_open = true;
         return 0;
@@ -88,6 +91,8 @@ void registry_done(struct registry *r) {
         free_secret(&r->password);
         free_secret(&r->identity_token);
         free_secret(&r->token);
+        free_secret(&r->granted);
+        free(take_ptr(&r->from));
         free(take_ptr(&r->username));
         free(take_ptr(&r->ca_pem));
         free(take_ptr(&r->host));
@@ -98,6 +103,10 @@ void registry_done(struct registry *r) {
 
 char *registry_url(const struct registry *r, const char *what, const char *reference) {
         return str_format("%s://%s/v2/%s/%s/%s", r->plain ? "http" : "https", r->authority, r->repository, what, reference);
+}
+
+char *registry_base_url(const struct registry *r) {
+        return str_format("%s://%s/v2/", r->plain ? "http" : "https", r->authority);
 }
 
 /* What decides whom one talks to. */
@@ -183,6 +192,11 @@ int registry_take_token(struct registry *r, const char *answer, size_t size, str
                 return err_errno(err, -ENOMEM, "registry %s", r->host);
         free_secret(&r->token);
         r->token = copy;
+        token = json_get_str(object, "refresh_token", "");
+        if (r->offline && is_token(token)) {
+                free_secret(&r->granted);
+                r->granted = strdup(token);
+        }
         return 0;
 }
 
@@ -199,8 +213,12 @@ static void add_pair(struct strbuf *b, const char *key, const char *value) {
 }
 
 static char *token_pairs(const struct registry *r, bool form) {
-        auto_free char *scope = str_format("repository:%s:pull", r->repository);
+        auto_free char *own = str_format("repository:%s:%s", r->repository, r->push ? "pull,push" : "pull");
+        auto_free char *other = r->from ? str_format("repository:%s:pull", r->from) : strdup("");
         auto_strbuf b;
+
+        if (!own || !other)
+                return NULL;
 
         strbuf_init(&b, TOKEN_ANSWER_MAX);
         if (form) {
@@ -209,10 +227,19 @@ static char *token_pairs(const struct registry *r, bool form) {
                 add_pair(&b, "refresh_token", r->identity_token);
         } else {
                 add_pair(&b, "account", r->username);
+                add_pair(&b, "client_id", r->offline ? "kist" : NULL);
+                add_pair(&b, "offline_token", r->offline ? "true" : NULL);
         }
         add_pair(&b, "service", r->challenge.service);
-        add_pair(&b, "scope", scope);
-        return scope ? strbuf_take(&b, NULL) : NULL;
+        if (*r->repository && form && *other) {
+                auto_free char *both = str_format("%s %s", own, other);
+
+                add_pair(&b, "scope", both);
+        } else if (*r->repository) {
+                add_pair(&b, "scope", own);
+                add_pair(&b, "scope", other);
+        }
+        return strbuf_take(&b, NULL);
 }
 
 char *registry_token_query(const struct registry *r) {

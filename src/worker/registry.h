@@ -22,9 +22,13 @@ struct registry {
         struct challenge challenge;
         char *host;        /* with port, as the person wrote it: for messages */
         char *authority;   /* as in URLs */
-        char *repository;
+        char *repository;  /* "": only to be asked whether it knows us */
+        char *from;        /* one more repository that tokens are to be good for: what blobs are mounted from; NULL: none */
+        bool push;         /* tokens are to be good for pushing, too */
+        bool offline;      /* an identity token is wanted */
         char *username, *password, *identity_token, *ca_pem; /* NULL: none */
         char *token;       /* of the realm; NULL: none yet */
+        char *granted;     /* identity token of the realm; NULL: none */
 };
 
 /* From an "open" message. ERR_INVALID: something in it has a wrong form. */
@@ -32,6 +36,9 @@ int registry_open(struct registry *r, const json_t *job, struct err *err);
 void registry_done(struct registry *r);
 
 bool registry_is_tag(const char *reference);
+bool registry_is_repository(const char *name);
+/* "https://host/v2/". */
+char *registry_base_url(const struct registry *r);
 
 /* "https://host/v2/REPOSITORY/WHAT/REFERENCE"; the caller frees; NULL when memory is out. */
 char *registry_url(const struct registry *r, const char *what, const char *reference);

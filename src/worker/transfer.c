@@ -35,6 +35,9 @@ void transfer_end_attempt(struct transfer *t) {
 void transfer_done(struct transfer *t) {
         transfer_end_attempt(t);
         t->pipe_fd = fd_close(t->pipe_fd);
+        t->source_fd = fd_close(t->source_fd);
+        free(take_ptr(&t->from));
+        free(take_ptr(&t->place));
         curl_slist_free_all(t->accept);
         t->accept = NULL;
         if (t->form)
@@ -48,7 +51,9 @@ void transfer_done(struct transfer *t) {
 const char *transfer_name(const struct transfer *t) {
         static char name[800];
 
-        if (t->kind == TRANSFER_TOKEN)
+        if (t->kind == TRANSFER_PING || !*t->registry->repository)
+                snprintf(name, sizeof(name), "%s", t->registry->host);
+        else if (t->kind == TRANSFER_TOKEN)
                 snprintf(name, sizeof(name), "%s/%s", t->registry->host, t->registry->repository);
         else
                 snprintf(name, sizeof(name), "%s/%s%c%s", t->registry->host, t->registry->repository, registry_is_tag(t->reference) ? ':' : '@', t->reference);
@@ -296,6 +301,8 @@ int transfer_prepare(struct transfer *t, struct err *err) {
         t->body_begun = false;
         t->begun_at = t->done;
         set_options(t);
+        if (transfer_is_sending(t) && upload_prepare(t) < 0)
+                return err_errno(err, -ENOMEM, "%s", transfer_name(t));
         if (t->kind == TRANSFER_BLOB && t->done > 0) {
                 snprintf(range, sizeof(range), "%" PRIu64 "-", t->done);
                 curl_easy_setopt(t->easy, CURLOPT_RANGE, range);

@@ -11,8 +11,9 @@
 #include "base/str.h"
 #include "worker/digest.h"
 #include "worker/registry.h"
+#include "worker/upload.h"
 
-enum transfer_kind { TRANSFER_MANIFEST, TRANSFER_BLOB, TRANSFER_TOKEN };
+enum transfer_kind { TRANSFER_MANIFEST, TRANSFER_BLOB, TRANSFER_TOKEN, TRANSFER_UPLOAD, TRANSFER_PUT, TRANSFER_PING };
 
 enum transfer_state {
         TRANSFER_READY,      /* to be started at start_ns                             */
@@ -45,6 +46,16 @@ struct transfer {
         uint64_t done;             /* bytes of the body so far, through all attempts */
         bool paused;
 
+        /* Of what is sent (upload.c): `done` is what the registry has. */
+        enum upload_step step;
+        int source_fd;
+        uint64_t sent, part_end;   /* of this attempt: up to where it has come, and goes */
+        char *from;                /* a repository of the same registry that has the blob; NULL: none, or it was in vain */
+        char *place;               /* where the registry wants the bytes */
+        bool in_parts;
+        unsigned beginnings;
+        const char *how;           /* at the end: "exists", "mounted", "sent", "known", "open" */
+
         /* This attempt. */
         CURL *easy;
         char *url;
@@ -64,6 +75,9 @@ struct transfer {
 };
 
 void transfer_done(struct transfer *t); /* closes the pipe */
+static inline bool transfer_is_sending(const struct transfer *t) {
+        return t->kind == TRANSFER_UPLOAD || t->kind == TRANSFER_PUT || t->kind == TRANSFER_PING;
+}
 
 /* "localhost:5000/a/b:latest": for messages; a static buffer. */
 const char *transfer_name(const struct transfer *t);
