@@ -54,7 +54,7 @@ const struct option container_options[] = {
         { 0, "kernel-memory", OPTION_TEXT, "BYTES", "Gone from kernels: refused" },
         { 'l', "label", OPTION_LIST, "KEY=VALUE", "A label" },
         { 0, "label-file", OPTION_LIST, "FILE", "Labels from a file, one per line" },
-        { 0, "link", OPTION_LIST, "CONTAINER[:ALIAS]", "Refused: use a network of your own" },
+        { 0, "link", OPTION_LIST, "CONTAINER[:ALIAS]", "Name another container in /etc/hosts" },
         { 0, "log-driver", OPTION_TEXT, "DRIVER", "Where output goes: json-file, local, syslog, journald or none" },
         { 0, "log-opt", OPTION_LIST, "KEY=VALUE", "Options of the log: max-size, max-file, tag, syslog-address, …" },
         { 0, "mac-address", OPTION_TEXT, "MAC", "A fixed MAC address" },

@@ -11,6 +11,7 @@
 #include "engine/endpoints.h"
 #include "engine/events.h"
 #include "engine/internal.h"
+#include "engine/links.h"
 #include "engine/merge.h"
 #include "engine/peers.h"
 #include "engine/ports.h"
@@ -103,6 +104,8 @@ static int complete_body(struct engine *e, const json_t *body, const struct imag
         json_object_del(copy, VOLUMES_ANONYMOUS); /* ours to say */
         json_object_del(copy, VOLUMES_FROM);
         r = peers_resolve(e, copy, host, err);
+        if (r == 0)
+                r = links_resolve(e, copy, host, err);
         if (r == 0)
                 r = endpoints_resolve(e, copy, host, err);
         if (r == 0)

@@ -114,6 +114,8 @@ static char *hosts(const struct spec *s, const struct container_row *row, const 
                 if (*address)
                         strbuf_addf(&b, "%s\t%.*s\n", address, (int) (colon - text), text);
         }
+        json_array_foreach(s->link_hosts, i, v)
+                strbuf_addf(&b, "%s\n", json_string_value(v));
         config_hostname(s, row->id, hostname);
         for (size_t n = 0; n < row->n_endpoints; n++) {
                 if (*s->domainname)

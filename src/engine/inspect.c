@@ -11,6 +11,7 @@
 #include "engine/exec.h"
 #include "engine/health.h"
 #include "engine/internal.h"
+#include "engine/links.h"
 #include "engine/networks.h"
 #include "engine/ports.h"
 #include "engine/size.h"
@@ -69,7 +70,7 @@ static json_t *host_defaults(void) {
                          "CpuPercent", 0, "IOMaximumIOps", 0, "IOMaximumBandwidth", 0);
 }
 
-static json_t *host_object(struct engine *e, const struct spec *s) {
+static json_t *host_object(struct engine *e, const struct spec *s, const char *name) {
         json_t *h = host_defaults(), *v;
         const char *key;
 
@@ -78,6 +79,7 @@ static json_t *host_object(struct engine *e, const struct spec *s) {
         json_object_foreach(s->host, key, v)
                 if (!json_is_null(v) || !json_object_get(h, key))
                         json_object_set(h, key, v);
+        json_object_set_new(h, "Links", json_or_null(links_describe(e, s, name)));
         json_object_set_new(h, "LogConfig", json_pack("{s:s, s:o}", "Type", log_driver_name(s->log.driver), "Config", copy_or(s->log.options, json_object())));
         json_object_set_new(h, "RestartPolicy", json_pack("{s:s, s:I}", "Name", s->restart == SPEC_RESTART_NO ? "no" : json_get_str(s->restart_policy, "Name", "no"),
                                                           "MaximumRetryCount", (json_int_t) s->restart_max));
@@ -159,7 +161,7 @@ int engine_inspect(struct engine *e, const char *name, bool size, json_t **ret, 
                       file_path(e, &row, "hostname"), "HostsPath", file_path(e, &row, "hosts"), "LogPath",
                       s.log.driver == LOG_JSON_FILE && log_name ? file_path(e, &row, log_name) : json_string(""), "Name", json_sprintf("/%s", row.name), "RestartCount",
                       (json_int_t) row.restart_count, "Driver", "overlay", "Platform", "linux", "MountLabel", "", "ProcessLabel", "", "AppArmorProfile", apparmor_profile(e, &s) ?: (apparmor_is_on() ? "unconfined" : ""), "ExecIDs",
-                      execs_ids(e, c), "HostConfig", host_object(e, &s), "GraphDriver", "Name", "overlay", "Data", "Mounts", describe_mounts(e->root, &s), "Config",
+                      execs_ids(e, c), "HostConfig", host_object(e, &s, row.name), "GraphDriver", "Name", "overlay", "Data", "Mounts", describe_mounts(e->root, &s), "Config",
                       config_object(&s, &row), "NetworkSettings", network_settings(c, &row, &s));
         if (!o)
                 return err_errno(err, -ENOMEM, "inspecting container %s", row.name);

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/apparmor.h"
+#include "engine/links.h"
 #include "engine/networks.h"
 #include "engine/ports.h"
 #include "engine/spec.h"
@@ -343,7 +344,7 @@ int spec_read_networks(struct spec *s, struct err *err) {
         size_t i;
         int r;
 
-        if ((r = ports_check(s, err)) < 0)
+        if ((r = ports_check(s, err)) < 0 || (r = links_check(s, err)) < 0)
                 return r;
         if ((r = check_words(s->dns, "Dns", true, err)) < 0 || (r = check_words(s->dns_search, "DnsSearch", false, err)) < 0 ||
             (r = check_words(s->dns_options, "DnsOptions", false, err)) < 0)

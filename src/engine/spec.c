@@ -107,7 +107,7 @@ static const struct field host_fields[] = {
         { "Init", BOOL, USED, S(init) },
         { "VolumesFrom", STRINGS, USED, S(volumes_from) },
         { "VolumeDriver", STRING, REFUSED, .why = "only the driver local is there" },
-        { "Links", STRINGS, REFUSED, .why = "links are not there; on a network of your own containers find each other by name" },
+        { "Links", STRINGS, USED, S(links) },
         { "Devices", LIST, USED, S(devices) },
         { "DeviceCgroupRules", STRINGS, USED, S(device_rules) },
         { "DeviceRequests", LIST, USED, S(device_requests) },
@@ -363,6 +363,7 @@ void spec_done(struct spec *s) {
         json_decref(s->seccomp);
         json_decref(s->mask);
         json_decref(s->unmask);
+        json_decref(s->link_hosts);
         json_decref(s->cdi_env);
         json_decref(s->cdi_groups);
         *s = (struct spec) {};

@@ -86,7 +86,7 @@ struct spec {
         const char *mac_address, *network_mode, *pid_mode, *ipc_mode, *uts_mode, *userns_mode, *cgroupns_mode, *cgroup_parent, *umask_text, *timezone,
                 *health_action, *personality;
         json_t *binds, *mount_list, *tmpfs, *ulimits, *sysctls, *cap_add, *cap_drop, *security_opt, *dns, *dns_search, *dns_options, *extra_hosts,
-                *group_add, *masked_paths, *readonly_paths, *console_size, *restart_policy, *log_config, *port_bindings, *healthcheck, *shell, *devices, *device_rules, *device_requests, *annotations, *unset_env, *time_offsets, *volumes_from,
+                *group_add, *masked_paths, *readonly_paths, *console_size, *restart_policy, *log_config, *port_bindings, *healthcheck, *shell, *devices, *device_rules, *device_requests, *links, *annotations, *unset_env, *time_offsets, *volumes_from,
                 *block_lists[_SPEC_BLOCK_MAX];
         bool privileged, readonly_rootfs, auto_remove, publish_all, init, oom_kill_disable;
 
@@ -98,6 +98,7 @@ struct spec {
         bool host_userns, host_pid, host_ipc, host_uts, host_cgroupns, no_shm;
         bool no_new_privileges, seccomp_unconfined, systempaths_unconfined;
         const char *apparmor; /* the name of a profile, or "unconfined"; NULL: not said */
+        json_t *link_hosts; /* lines of /etc/hosts, by links_find(); owned, or NULL */
         json_t *cdi_env, *cdi_groups; /* what env and group_add are when a device by name brings more than the body has; owned, or NULL */
         json_t *mask, *unmask; /* arrays of paths, "ALL" in the second is every one; owned, or NULL */
         json_t *seccomp; /* a profile of the caller's, in Docker's form; owned */

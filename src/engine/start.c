@@ -23,6 +23,7 @@
 #include "engine/files.h"
 #include "engine/health.h"
 #include "engine/internal.h"
+#include "engine/links.h"
 #include "engine/monitors.h"
 #include "engine/peers.h"
 #include "engine/ports.h"
@@ -152,6 +153,10 @@ static int connect_network(struct starting *s, struct err *err) {
                 if (!*s->gateway || s->row.endpoints[i].is_gateway)
                         memcpy(s->gateway, s->row.endpoints[i].gateway, sizeof(s->gateway));
         return r;
+}
+
+static int find_links(struct starting *s, struct err *err) {
+        return links_find(s->e, &s->spec, &s->row, err);
 }
 
 static void disconnect_network(struct starting *s) {
@@ -413,6 +418,7 @@ static const struct stage {
         { "namespaces", make_namespaces, NULL },           /* before the root: its ids; before the network: where eth0 goes   */
         { "rootfs", mount_rootfs, NULL },                  /* gone with its fd */
         { "network", connect_network, disconnect_network }, /* before the files: /etc/hosts has the address                    */
+        { "links", find_links, NULL },                     /* after the network: one that both are on; before the files      */
         { "ports", publish_ports, unpublish_ports },       /* after the network: they lead to its address                     */
         { "volumes", mount_volumes, NULL },                /* after the root: what it has in their place                      */
         { "files", write_files, NULL },

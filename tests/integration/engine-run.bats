@@ -100,3 +100,42 @@ teardown() { left_nothing; }
 	[[ "$output" == *"cannot join IPC of a non running container"* ]]
 	"$KIST" rm -f giver keeper hostly trap
 }
+
+@test "--link: the other's address under its alias, its host name and its name; Docker's refusals" {
+	"$KIST" network create linked >/dev/null
+	"$KIST" run -d --name base -h basement $BUSYBOX sh -c 'echo hello >/tmp/index.html; httpd -f -p 8080 -h /tmp'
+	"$KIST" run -d --name other --network linked $BUSYBOX sleep 1000
+	address=$("$KIST" inspect -f '{{.NetworkSettings.IPAddress}}' base)
+	for C in $(clients); do
+		[ "$(client "$C" run --rm --link base:db $BUSYBOX grep -w db /etc/hosts)" = "$address"$'\t'"db basement base" ]
+		[ "$(client "$C" run --rm --link base $BUSYBOX grep -w base /etc/hosts)" = "$address"$'\t'"base basement" ]
+		[ "$(client "$C" run --rm --link base:db $BUSYBOX wget -qO- http://db:8080/)" = hello ]
+		[[ "$(client "$C" run --rm --network linked --link other:mate $BUSYBOX cat /etc/hosts)" == *mate* ]]
+		client "$C" create --name "holder-$C" --link base:db $BUSYBOX cat /etc/hosts
+		[ "$(client "$C" inspect -f '{{json .HostConfig.Links}}' "holder-$C")" = "[\"/base:/holder-$C/db\"]" ]
+		run -125 client "$C" run --rm --network host --link base:db $BUSYBOX true
+		[ "$C" != kist ] || [[ "$output" == *"host type networking can't be used with links"* ]] # docker refuses it itself
+		run -125 client "$C" run --rm --network container:base --link base:db $BUSYBOX true
+		[ "$C" != kist ] || [[ "$output" == *"container type network can't be used with links"* ]]
+		run -125 client "$C" run --rm --link nosuch:db $BUSYBOX true
+		[[ "$output" == *"could not get container for nosuch: No such container: nosuch"* ]]
+		run -125 client "$C" run --rm --link other:db $BUSYBOX true
+		[[ "$output" == *"Cannot link to /other, as it does not belong to the default network"* ]]
+	done
+	run -125 "$KIST" run --rm --link 'base:a b' $BUSYBOX true
+	[[ "$output" == *"bad format for links: base:a b"* ]]
+	run -125 "$KIST" run --rm --link base:a:b $BUSYBOX true
+	[[ "$output" == *"bad format for links: base:a:b"* ]]
+	# By its id: it may be called otherwise, and be started anew with another address.
+	"$KIST" rename base cellar
+	[[ "$("$KIST" start -a holder-kist)" == *"$address"$'\t'"db basement cellar"* ]]
+	"$KIST" stop -t 0 cellar
+	run ! "$KIST" start holder-kist
+	[[ "$output" == *"Cannot link to a non running container: /cellar AS /holder-kist/db"* ]]
+	"$KIST" rm cellar
+	"$KIST" start holder-kist # the link is gone with it
+	eventually is_state holder-kist exited
+	for C in $(clients); do "$KIST" rm "holder-$C"; done
+	"$KIST" rm -f other
+	"$KIST" network rm linked
+}

@@ -276,11 +276,10 @@ block_device() { lsblk -dnpo NAME,TYPE 2>/dev/null | awk '$2 == "disk" { print $
 	[ "$(inside --device /dev/zero:r $BUSYBOX sh -c 'head -c 3 /dev/zero | wc -c')" -eq 3 ]
 }
 
-@test "--gpus, --runtime, --link: refused, and why" {
+@test "--gpus, --runtime: refused, and why" {
 	refused "all, a number, device=NAME or driver=NAME is wanted" --gpus many
 	refused "unknown or invalid runtime name" --runtime nosuch
 	inside --runtime kist $BUSYBOX true
-	refused "on a network of your own containers find each other by name" --link other:alias
 }
 
 @test "--dns-option; --net is --network, --net-alias is --network-alias" {
