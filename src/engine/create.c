@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "base/timestamp.h"
 #include "engine/db.h"
+#include "engine/defaults.h"
 #include "engine/endpoints.h"
 #include "engine/events.h"
 #include "engine/internal.h"
@@ -98,12 +99,12 @@ static int complete_body(struct engine *e, const json_t *body, const struct imag
         mode = json_get_str(host, "NetworkMode", "");
         if (!*mode || !strcmp(mode, "default"))
                 json_object_set_new(host, "NetworkMode", json_string("bridge"));
-        if (!*json_get_str(json_get_object(host, "LogConfig"), "Type", ""))
-                json_object_set_new(host, "LogConfig", json_pack("{s:s, s:O?}", "Type", e->log_driver, "Config", json_get_object(json_get_object(host, "LogConfig"), "Config")));
+        r = defaults_apply(e, host, err);
         json_object_set_new(copy, "HostConfig", host);
         json_object_del(copy, VOLUMES_ANONYMOUS); /* ours to say */
         json_object_del(copy, VOLUMES_FROM);
-        r = peers_resolve(e, copy, host, err);
+        if (r == 0)
+                r = peers_resolve(e, copy, host, err);
         if (r == 0)
                 r = links_resolve(e, copy, host, err);
         if (r == 0)

@@ -154,12 +154,8 @@ static int copy_options(struct engine *e, const struct engine_options *o, struct
         for (size_t i = 0; i < o->n_cdi_dirs; i++)
                 if (json_array_append_new(e->cdi_dirs, json_string(o->cdi_dirs[i])) < 0)
                         return err_set(err, ERR_INVALID, -EINVAL, "cdi-spec-dirs: a directory's name is not text");
-        e->log_driver = strdup(o->log_driver ? o->log_driver : "json-file");
-        if (!e->log_driver)
-                return err_errno(err, -ENOMEM, "engine");
-        auto_json *log_config = json_pack("{s:s}", "Type", e->log_driver);
-        if (log_driver_read(log_config, &(struct spec_log) {}, err) < 0)
-                return err_prefix(err, "log-driver");
+        if (o->defaults && engine_set_defaults(e, o->defaults, err) < 0)
+                return err->num;
         e->bridge = strdup(o->bridge);
         e->cgroup_parent = strdup(o->cgroup_parent);
         return e->bridge && e->cgroup_parent ? 0 : err_errno(err, -ENOMEM, "options");
@@ -191,6 +187,7 @@ int engine_open(const struct engine_options *o, struct engine **ret, struct err 
         pthread_rwlock_init(&e->images_lock, NULL);
         pthread_rwlock_init(&e->table.lock, NULL);
         pthread_mutex_init(&e->volumes_lock, NULL);
+        pthread_mutex_init(&e->defaults_lock, NULL);
         r = open_all(e, o, err);
         if (r < 0) {
                 engine_close(e);
@@ -240,7 +237,8 @@ void engine_close(struct engine *e) {
         free(e->root);
         free(e->run_root);
         json_decref(e->cdi_dirs);
-        free(e->log_driver);
+        json_decref(e->defaults);
+        pthread_mutex_destroy(&e->defaults_lock);
         free(e->bridge);
         free(e->cgroup_parent);
         free(e->init_path);

@@ -33,12 +33,17 @@ struct engine_options {
         uint32_t log_max_files;
         const char *const *cdi_dirs;     /* where devices by name are described, the last one counts most; none: /etc/cdi and /var/run/cdi */
         size_t n_cdi_dirs;
-        const char *log_driver; /* of containers that name none; NULL: json-file */
+        const json_t *defaults; /* as for engine_set_defaults(), or NULL */
 };
 
 int engine_open(const struct engine_options *o, struct engine **ret, struct err *err);
 /* Containers live on; threads end, sockets are closed. */
 void engine_close(struct engine *e);
+
+/* What new containers get when they do not say: {"HostConfig": {…}, "HostGateway": "10.0.0.1", "Labels": ["a=b"]}; the labels are the daemon's own.
+ * ERR_INVALID names the field. The first needs no engine. */
+int engine_check_defaults(const json_t *defaults, struct err *err);
+int engine_set_defaults(struct engine *e, const json_t *defaults, struct err *err);
 
 /* --- system --- */
 int engine_info(struct engine *e, json_t **ret, struct err *err);    /* GET /info */

@@ -6,6 +6,7 @@
 #include <sys/utsname.h>
 
 #include "base/timestamp.h"
+#include "engine/defaults.h"
 #include "engine/describe.h"
 #include "engine/internal.h"
 #include "engine/log-driver.h"
@@ -113,16 +114,16 @@ int engine_info(struct engine *e, json_t **ret, struct err *err) {
                       cgroup_host_has(e->cgroups, "cpuset"), "PidsLimit", cgroup_host_has(e->cgroups, "pids"), "IPv4Forwarding", 1, "OomKillDisable", 0);
         if (!o)
                 return err_errno(err, -ENOMEM, "info");
-        auto_json *more = json_pack("{s:b, s:b, s:i, s:i, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:s, s:s, s:s, s:s, s:s, s:b}", "BridgeNfIptables", 0,
-                                    "BridgeNfIp6tables", 0, "NFd", 0, "NGoroutines", 0, "SystemTime", now, "LoggingDriver", e->log_driver, "CgroupDriver", "cgroupfs",
+        auto_json *more = json_pack("{s:b, s:b, s:i, s:i, s:s, s:o, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:s, s:s, s:s, s:s, s:s, s:b}", "BridgeNfIptables", 0,
+                                    "BridgeNfIp6tables", 0, "NFd", 0, "NGoroutines", 0, "SystemTime", now, "LoggingDriver", defaults_log_driver(e), "CgroupDriver", "cgroupfs",
                                     "CgroupVersion", cgroup_host_version(e->cgroups), "NEventsListener", 0, "KernelVersion", u.release, "OperatingSystem", os, "OSVersion",
                                     os_version, "OSType", "linux", "Architecture", u.machine, "NCPU", (int) sysconf(_SC_NPROCESSORS_ONLN), "MemTotal",
                                     (json_int_t) ((uint64_t) si.totalram * si.mem_unit), "IndexServerAddress", "https://index.docker.io/v1/", "DockerRootDir", e->root, "Name",
                                     u.nodename, "ServerVersion", KIST_VERSION, "DefaultRuntime", "kist", "Debug", 0);
-        auto_json *rest = json_pack("{s:{s:{s:s}}, s:{s:s, s:b}, s:{s:s}, s:{s:s}, s:{s:s}, s:[s, s, s], s:b, s:b, s:[], s:s, s:s, s:s, s:o, s:{s:[], s:{}, s:n}}", "Runtimes", "kist",
+        auto_json *rest = json_pack("{s:{s:{s:s}}, s:{s:s, s:b}, s:{s:s}, s:{s:s}, s:{s:s}, s:[s, s, s], s:b, s:b, s:o, s:s, s:s, s:s, s:o, s:{s:[], s:{}, s:n}}", "Runtimes", "kist",
                                     "path", "kist-monitor", "Swarm", "LocalNodeState", "inactive", "ControlAvailable", 0, "ContainerdCommit", "ID", "", "RuncCommit", "ID", "",
                                     "InitCommit", "ID", "", "SecurityOptions", "name=seccomp,profile=builtin", "name=userns", "name=cgroupns", "LiveRestoreEnabled", 1,
-                                    "ExperimentalBuild", 0, "Labels", "HttpProxy", "", "HttpsProxy", "", "NoProxy", "", "Warnings", warnings(e), "RegistryConfig",
+                                    "ExperimentalBuild", 0, "Labels", defaults_labels(e), "HttpProxy", "", "HttpsProxy", "", "NoProxy", "", "Warnings", warnings(e), "RegistryConfig",
                                     "InsecureRegistryCIDRs", "IndexConfigs", "Mirrors");
 
         if (!more || !rest) {

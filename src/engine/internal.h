@@ -3,7 +3,7 @@
 
 /* What the files of this room share. Order of locks, outermost first:
  *
- *     images_lock → container.op → volumes_lock → table.lock → container.lock → the small ones (monitor links, execs, events, database, work)
+ *     images_lock → container.op → volumes_lock → table.lock → container.lock → the small ones (monitor links, execs, events, database, work, defaults)
  *
  * and nobody holds anything but a container's own `op` while waiting for its monitor. */
 
@@ -42,7 +42,8 @@ struct engine {
         uint64_t log_max_size;
         uint32_t log_max_files;
         json_t *cdi_dirs; /* array of paths */
-        char *log_driver; /* of containers that name none */
+        json_t *defaults; /* defaults.h; read and replaced under its lock */
+        pthread_mutex_t defaults_lock;
         int64_t opened_ns;
         char host_id[65]; /* made once per --root */
 

@@ -58,9 +58,37 @@ static int set_list(struct options *o, const struct option *row, const char *whe
         return 0;
 }
 
+/* {"nofile": {"Name": "nofile", "Soft": 1024, "Hard": 2048}}: the key is the name. */
+static int add_ulimits(struct options *o, const struct option *row, const char *where, const json_t *object, struct err *err) {
+        const char *name;
+        json_t *v;
+
+        json_object_foreach((json_t *) object, name, v) {
+                auto_free char *text = str_format("%s=%lld:%lld", name, (long long) json_get_int(v, "Soft", -2), (long long) json_get_int(v, "Hard", -2));
+                int r;
+
+                if (!text)
+                        return err_errno(err, -ENOMEM, "options");
+                if (json_get_int(v, "Soft", -2) < -1 || json_get_int(v, "Hard", -2) < -1 || strcmp(json_get_str(v, "Name", name), name) != 0)
+                        return err_set(err, ERR_INVALID, -EINVAL, "%s: \"%.32s\" is not {\"Name\", \"Soft\", \"Hard\"} of that name", where, name);
+                r = option_set(o, row, where, text, err);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int add_log_option(struct options *o, const struct option *row, const char *where, const char *name, const json_t *value, struct err *err) {
+        auto_free char *text = json_is_string(value) ? str_format("%s=%s", name, json_string_value(value)) : NULL;
+
+        return text ? option_set(o, row, where, text, err) : err_set(err, ERR_INVALID, -EINVAL, "%s is not a text", where);
+}
+
 static int set_value(struct options *o, const struct option *row, const char *where, const json_t *value, struct err *err) {
         char number[32];
 
+        if (!strcmp(row->name, "default-ulimit") && json_is_object(value))
+                return add_ulimits(o, row, where, value, err);
         if (row->type == OPTION_LIST)
                 return set_list(o, row, where, value, err);
         if (row->type == OPTION_FLAG) {
@@ -76,28 +104,38 @@ static int set_value(struct options *o, const struct option *row, const char *wh
         return option_set(o, row, where, number, err);
 }
 
+static const struct option *find_key(const char *key) {
+        for (size_t i = 0; i < n_options; i++)
+                if (option_table[i].key && !strcmp(option_table[i].key, key))
+                        return &option_table[i];
+        return NULL;
+}
+
 /* `prefix` is "log-opts." inside that object, "" outside. */
 static int take_object(struct options *o, const char *path, const char *prefix, const json_t *object, struct err *err) {
         const char *key;
         json_t *value;
 
         json_object_foreach((json_t *) object, key, value) {
-                const struct option *row = NULL;
+                const struct option *row;
+                bool log_option;
                 char full[128], where[512];
                 int r;
 
                 snprintf(full, sizeof(full), "%s%s", prefix, key);
                 snprintf(where, sizeof(where), "%.300s: key \"%s\"", path, full);
-                for (size_t i = 0; i < n_options; i++)
-                        if (option_table[i].key && !strcmp(option_table[i].key, full))
-                                row = &option_table[i];
-                if (row && o->from_command_line[row - option_table]) {
+                row = find_key(full);
+                /* Two of the driver's options are the daemon's own; the others are a list. */
+                log_option = !row && *prefix;
+                if (log_option)
+                        row = find_key("log-opts");
+                if (row && !strcmp(full, "log-opts")) {
+                        r = json_is_object(value) ? take_object(o, path, "log-opts.", value, err) : err_set(err, ERR_INVALID, -EINVAL, "%s is not an object", where);
+                } else if (row && o->from_command_line[row - option_table]) {
                         r = err_set(err, ERR_INVALID, -EINVAL, "%s is given on the command line too, as --%s", where, row->name);
                 } else if (row) {
                         o->from_file[row - option_table] = true;
-                        r = set_value(o, row, where, value, err);
-                } else if (!*prefix && !strcmp(key, "log-opts") && json_is_object(value)) {
-                        r = take_object(o, path, "log-opts.", value, err);
+                        r = log_option ? add_log_option(o, row, where, key, value, err) : set_value(o, row, where, value, err);
                 } else if (!*prefix && config_name_refusal(key)) {
                         r = err_set(err, ERR_INVALID, -EINVAL, "%s cannot be used: %s", where, config_name_refusal(key));
                 } else {

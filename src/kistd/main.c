@@ -14,10 +14,12 @@
 #include "api/api.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/engine.h"
+#include "kistd/defaults.h"
 #include "kistd/listen.h"
 #include "kistd/options.h"
 #include "kistd/process.h"
@@ -27,6 +29,7 @@ enum { EXIT_USAGE = 2, STOP_SECONDS = 10, TRIM_SECONDS = 30 };
 
 struct daemon {
         struct options options;
+        json_t *defaults; /* of new containers, as the options say */
         int lock_fd, pid_fd;
         struct listeners listeners;
         struct tls_front *fronts[LISTEN_MAX]; /* TCP sockets with TLS */
@@ -137,7 +140,7 @@ static int open_engine(struct daemon *d, struct err *err) {
                 .bundled_image = bundled,
                 .first_id = (uint32_t) o->userns_first_id,
                 .n_ids = (uint32_t) o->userns_ids,
-                .log_driver = o->log_driver,
+                .defaults = d->defaults,
                 .log_max_size = o->log_max_size,
                 .log_max_files = (uint32_t) o->log_max_files,
         };
@@ -169,12 +172,42 @@ static int start(struct daemon *d, struct err *err) {
         return r;
 }
 
-/* The level of the log is all that can change under a running daemon; of the rest that has changed it says so. */
+/* For a look only when `e` is NULL. */
+static int set_defaults(struct daemon *d, const struct options *o, struct engine *e, struct err *err) {
+        auto_json *defaults = NULL;
+        int r = options_defaults(o, &defaults, err);
+
+        if (r == 0)
+                r = e ? engine_set_defaults(e, defaults, err) : engine_check_defaults(defaults, err);
+        if (r < 0)
+                return r;
+        json_decref(d->defaults);
+        d->defaults = json_incref(defaults);
+        return 0;
+}
+
+/* What was said there outlives the file. */
+static void swap_command_line(struct daemon *d, struct options *fresh) {
+        for (size_t i = 0; i < n_options; i++)
+                if (d->options.from_command_line[i])
+                        options_swap(&d->options, fresh, &option_table[i]);
+}
+
+/* Rows that are live change under a running daemon, as a whole or not at all; of the others it says what has changed. */
 static void reload(struct daemon *d) {
         struct options fresh = { 0 };
         struct err err;
+        int r = options_reread(&d->options, &fresh, &err);
 
-        if (options_reread(&d->options, &fresh, &err) < 0 || (fresh.log_level && set_log_level(&fresh, &err) < 0)) {
+        if (r == 0) {
+                swap_command_line(d, &fresh);
+                r = set_log_level(&fresh, &err);
+                if (r == 0)
+                        r = set_defaults(d, &fresh, d->engine, &err);
+                swap_command_line(d, &fresh);
+        }
+        if (r < 0) {
+                set_log_level(&d->options, &(struct err) {});
                 log_error("configuration not reread, nothing is changed: %s", err.msg);
                 options_done(&fresh);
                 return;
@@ -184,14 +217,10 @@ static void reload(struct daemon *d) {
 
                 if (!row->key || d->options.from_command_line[i] || options_same(&d->options, &fresh, row))
                         continue;
-                if (!strcmp(row->key, "log-level")) {
-                        free(d->options.log_level);
-                        d->options.log_level = take_ptr(&fresh.log_level);
-                } else if (!strcmp(row->key, "debug")) {
-                        d->options.debug = fresh.debug;
-                } else {
+                if (row->live)
+                        options_swap(&d->options, &fresh, row);
+                else
                         log_warning("%s: \"%s\" has changed: that takes a restart of kistd", d->options.config, row->key);
-                }
         }
         set_log_level(&d->options, &err);
         log_info("configuration reread");
@@ -248,6 +277,7 @@ static void stop(struct daemon *d) {
                 log_warning("cannot empty %s/kistd.pid: %m", d->options.run_root);
         fd_close(d->pid_fd);
         fd_close(d->lock_fd);
+        json_decref(d->defaults);
         options_done(&d->options);
 }
 
@@ -267,6 +297,8 @@ int main(int argc, char **argv) {
         }
         if (r == 0)
                 r = set_log_level(&d.options, &err);
+        if (r == 0)
+                r = set_defaults(&d, &d.options, NULL, &err);
         if (r < 0) {
                 fprintf(stderr, "kistd: %s\n", err.msg);
                 return EXIT_USAGE;

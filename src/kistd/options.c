@@ -38,11 +38,27 @@ const struct option option_table[] = {
         { "userns-first-id", 0, OPTION_NUMBER, AT(userns_first_id), "userns-first-id", "ID", "1073741824",
           "first of the host's user and group ids that containers get" },
         { "userns-ids", 0, OPTION_NUMBER, AT(userns_ids), "userns-ids", "N", "268435456", "how many of them; 65536 for each container" },
-        { "log-driver", 0, OPTION_TEXT, AT(log_driver), "log-driver", "NAME", "json-file", "where the output of containers goes that do not say: json-file, local, syslog, journald, none" },
+        { "log-driver", 0, OPTION_TEXT, AT(log_driver), "log-driver", "NAME", "json-file", "where the output of containers goes that do not say: json-file, local, syslog, journald, none", .live = true },
+        { "log-opt", 0, OPTION_LIST, AT(log_opts), "log-opts", "NAME=VALUE", NULL, "option of the log driver for containers that do not say; repeatable", .live = true },
         { "log-max-size", 0, OPTION_SIZE, AT(log_max_size), "log-opts.max-size", "BYTES", "10m", "size of one file of a container's log" },
         { "log-max-files", 0, OPTION_NUMBER, AT(log_max_files), "log-opts.max-file", "N", "3", "number of such files" },
-        { "log-level", 'l', OPTION_TEXT, AT(log_level), "log-level", "LEVEL", "info", "error, warning, info or debug" },
-        { "debug", 'D', OPTION_FLAG, AT(debug), "debug", NULL, NULL, "the same as --log-level debug" },
+        { "label", 0, OPTION_LIST, AT(labels), "labels", "NAME=VALUE", NULL, "label of this daemon, shown by info; repeatable", .live = true },
+        { "default-ulimit", 0, OPTION_LIST, AT(ulimits), "default-ulimits", "NAME=SOFT:HARD", NULL, "limit of containers that do not set that one; repeatable", .live = true },
+        { "default-shm-size", 0, OPTION_SIZE, AT(shm_size), "default-shm-size", "BYTES", "64m", "size of /dev/shm of containers that do not say", .live = true },
+        { "default-ipc-mode", 0, OPTION_TEXT, AT(ipc_mode), "default-ipc-mode", "MODE", "private", "IPC namespace of containers that do not say: private or shareable", .live = true },
+        { "default-cgroupns-mode", 0, OPTION_TEXT, AT(cgroupns_mode), "default-cgroupns-mode", "MODE", "private",
+          "cgroup namespace of containers that do not say: private or host", .live = true },
+        { "init", 0, OPTION_FLAG, AT(init), "init", NULL, NULL, "run an init in containers that do not say", .live = true },
+        { "no-new-privileges", 0, OPTION_FLAG, AT(no_new_privileges), "no-new-privileges", NULL, NULL, "set-id programs give nothing in containers that do not say", .live = true },
+        { "seccomp-profile", 0, OPTION_TEXT, AT(seccomp_profile), "seccomp-profile", "FILE", "builtin",
+          "filter of system calls of containers that do not say: a file, builtin, or unconfined", .live = true },
+        { "dns", 0, OPTION_LIST, AT(dns), "dns", "ADDRESS", NULL, "name server of containers that do not say; repeatable", .live = true },
+        { "dns-opt", 0, OPTION_LIST, AT(dns_opts), "dns-opts", "OPTION", NULL, "option of resolv.conf of containers that do not say; repeatable", .live = true },
+        { "dns-search", 0, OPTION_LIST, AT(dns_search), "dns-search", "DOMAIN", NULL, "search domain of containers that do not say; repeatable", .live = true },
+        { "host-gateway-ip", 0, OPTION_TEXT, AT(host_gateway), "host-gateway-ip", "ADDRESS", NULL,
+          "what host-gateway means in --add-host (default: the host's address on the container's network)", .live = true },
+        { "log-level", 'l', OPTION_TEXT, AT(log_level), "log-level", "LEVEL", "info", "error, warning, info or debug", .live = true },
+        { "debug", 'D', OPTION_FLAG, AT(debug), "debug", NULL, NULL, "the same as --log-level debug", .live = true },
         { "validate", 0, OPTION_FLAG, AT(validate), NULL, NULL, NULL, "check the configuration and exit" },
         { "version", 'v', OPTION_FLAG, AT(version), NULL, NULL, NULL, "print the version and exit" },
         { "help", 'h', OPTION_FLAG, AT(help), NULL, NULL, NULL, "print this text and exit" },
@@ -297,6 +313,18 @@ bool options_same(const struct options *a, const struct options *b, const struct
                 return lists[0]->n == lists[1]->n;
         }
         return false;
+}
+
+void options_swap(struct options *a, struct options *b, const struct option *row) {
+        static const size_t sizes[] = {
+                [OPTION_TEXT] = sizeof(char *), [OPTION_LIST] = sizeof(struct text_list), [OPTION_NUMBER] = sizeof(uint64_t), [OPTION_SIZE] = sizeof(uint64_t), [OPTION_FLAG] = sizeof(bool),
+        };
+        char *one = (char *) a + row->offset, *other = (char *) b + row->offset, saved[sizeof(struct text_list)];
+        size_t size = sizes[row->type];
+
+        memcpy(saved, one, size);
+        memcpy(one, other, size);
+        memcpy(other, saved, size);
 }
 
 int options_load(int argc, char **argv, struct options *ret, struct err *err) {

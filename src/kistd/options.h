@@ -10,7 +10,7 @@
 
 struct err;
 
-enum { OPTIONS_MAX = 32 };
+enum { OPTIONS_MAX = 48 };
 
 struct text_list {
         char **items;
@@ -23,6 +23,11 @@ struct options {
         struct text_list hosts, pools, cdi_dirs;
         uint64_t userns_first_id, userns_ids, log_max_size, log_max_files;
         char *log_driver;
+        /* What new containers get: defaults.h. */
+        char *ipc_mode, *cgroupns_mode, *seccomp_profile, *host_gateway;
+        struct text_list log_opts, labels, ulimits, dns, dns_opts, dns_search;
+        uint64_t shm_size;
+        bool init, no_new_privileges;
         bool debug, tls, tls_verify, validate, help, version;
         unsigned n_problems; /* with --validate: how many were told */
         bool from_command_line[OPTIONS_MAX], from_file[OPTIONS_MAX]; /* by row */
@@ -41,6 +46,8 @@ int options_reread(const struct options *now, struct options *ret, struct err *e
 /* Whether both have the same value for a row. */
 struct option;
 bool options_same(const struct options *a, const struct options *b, const struct option *row);
+/* Exchange a row's values. */
+void options_swap(struct options *a, struct options *b, const struct option *row);
 
 /* The configuration file alone. */
 int options_read_file(struct options *o, const char *path, bool must_exist, struct err *err);
@@ -63,6 +70,7 @@ struct option {
         const char *value;    /* its name in the help; NULL for flags */
         const char *fallback; /* NULL: none; of a list with commas between */
         const char *help;
+        bool live;            /* SIGHUP changes it; what is about containers then is about new ones */
 };
 extern const struct option option_table[];
 extern const size_t n_options;

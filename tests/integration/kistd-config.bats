@@ -15,7 +15,7 @@ validate() { "$BUILD/bin/kistd" --config "$BATS_TEST_TMPDIR/kistd.json" --valida
 
 @test "--validate names every field that is wrong, each in a line, with the file" {
 	cat >"$BATS_TEST_TMPDIR/kistd.json" <<-'JSON'
-		{"bridge": 1, "debug": "yes", "live-restore": true, "nonsense": 1, "hosts": "x", "log-opts": {"max-size": "1x", "tag": "t"}, "group": "root"}
+		{"bridge": 1, "debug": "yes", "live-restore": true, "nonsense": 1, "hosts": "x", "log-opts": {"max-size": "1x", "tag": 1}, "group": "root"}
 	JSON
 	run validate
 	[ "$status" -eq 2 ]

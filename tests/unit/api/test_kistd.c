@@ -105,7 +105,7 @@ static void refuses_wrong_options(void **state) {
                 { "{\"storage-driver\":\"x\"}", "-D", "key \"storage-driver\" cannot be used: there is one" },
                 { "{\"nonsense\":\"x\"}", "-D", "key \"nonsense\" is unknown" },
                 { "{\"tls\":\"x\"}", "-D", "\"tls\" is neither true nor false" },
-                { "{\"log-opts\":{\"tag\":\"x\"}}", "-D", "key \"log-opts.tag\" is unknown" },
+                { "{\"log-opts\":{\"tag\":1}}", "-D", "key \"log-opts.tag\" is not a text" },
                 { "{\"hosts\":\"x\"}", "-D", "\"hosts\" is not a list" },
                 { "{\"hosts\":[1]}", "-D", "item 1 is not a text" },
                 { "{\"bridge\":1}", "-D", "\"bridge\" is not a text" },

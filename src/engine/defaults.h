@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* What new containers get when they do not say: the daemon's {"HostConfig": {…}, "HostGateway": "10.0.0.1", "Labels": ["a=b"]}. It is written into a
+ * container's own HostConfig when it is made, so a change touches none that is there. */
+
+#include <jansson.h>
+
+struct engine;
+struct err;
+
+/* host: HostConfig of a new container, changed. */
+int defaults_apply(struct engine *e, json_t *host, struct err *err);
+/* For info: labels of the daemon, and the log driver's name. New references. */
+json_t *defaults_labels(struct engine *e);
+json_t *defaults_log_driver(struct engine *e);
