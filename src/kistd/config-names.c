@@ -50,3 +50,10 @@ const char *config_name_refusal(const char *key) {
                         return names[i].why;
         return NULL;
 }
+
+const char *config_name_refused(size_t i, const char **ret_why) {
+        if (i >= ARRAY_SIZE(names))
+                return NULL;
+        *ret_why = names[i].why;
+        return names[i].key;
+}

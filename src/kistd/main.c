@@ -21,6 +21,7 @@
 #include "engine/engine.h"
 #include "kistd/defaults.h"
 #include "kistd/listen.h"
+#include "kistd/man.h"
 #include "kistd/options.h"
 #include "kistd/process.h"
 #include "kistd/tls-front.h"
@@ -286,6 +287,8 @@ int main(int argc, char **argv) {
         struct err err = { 0 };
         int r;
 
+        if (argc > 1 && !strcmp(argv[1], "--man"))
+                return man_print(argc, argv);
         r = options_load(argc, argv, &d.options, &err);
         if (r == 0 && d.options.help) {
                 options_print_help();

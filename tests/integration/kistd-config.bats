@@ -44,3 +44,14 @@ validate() { "$BUILD/bin/kistd" --config "$BATS_TEST_TMPDIR/kistd.json" --valida
 	eventually grep -q 'not reread, nothing is changed: .*"debug" is neither true nor false' "$KT_DIR/kistd.log"
 	"$KIST" version
 }
+
+@test "the manual of kistd.json has every name, with the reason of those that are refused" {
+	run -0 "$BUILD/bin/kistd" --man kistd.json
+	local page=$output key
+	for key in data-root log-opts.max-size default-ulimits dns seccomp-profile live-restore storage-driver; do
+		grep -qF "\\fB$(sed 's/-/\\-/g' <<<"$key")\\fR" <<<"$page" || { echo "$key is missing"; false; }
+	done
+	[[ $page == *"containers always live on without the daemon"* ]]
+	run -2 "$BUILD/bin/kistd" --man nothing
+	[ -z "$output" ]
+}
