@@ -85,7 +85,7 @@ const struct option container_options[] = {
         { 0, "read-only", OPTION_FLAG, NULL, "Make the root file system read-only" },
         { 0, "restart", OPTION_TEXT, "POLICY", "no, on-failure[:N], always or unless-stopped" },
         { 0, "rm", OPTION_FLAG, NULL, "Remove the container when it exits" },
-        { 0, "runtime", OPTION_TEXT, "NAME", "kist; others are not supported by this version" },
+        { 0, "runtime", OPTION_TEXT, "NAME", "OCI runtime: kist, or a name that the daemon was given" },
         { 0, "security-opt", OPTION_LIST, "OPTION", "no-new-privileges, seccomp=FILE, mask=PATH, …" },
         { 0, "shm-size", OPTION_TEXT, "BYTES", "Size of /dev/shm" },
         { 0, "stop-signal", OPTION_TEXT, "SIGNAL", "What `stop` sends" },

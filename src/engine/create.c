@@ -16,6 +16,7 @@
 #include "engine/merge.h"
 #include "engine/peers.h"
 #include "engine/ports.h"
+#include "engine/runtimes.h"
 #include "engine/spec.h"
 #include "engine/volumes.h"
 #include "storage/storage.h"
@@ -99,6 +100,8 @@ static int complete_body(struct engine *e, const json_t *body, const struct imag
         mode = json_get_str(host, "NetworkMode", "");
         if (!*mode || !strcmp(mode, "default"))
                 json_object_set_new(host, "NetworkMode", json_string("bridge"));
+        if (!*json_get_str(host, "Runtime", ""))
+                json_object_set_new(host, "Runtime", json_string(e->default_runtime));
         r = defaults_apply(e, host, err);
         json_object_set_new(copy, "HostConfig", host);
         json_object_del(copy, VOLUMES_ANONYMOUS); /* ours to say */
@@ -121,11 +124,13 @@ static int complete_body(struct engine *e, const json_t *body, const struct imag
 
 static int birth_begin(struct engine *e, const json_t *body, const struct image *image, struct birth *b, bool *ret_own_ids, struct err *err) {
         auto_json *complete = NULL;
+        const struct runtime *runtime;
         auto_spec s = {};
         int r;
 
         r = complete_body(e, body, image, &complete, err);
-        if (r < 0 || (r = spec_parse(complete, &s, err)) < 0 || (r = spec_check_host(&s, err)) < 0)
+        if (r < 0 || (r = spec_parse(complete, &s, err)) < 0 || (r = spec_check_host(&s, err)) < 0 || (r = runtime_find(e, s.runtime, &runtime, err)) < 0 ||
+            (r = runtime_check(runtime, &s, err)) < 0)
                 return r;
         if (*s.stop_signal && (r = engine_signal_parse(s.stop_signal, &(int) { 0 }, err)) < 0)
                 return r;

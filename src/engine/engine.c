@@ -18,6 +18,7 @@
 #include "engine/exec.h"
 #include "engine/health.h"
 #include "engine/internal.h"
+#include "engine/runtimes.h"
 #include "engine/monitors.h"
 #include "engine/volumes.h"
 #include "engine/work.h"
@@ -156,6 +157,8 @@ static int copy_options(struct engine *e, const struct engine_options *o, struct
                         return err_set(err, ERR_INVALID, -EINVAL, "cdi-spec-dirs: a directory's name is not text");
         if (o->defaults && engine_set_defaults(e, o->defaults, err) < 0)
                 return err->num;
+        if (runtimes_open(e, o, err) < 0)
+                return err->num;
         e->bridge = strdup(o->bridge);
         e->cgroup_parent = strdup(o->cgroup_parent);
         return e->bridge && e->cgroup_parent ? 0 : err_errno(err, -ENOMEM, "options");
@@ -239,6 +242,7 @@ void engine_close(struct engine *e) {
         json_decref(e->cdi_dirs);
         json_decref(e->defaults);
         pthread_mutex_destroy(&e->defaults_lock);
+        runtimes_close(e);
         free(e->bridge);
         free(e->cgroup_parent);
         free(e->init_path);

@@ -34,7 +34,13 @@ struct engine_options {
         const char *const *cdi_dirs;     /* where devices by name are described, the last one counts most; none: /etc/cdi and /var/run/cdi */
         size_t n_cdi_dirs;
         const json_t *defaults; /* as for engine_set_defaults(), or NULL */
+        const char *const *runtimes; /* other OCI runtimes, "NAME=PATH", each argument behind a line end */
+        size_t n_runtimes;
+        const char *default_runtime; /* NULL, "": our own */
 };
+
+/* Whether these options can be used, for who checks a configuration. */
+int engine_check_runtimes(const char *const *texts, size_t n, const char *default_name, struct err *err);
 
 int engine_open(const struct engine_options *o, struct engine **ret, struct err *err);
 /* Containers live on; threads end, sockets are closed. */

@@ -15,6 +15,7 @@
 #include "engine/db.h"
 #include "engine/events.h"
 #include "engine/internal.h"
+#include "engine/runtimes.h"
 #include "engine/monitors.h"
 #include "engine/spec.h"
 #include "runtime/cgroup/cgroup.h"
@@ -346,7 +347,7 @@ static int make_plan(struct engine *e, struct exec *x, struct monitor_link *link
         struct plan_options options = {};
         struct config_input in = { .id = c->row.id };
         struct plan_user user = {};
-        auto_fd root = -EBADF;
+        auto_fd root = -EBADF, plan = -EBADF;
         auto_spec s = {};
         int r;
 
@@ -361,7 +362,11 @@ static int make_plan(struct engine *e, struct exec *x, struct monitor_link *link
         in.user = &user;
         if ((r = config_container(&in, &config, err)) < 0 || (r = config_exec(&in, x->body, x->tty, &process, err)) < 0)
                 return r;
-        return plan_process(process, config, &options, ret_plan, err);
+        r = plan_process(process, config, &options, &plan, err);
+        if (r == 0 && *s.runtime && strcmp(s.runtime, RUNTIME_OWN) != 0)
+                return runtime_plan_exec(process, ret_plan, err);
+        *ret_plan = move_fd(plan);
+        return r;
 }
 
 static int send_exec(struct engine *e, struct exec *x, struct monitor_link *link, int plan, bool detach, uint16_t rows, uint16_t columns, struct err *err) {

@@ -10,6 +10,7 @@
 #include "engine/describe.h"
 #include "engine/internal.h"
 #include "engine/log-driver.h"
+#include "engine/runtimes.h"
 #include "runtime/cgroup/cgroup.h"
 
 static void os_release(char *ret, size_t size, char *ret_version, size_t version_size) {
@@ -119,9 +120,9 @@ int engine_info(struct engine *e, json_t **ret, struct err *err) {
                                     "CgroupVersion", cgroup_host_version(e->cgroups), "NEventsListener", 0, "KernelVersion", u.release, "OperatingSystem", os, "OSVersion",
                                     os_version, "OSType", "linux", "Architecture", u.machine, "NCPU", (int) sysconf(_SC_NPROCESSORS_ONLN), "MemTotal",
                                     (json_int_t) ((uint64_t) si.totalram * si.mem_unit), "IndexServerAddress", "https://index.docker.io/v1/", "DockerRootDir", e->root, "Name",
-                                    u.nodename, "ServerVersion", KIST_VERSION, "DefaultRuntime", "kist", "Debug", 0);
-        auto_json *rest = json_pack("{s:{s:{s:s}}, s:{s:s, s:b}, s:{s:s}, s:{s:s}, s:{s:s}, s:[s, s, s], s:b, s:b, s:o, s:s, s:s, s:s, s:o, s:{s:[], s:{}, s:n}}", "Runtimes", "kist",
-                                    "path", "kist-monitor", "Swarm", "LocalNodeState", "inactive", "ControlAvailable", 0, "ContainerdCommit", "ID", "", "RuncCommit", "ID", "",
+                                    u.nodename, "ServerVersion", KIST_VERSION, "DefaultRuntime", e->default_runtime, "Debug", 0);
+        auto_json *rest = json_pack("{s:o, s:{s:s, s:b}, s:{s:s}, s:{s:s}, s:{s:s}, s:[s, s, s], s:b, s:b, s:o, s:s, s:s, s:s, s:o, s:{s:[], s:{}, s:n}}", "Runtimes", runtimes_describe(e),
+                                    "Swarm", "LocalNodeState", "inactive", "ControlAvailable", 0, "ContainerdCommit", "ID", "", "RuncCommit", "ID", "",
                                     "InitCommit", "ID", "", "SecurityOptions", "name=seccomp,profile=builtin", "name=userns", "name=cgroupns", "LiveRestoreEnabled", 1,
                                     "ExperimentalBuild", 0, "Labels", defaults_labels(e), "HttpProxy", "", "HttpsProxy", "", "NoProxy", "", "Warnings", warnings(e), "RegistryConfig",
                                     "InsecureRegistryCIDRs", "IndexConfigs", "Mirrors");

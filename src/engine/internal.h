@@ -44,6 +44,9 @@ struct engine {
         json_t *cdi_dirs; /* array of paths */
         json_t *defaults; /* defaults.h; read and replaced under its lock */
         pthread_mutex_t defaults_lock;
+        struct runtime *runtimes;
+        size_t n_runtimes;
+        char *default_runtime;
         int64_t opened_ns;
         char host_id[65]; /* made once per --root */
 

@@ -113,7 +113,7 @@ static const struct field host_fields[] = {
         { "DeviceRequests", LIST, USED, S(device_requests) },
         { "CgroupParent", STRING, USED, S(cgroup_parent) },
         { "Cgroup", STRING, REFUSED },
-        { "Runtime", STRING, REFUSED, .why = "unknown or invalid runtime name: kist is the only one in this version" },
+        { "Runtime", STRING, USED, S(runtime) },
         { "StorageOpt", MAP, REFUSED, .why = "the root file system has no options of its own in this version" },
         { "Annotations", MAP, USED, S(annotations) },
         { "BlkioWeight", INT, USED, S(blkio_weight), 0, 1000 },
@@ -147,7 +147,7 @@ static bool asks_for_something(const struct field *f, const json_t *v) {
         if (json_is_integer(v))
                 return json_integer_value(v) != 0;
         if (text)
-                return *text && !(!strcmp(f->name, "Isolation") && !strcmp(text, "default")) && !(!strcmp(f->name, "Runtime") && !strcmp(text, "kist")) && !(!strcmp(f->name, "VolumeDriver") && !strcmp(text, "local"));
+                return *text && !(!strcmp(f->name, "Isolation") && !strcmp(text, "default")) && !(!strcmp(f->name, "VolumeDriver") && !strcmp(text, "local"));
         return json_is_true(v) || json_array_size(v) > 0 || json_object_size(v) > 0;
 }
 

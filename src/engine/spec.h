@@ -84,7 +84,7 @@ struct spec {
                 cpu_rt_period, cpu_rt_runtime, blkio_weight, timeout /* seconds; 0: none */;
         const char *cpuset_cpus, *cpuset_mems;
         const char *mac_address, *network_mode, *pid_mode, *ipc_mode, *uts_mode, *userns_mode, *cgroupns_mode, *cgroup_parent, *umask_text, *timezone,
-                *health_action, *personality;
+                *health_action, *personality, *runtime;
         json_t *binds, *mount_list, *tmpfs, *ulimits, *sysctls, *cap_add, *cap_drop, *security_opt, *dns, *dns_search, *dns_options, *extra_hosts,
                 *group_add, *masked_paths, *readonly_paths, *console_size, *restart_policy, *log_config, *port_bindings, *healthcheck, *shell, *devices, *device_rules, *device_requests, *links, *annotations, *unset_env, *time_offsets, *volumes_from,
                 *block_lists[_SPEC_BLOCK_MAX];

@@ -27,6 +27,7 @@
 #include "engine/monitors.h"
 #include "engine/peers.h"
 #include "engine/ports.h"
+#include "engine/runtimes.h"
 #include "engine/spec.h"
 #include "engine/volumes.h"
 #include "runtime/cgroup/cgroup.h"
@@ -43,6 +44,7 @@ struct starting {
         enum container_state was;
         json_t *body;
         struct spec spec;
+        const struct runtime *runtime; /* NULL: our own */
         char *cgroup;
         uint32_t first_id;
 
@@ -60,7 +62,8 @@ static int prepare(struct starting *s, struct err *err) {
 
         r = db_spec(e->db, s->row.id, &s->body, err);
         if (r < 0 || (r = spec_parse(s->body, &s->spec, err)) < 0 || (r = spec_find_devices(&s->spec, err)) < 0 || (r = cdi_apply(&s->spec, e->cdi_dirs, err)) < 0 ||
-            (r = spec_find_block_devices(&s->spec, err)) < 0)
+            (r = spec_find_block_devices(&s->spec, err)) < 0 ||
+            (r = runtime_find(e, s->spec.runtime, &s->runtime, err)) < 0)
                 return r;
         if (s->spec.init && !e->init_path)
                 return err_set(err, ERR_UNSUPPORTED, -ENOENT, "HostConfig.Init: the program kist-init is not installed beside kistd");
@@ -245,7 +248,14 @@ static int make_plan(struct starting *s, struct err *err) {
         in.first_id = s->first_id;
         in.localtime = localtime = *s->spec.timezone ? timezone_target(s->rootfs) : NULL;
         r = config_container(&in, &config, err);
-        return r < 0 ? r : plan_container(config, &options, &s->plan, err);
+        if (r < 0)
+                return r;
+        r = plan_container(config, &options, &s->plan, err);
+        if (r < 0 || !s->runtime)
+                return r;
+        /* The plan has done its work: what our own runtime refuses is refused with others, too. */
+        s->plan = fd_close(s->plan);
+        return runtime_plan(s->runtime, &s->spec, config, s->cgroup, s->first_id, s->netns >= 0, &s->plan, err);
 }
 
 static int make_cgroup(struct starting *s, struct err *err) {
@@ -337,7 +347,7 @@ static int send_start(struct starting *s, struct err *err) {
         struct exec_fds cgroups = { .cgroup_v2 = -1 };
         struct monitor_start m = {
                 .header = { MONITOR_START, TAG_START },
-                .flags = monitor_flags(&s->spec),
+                .flags = monitor_flags(&s->spec) | (s->runtime ? MONITOR_FOREIGN : 0u),
                 .log_max_size = s->spec.log.max_size ? s->spec.log.max_size : s->e->log_max_size,
                 .log_max_files = s->spec.log.max_files ? s->spec.log.max_files : s->e->log_max_files,
         };

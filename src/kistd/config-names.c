@@ -34,8 +34,6 @@ static const struct {
         { "shutdown-timeout", "containers are not stopped with the daemon" },
         { "metrics-addr", "this version has no metrics" },
         { "proxies", "this version cannot set it" },
-        { "runtimes", "this version has one runtime" },
-        { "default-runtime", "this version has one runtime" },
         { "ip-forward", "this version cannot set it" },
         { "ipv6", "this version cannot set it" },
         { "bip", "this version cannot set it: see default-address-pools" },

@@ -78,6 +78,35 @@ static int add_ulimits(struct options *o, const struct option *row, const char *
         return 0;
 }
 
+/* {"crun": {"path": "/usr/bin/crun", "runtimeArgs": ["--debug"]}}: as option values, which the engine reads. */
+static int set_runtimes(struct options *o, const struct option *row, const char *where, const json_t *value, struct err *err) {
+        const char *name, *key;
+        json_t *one, *v;
+        size_t i;
+        int r;
+
+        if (!json_is_object(value))
+                return err_set(err, ERR_INVALID, -EINVAL, "%s is not an object", where);
+        json_object_foreach((json_t *) value, name, one) {
+                auto_strbuf text;
+
+                strbuf_init(&text, 65536);
+                json_object_foreach(one, key, v)
+                        if (strcmp(key, "path") != 0 && strcmp(key, "runtimeArgs") != 0)
+                                return err_set(err, ERR_INVALID, -EINVAL, "%s: %.64s: \"%.64s\" cannot be used: a runtime has a path and runtimeArgs", where, name, key);
+                strbuf_addf(&text, "%s=%s", name, json_get_str(one, "path", ""));
+                json_array_foreach(json_object_get(one, "runtimeArgs"), i, v) {
+                        if (!json_is_string(v) || strchr(json_string_value(v), '\n') || strlen(json_string_value(v)) != json_string_length(v))
+                                return err_set(err, ERR_INVALID, -EINVAL, "%s: %.64s: item %zu of runtimeArgs is not a text of one line", where, name, i + 1);
+                        strbuf_addf(&text, "\n%s", json_string_value(v));
+                }
+                r = strbuf_error(&text) ? err_set(err, ERR_INVALID, -E2BIG, "%s: %.64s: too long", where, name) : option_set(o, row, where, text.data, err);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
 static int add_log_option(struct options *o, const struct option *row, const char *where, const char *name, const json_t *value, struct err *err) {
         auto_free char *text = json_is_string(value) ? str_format("%s=%s", name, json_string_value(value)) : NULL;
 
@@ -87,6 +116,8 @@ static int add_log_option(struct options *o, const struct option *row, const cha
 static int set_value(struct options *o, const struct option *row, const char *where, const json_t *value, struct err *err) {
         char number[32];
 
+        if (!strcmp(row->name, "add-runtime"))
+                return set_runtimes(o, row, where, value, err);
         if (!strcmp(row->name, "default-ulimit") && json_is_object(value))
                 return add_ulimits(o, row, where, value, err);
         if (row->type == OPTION_LIST)

@@ -142,6 +142,9 @@ static int open_engine(struct daemon *d, struct err *err) {
                 .first_id = (uint32_t) o->userns_first_id,
                 .n_ids = (uint32_t) o->userns_ids,
                 .defaults = d->defaults,
+                .runtimes = (const char *const *) o->runtimes.items,
+                .n_runtimes = o->runtimes.n,
+                .default_runtime = o->default_runtime,
                 .log_max_size = o->log_max_size,
                 .log_max_files = (uint32_t) o->log_max_files,
         };
@@ -302,6 +305,8 @@ int main(int argc, char **argv) {
                 r = set_log_level(&d.options, &err);
         if (r == 0)
                 r = set_defaults(&d, &d.options, NULL, &err);
+        if (r == 0)
+                r = engine_check_runtimes((const char *const *) d.options.runtimes.items, d.options.runtimes.n, d.options.default_runtime, &err);
         if (r < 0) {
                 fprintf(stderr, "kistd: %s\n", err.msg);
                 return EXIT_USAGE;

@@ -42,6 +42,8 @@ const struct option option_table[] = {
         { "log-opt", 0, OPTION_LIST, AT(log_opts), "log-opts", "NAME=VALUE", NULL, "option of the log driver for containers that do not say; repeatable", .live = true },
         { "log-max-size", 0, OPTION_SIZE, AT(log_max_size), "log-opts.max-size", "BYTES", "10m", "size of one file of a container's log" },
         { "log-max-files", 0, OPTION_NUMBER, AT(log_max_files), "log-opts.max-file", "N", "3", "number of such files" },
+        { "add-runtime", 0, OPTION_LIST, AT(runtimes), "runtimes", "NAME=PATH", NULL, "an OCI runtime for --runtime NAME of containers; repeatable" },
+        { "default-runtime", 0, OPTION_TEXT, AT(default_runtime), "default-runtime", "NAME", "kist", "runtime of containers that name none" },
         { "label", 0, OPTION_LIST, AT(labels), "labels", "NAME=VALUE", NULL, "label of this daemon, shown by info; repeatable", .live = true },
         { "default-ulimit", 0, OPTION_LIST, AT(ulimits), "default-ulimits", "NAME=SOFT:HARD", NULL, "limit of containers that do not set that one; repeatable", .live = true },
         { "default-shm-size", 0, OPTION_SIZE, AT(shm_size), "default-shm-size", "BYTES", "64m", "size of /dev/shm of containers that do not say", .live = true },

@@ -20,9 +20,9 @@ struct text_list {
 struct options {
         char *root, *run_root, *config, *bridge, *cgroup_parent, *group, *bundled_image, *log_level;
         char *tls_ca, *tls_cert, *tls_key;
-        struct text_list hosts, pools, cdi_dirs;
+        struct text_list hosts, pools, cdi_dirs, runtimes;
         uint64_t userns_first_id, userns_ids, log_max_size, log_max_files;
-        char *log_driver;
+        char *log_driver, *default_runtime;
         /* What new containers get: defaults.h. */
         char *ipc_mode, *cgroupns_mode, *seccomp_profile, *host_gateway;
         struct text_list log_opts, labels, ulimits, dns, dns_opts, dns_search;

@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "monitor/foreign.h"
 
 struct monitor monitor;
 
@@ -50,6 +51,7 @@ static void finish(void) {
         };
 
         report_execs();
+        foreign_delete();
         exit_file_write(monitor.state_dir, monitor.exit_file, &content);
         control_unlisten();
         request_report(&monitor.init);
@@ -79,9 +81,19 @@ static void advance_execs(int64_t now) {
         }
 }
 
+static bool is_ours(pid_t pid) {
+        if (monitor.init.state == PROCESS_RUNNING && monitor.init.pid == pid)
+                return true;
+        for (size_t i = 0; i < MONITOR_EXEC_MAX; i++)
+                if (monitor.execs[i] && monitor.execs[i]->state == PROCESS_RUNNING && monitor.execs[i]->pid == pid)
+                        return true;
+        return false;
+}
+
 static void advance(void) {
         int64_t now = now_ms();
 
+        foreign_reap(is_ours);
         process_advance(&monitor.init, now);
         if (monitor.init.state == PROCESS_EXITED)
                 end_execs();

@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/timestamp.h"
+#include "monitor/foreign.h"
 
 /* The daemon sends MONITOR_ATTACH right after MONITOR_EXEC. When it does not, it died, and with it the client's connection. */
 enum { HELD_MS = 30000 };
@@ -122,8 +123,12 @@ static int adopt(struct process *p, struct pipes *s, const struct exec_process *
         return r;
 }
 
-static int launch(struct process_start *start, struct exec_process *e, struct err *err) {
-        int r = start->is_exec ? exec_process(&start->exec, e, err) : exec_container(&start->exec, e, err);
+static int launch(struct process *p, struct process_start *start, struct exec_process *e, struct err *err) {
+        int r;
+
+        if (start->foreign)
+                return start->is_exec ? foreign_exec(&start->exec, p->flags & MONITOR_TTY, e, err) : foreign_container(&start->exec, p->flags & MONITOR_TTY, e, err);
+        r = start->is_exec ? exec_process(&start->exec, e, err) : exec_container(&start->exec, e, err);
 
         /* Nobody here has something to do between "created" and "started". */
         if (r == 0 && e->release >= 0)
@@ -142,7 +147,7 @@ int process_start(struct process *p, struct process_start *start, struct err *er
                 return err_set_raw(err, ERR_INTERNAL, r, "standard streams of the container", NULL);
         }
         memcpy(start->exec.stdio, s.theirs, sizeof(s.theirs));
-        r = launch(start, &e, err);
+        r = launch(p, start, &e, err);
         if (r == 0) {
                 p->started_ns = (uint64_t) time_now_ns();
                 r = adopt(p, &s, &e, start);

@@ -89,6 +89,7 @@ struct process {
 struct process_start {
         struct exec_fds exec;
         bool is_exec, detached;
+        bool foreign; /* see foreign.h */
         uint16_t rows, columns;
 };
 

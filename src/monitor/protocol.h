@@ -71,6 +71,7 @@ enum monitor_start_flags {
         MONITOR_STDIN_ONCE = 1 << 2,  /* the first client's end of input closes the container's stdin */
         MONITOR_LOG_JSON = 1 << 3,    /* a log is kept as "ID-json.log", see monitor/json-log.h */
         MONITOR_LOG_LOCAL = 1 << 4,   /* … or as "ID-local.log"; neither: no log is kept */
+        MONITOR_FOREIGN = 1 << 5,     /* another OCI runtime makes the container: the plan is a struct monitor_runtime; that of an exec a process.json */
 };
 
 enum monitor_forward { MONITOR_FORWARD_NONE, MONITOR_FORWARD_SYSLOG, MONITOR_FORWARD_JOURNALD };
@@ -93,6 +94,33 @@ struct monitor_log {
         /* json-file: what stands behind "time":"…" of each object. journald: NAME=value lines. */
         uint32_t text_size;
         char text[MONITOR_LOG_TEXT_MAX];
+};
+
+/* Another OCI runtime makes the container, in a mount namespace of this monitor's own: on MONITOR_RUNTIME_ROOM, there only, lies a tmpfs with
+ *   rootfs    the fd                               user, net   the namespaces, when their fds are there
+ *   0, 1 …    what mounts[] says                   config.json, and whatever the runtime keeps: it goes with the namespace
+ * The host's table of mounts sees none of it. */
+#define MONITOR_RUNTIME_ROOM "/mnt"
+
+enum { MONITOR_RUNTIME_ARGS_MAX = 32, MONITOR_RUNTIME_MOUNTS_MAX = 128, MONITOR_RUNTIME_TEXT_MAX = 4 << 20 };
+
+enum monitor_mount_flags {
+        MONITOR_MOUNT_RECURSIVE = 1 << 0,
+        MONITOR_MOUNT_IDMAP = 1 << 1,  /* with the ids of the container's user namespace */
+        MONITOR_MOUNT_RDONLY = 1 << 2, /* all of it: with RECURSIVE also what is mounted below */
+};
+
+struct monitor_runtime {
+        uint32_t n_args;                 /* the program's path and its options, at the beginning of text */
+        uint32_t n_mounts;
+        uint32_t config_at, config_size; /* in text */
+        uint32_t text_size;
+        struct monitor_runtime_mount {
+                int32_t source;   /* which of the sources; −1: the path at path_at in text */
+                uint32_t path_at;
+                uint32_t flags;   /* enum monitor_mount_flags */
+        } mounts[MONITOR_RUNTIME_MOUNTS_MAX];
+        char text[]; /* the last byte is NUL */
 };
 
 struct monitor_start {

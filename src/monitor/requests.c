@@ -90,7 +90,7 @@ static int prepare(const struct monitor_start *m, int log_options, struct err *e
 
 static int handle_start(const union monitor_message *message, struct fd_list *list, struct monitor_started *ret, struct err *err) {
         const struct monitor_start *m = &message->start;
-        struct process_start start = { .rows = m->rows, .columns = m->columns };
+        struct process_start start = { .rows = m->rows, .columns = m->columns, .foreign = m->flags & MONITOR_FOREIGN };
         int fds[MONITOR_FD_CGROUP_V1], r;
 
         if (monitor.init.state != PROCESS_NONE || monitor.failed)
@@ -160,7 +160,7 @@ unsigned request_count_execs(void) {
 }
 
 static int start_exec(struct process *p, const struct monitor_exec *m, const struct fd_list *list, struct err *err) {
-        struct process_start start = { .is_exec = true, .detached = m->detached, .rows = m->rows, .columns = m->columns };
+        struct process_start start = { .is_exec = true, .foreign = monitor.init.flags & MONITOR_FOREIGN, .detached = m->detached, .rows = m->rows, .columns = m->columns };
         size_t n = 0;
 
         process_init(p);
