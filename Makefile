@@ -8,7 +8,7 @@ MESON_OPTIONS ?=
 OBJ := $(BUILD)/obj
 BIN := $(BUILD)/bin
 # Hard links, so that /proc/self/exe of each program names the folder in which the others lie.
-PROGRAMS := src/kistd/kistd src/monitor/kist-monitor src/init/kist-init src/oci/kist-runtime src/worker/kist-worker src/systemd/kist-systemd src/tls/kist-tls src/cli/kist
+PROGRAMS := src/kistd/kistd src/monitor/kist-monitor src/init/kist-init src/oci/kist-runtime src/worker/kist-worker src/systemd/kist-systemd src/dns/kist-dns src/tls/kist-tls src/cli/kist
 
 .PHONY: all run check bench install clean help deps
 

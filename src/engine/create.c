@@ -13,6 +13,7 @@
 #include "engine/events.h"
 #include "engine/internal.h"
 #include "engine/links.h"
+#include "engine/names.h"
 #include "engine/merge.h"
 #include "engine/peers.h"
 #include "engine/ports.h"
@@ -304,6 +305,7 @@ int engine_rename(struct engine *e, const char *name, const char *new_name, stru
                         json_decref(extra);
                         return r;
                 }
+                names_rename(e, c);
                 events_container(c, "rename", extra);
         }
         return 0;

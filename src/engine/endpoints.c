@@ -9,6 +9,7 @@
 #include "engine/describe.h"
 #include "engine/events.h"
 #include "engine/internal.h"
+#include "engine/names.h"
 #include "engine/networks.h"
 #include "network/network.h"
 
@@ -120,6 +121,8 @@ int endpoints_connect(struct engine *e, const struct spec *s, int netns, struct 
                 r = connect_one(e, s, &s->endpoints[i], &networks[i], (int) i == gateway, netns, row, err);
         for (size_t i = 0; i < row->n_endpoints && r == 0; i++)
                 network_event(e, "connect", &networks[i], row->id);
+        for (size_t i = 0; i < row->n_endpoints && r == 0; i++)
+                names_add(e, s, row, &row->endpoints[i]);
         if (r < 0)
                 endpoints_disconnect(e, row);
         networks_done(networks);
@@ -131,6 +134,7 @@ void endpoints_disconnect(struct engine *e, struct container_row *row) {
                 auto_network n = {};
                 struct err err;
 
+                names_drop(e, row, &row->endpoints[i]);
                 if (network_disconnect(e->network, row->id, &row->endpoints[i], &err) < 0)
                         log_warning("container %.12s: %s", row->id, err.msg);
                 else if (network_find(e, row->endpoints[i].network, &n, NULL) == 0)
@@ -165,7 +169,7 @@ int endpoints_recover(struct engine *e, const struct spec *s, struct container_r
                         return r;
                 if (kept != i)
                         row->endpoints[kept] = *endpoint;
-                kept++;
+                names_add(e, s, row, &row->endpoints[kept++]);
         }
         row->n_endpoints = kept;
         return 0;

@@ -12,6 +12,7 @@
 #include "base/proc.h"
 #include "base/str.h"
 #include "base/timestamp.h"
+#include "dns/dns.h"
 #include "engine/apparmor.h"
 #include "engine/db.h"
 #include "engine/events.h"
@@ -131,7 +132,7 @@ static int open_rooms(struct engine *e, const struct engine_options *o, struct e
 
         if ((r = proc_seal_program("kist-monitor", &e->monitor_fd, err)) < 0 || (r = proc_open_program("kist-worker", &e->worker_fd, err)) < 0 ||
             (r = cgroup_host_open(&e->cgroups, err)) < 0 || (r = storage_open(e->root_fd, &e->storage, err)) < 0 ||
-            (r = network_host_open(&network, &e->network, err)) < 0 || (r = namespace_factory_new(e->monitor_fd, &e->namespaces, err)) < 0)
+            (r = network_host_open(&network, &e->network, err)) < 0 || (r = dns_client_new(e->run_root, &e->names, err)) < 0 || (r = namespace_factory_new(e->monitor_fd, &e->namespaces, err)) < 0)
                 return r;
         /* The first range is the workers': whatever they unpack or break, no container has their ids. */
         r = namespace_make(e->namespaces, e->first_id, ENGINE_ID_RANGE, &e->worker_userns, NULL, err);
@@ -221,6 +222,7 @@ void engine_close(struct engine *e) {
                 image_store_free(e->images);
         if (e->namespaces)
                 namespace_factory_free(e->namespaces);
+        dns_client_free(e->names);
         if (e->network)
                 network_host_free(e->network);
         if (e->storage)

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "engine/config.h"
 #include "engine/container.h"
+#include "engine/names.h"
 #include "engine/spec.h"
 
 enum { HOST_FILE_MAX = 256 << 10 };
@@ -77,7 +78,38 @@ static char *read_host(const char *path) {
         return file_read_at(AT_FDCWD, path, HOST_FILE_MAX, &text, &size) == 0 ? text : NULL;
 }
 
-static char *resolv_conf(const struct spec *s) {
+/* Is there a word of this kind among the options: "ndots" for "ndots:2"? */
+static bool has_option(const char *text, const char *keyword) {
+        const char *line = text;
+
+        while (line && strncmp(line, "options", 7) != 0)
+                line = (line = strchr(line, '\n')) ? line + 1 : NULL;
+        return line && strcspn(line, "\n") > (strstr(line, keyword) ? (size_t) (strstr(line, keyword) - line) : SIZE_MAX);
+}
+
+/* The gateways in place of all servers: those of --dns are asked by them. "ndots:0": a name without a dot is asked for as it is. */
+static char *with_gateways(const char *text, const struct names_resolvers *r) {
+        auto_free char *copy = strdup(text);
+        bool add = !has_option(text, "ndots:"), had_options = false;
+        char *save = NULL;
+        auto_strbuf b;
+
+        strbuf_init(&b, HOST_FILE_MAX);
+        for (size_t i = 0; i < r->n; i++)
+                strbuf_addf(&b, "nameserver %s\n", r->v[i]);
+        for (char *line = copy ? strtok_r(copy, "\n", &save) : NULL; line; line = strtok_r(NULL, "\n", &save)) {
+                bool options = str_starts_with(line, "options");
+
+                if (!str_starts_with(line, "nameserver"))
+                        strbuf_addf(&b, "%s%s\n", line, options && add && !had_options ? " ndots:0" : "");
+                had_options |= options;
+        }
+        if (add && !had_options)
+                strbuf_adds(&b, "options ndots:0\n");
+        return strbuf_take(&b, NULL);
+}
+
+char *files_resolv_conf_of(const struct spec *s, const struct names_resolvers *resolvers) {
         bool keep_loopback = s->network == SPEC_NETWORK_HOST;
         auto_free char *host = read_host("/etc/resolv.conf");
         char *text = files_resolv_conf(s, host ? host : "", keep_loopback);
@@ -90,6 +122,11 @@ static char *resolv_conf(const struct spec *s) {
                         free(text);
                         text = files_resolv_conf(s, real, false);
                 }
+        }
+        if (text && resolvers->n) {
+                auto_free char *own = text;
+
+                text = with_gateways(own, resolvers);
         }
         return text;
 }
@@ -126,9 +163,9 @@ static char *hosts(const struct spec *s, const struct container_row *row, const 
         return strbuf_take(&b, NULL);
 }
 
-int files_write(int dir_fd, const struct spec *s, const struct container_row *row, const char *gateway, struct err *err) {
+int files_write(int dir_fd, const struct spec *s, const struct container_row *row, const char *gateway, const struct names_resolvers *resolvers, struct err *err) {
         char name[66];
-        auto_free char *hosts_text = hosts(s, row, gateway), *resolv_text = resolv_conf(s);
+        auto_free char *hosts_text = hosts(s, row, gateway), *resolv_text = files_resolv_conf_of(s, resolvers);
         const struct {
                 const char *name, *text;
         } files[] = { { "hosts", hosts_text }, { "resolv.conf", resolv_text }, { "hostname", name } };

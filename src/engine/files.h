@@ -8,9 +8,10 @@
 
 struct container_row;
 struct err;
+struct names_resolvers;
 struct spec;
 
-int files_write(int dir_fd, const struct spec *s, const struct container_row *row, const char *gateway, struct err *err);
+int files_write(int dir_fd, const struct spec *s, const struct container_row *row, const char *gateway, const struct names_resolvers *resolvers, struct err *err);
 /* timezone.c: the file "localtime", when a time zone was asked for. ERR_INVALID: the host does not know it. */
 int timezone_write(int dir_fd, const struct spec *s, struct err *err);
 /* Images have /etc/localtime as a symlink to a file that they may lack: then it is that file that is to be mounted. On the heap; NULL: /etc/localtime. */
@@ -19,3 +20,5 @@ char *timezone_target(int rootfs_fd);
 /* The text of the container's resolv.conf from the host's; the caller frees it. Name servers on the host's loopback are not reachable from
  * another network namespace: they are left out unless `keep_loopback`. */
 char *files_resolv_conf(const struct spec *s, const char *host_text, bool keep_loopback);
+/* The same from the host's file as it is now, with the gateways in place of its servers when there are any. */
+char *files_resolv_conf_of(const struct spec *s, const struct names_resolvers *resolvers);

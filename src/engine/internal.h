@@ -23,6 +23,7 @@
 struct db;
 struct storage;
 struct network_host;
+struct dns_client;
 struct cgroup_host;
 struct namespace_factory;
 struct work;
@@ -60,6 +61,7 @@ struct engine {
         struct storage *storage;
         struct image_store *images;
         struct network_host *network;
+        struct dns_client *names;
         struct cgroup_host *cgroups;
         struct namespace_factory *namespaces;
         struct work *work;

@@ -11,6 +11,7 @@
 #include "engine/endpoints.h"
 #include "engine/internal.h"
 #include "engine/monitors.h"
+#include "engine/names.h"
 #include "engine/networks.h"
 #include "engine/ports.h"
 #include "network/network.h"
@@ -132,9 +133,11 @@ static int connect_running(struct change *k, const struct spec *s, struct err *e
         struct network_endpoint *endpoint = &next.endpoints[next.n_endpoints];
         char link[16];
         struct network_attachment a = { .bridge = k->n->bridge, .id = next.id, .link = link, .address = p ? p->address : "", .mac = p ? p->mac : "" };
+        struct names_resolvers resolvers;
         auto_fd netns = -EBADF;
         int r;
 
+        names_resolvers(k->e, &next, &resolvers);
         if (!p || next.n_endpoints >= ENDPOINTS_MAX)
                 return err_set(err, ERR_INVALID, -E2BIG, "container %s has %zu networks: no more are possible", next.name, next.n_endpoints);
         r = open_netns(k, &netns, err);
@@ -155,8 +158,11 @@ static int connect_running(struct change *k, const struct spec *s, struct err *e
                 r = container_store(k->c, &next, err);
         if (r == 0)
                 r = store_body(k, err);
-        if (r == 0)
+        if (r == 0) {
                 ports_follow(k->e, k->c, &next);
+                names_add(k->e, s, &next, endpoint);
+                names_follow(k->e, s, &next, &resolvers);
+        }
         if (r < 0) {
                 network_disconnect(k->e->network, next.id, endpoint, NULL);
                 container_store_fact(k->c, &before);
@@ -185,19 +191,25 @@ static int connect_locked(struct change *k, const json_t *config, struct err *er
 static int disconnect_running(struct change *k, struct err *err) {
         struct container_row next = k->c->row;
         int at = find_endpoint(&next, k->n->id), r;
+        struct names_resolvers resolvers;
         auto_fd netns = -EBADF;
         auto_spec s = {};
         struct err why;
 
         if (at < 0)
                 return 0;
+        names_resolvers(k->e, &next, &resolvers);
+        names_drop(k->e, &next, &next.endpoints[at]);
         r = network_disconnect(k->e->network, next.id, &next.endpoints[at], err);
         if (r < 0)
                 return r;
         next.n_endpoints--;
         memmove(&next.endpoints[at], &next.endpoints[at + 1], (next.n_endpoints - (size_t) at) * sizeof(next.endpoints[0]));
-        if (spec_parse(k->body, &s, NULL) == 0 && open_netns(k, &netns, &why) == 0 && move_gateway(k, &s, &next, netns, &why) < 0)
-                log_warning("container %.12s: %s", next.id, why.msg);
+        if (spec_parse(k->body, &s, NULL) == 0) {
+                if (open_netns(k, &netns, &why) == 0 && move_gateway(k, &s, &next, netns, &why) < 0)
+                        log_warning("container %.12s: %s", next.id, why.msg);
+                names_follow(k->e, &s, &next, &resolvers);
+        }
         container_store_fact(k->c, &next);
         ports_follow(k->e, k->c, &next);
         return 0;

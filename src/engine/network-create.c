@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "base/timestamp.h"
+#include "dns/dns.h"
 #include "engine/db.h"
 #include "engine/filters.h"
 #include "engine/internal.h"
@@ -283,6 +284,8 @@ static int remove_network(struct engine *e, const struct network *n, struct err 
         if (n->kind != SPEC_NETWORK_USER)
                 return err_set(err, ERR_DENIED, -EPERM, "%s is a pre-defined network and cannot be removed", n->name);
         r = network_undefine(e->network, n->bridge, &why);
+        if (r == 0)
+                dns_client_drop_network(e->names, n->id);
         if (r == -EBUSY)
                 return err_set(err, ERR_DENIED, r, "error while removing network: network %s id %s has active endpoints", n->name, n->id);
         if (r < 0 && r != -ENOENT) { /* one that could not be recovered is not known there */

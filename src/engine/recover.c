@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "base/timestamp.h"
+#include "dns/dns.h"
 #include "engine/db.h"
 #include "engine/endpoints.h"
 #include "engine/health.h"
@@ -216,6 +217,7 @@ int engine_recover(struct engine *e, struct err *err) {
                 container_unref(containers[i]);
         }
         free(containers);
+        dns_client_begin(e->names);
         if (network_refresh(e->network, &why) < 0)
                 log_warning("%s", why.msg);
         return 0;

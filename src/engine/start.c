@@ -25,6 +25,7 @@
 #include "engine/internal.h"
 #include "engine/links.h"
 #include "engine/monitors.h"
+#include "engine/names.h"
 #include "engine/peers.h"
 #include "engine/ports.h"
 #include "engine/runtimes.h"
@@ -209,8 +210,11 @@ static int make_devices(struct starting *s, struct err *err) {
 }
 
 static int write_files(struct starting *s, struct err *err) {
-        int r = files_write(s->dir, &s->spec, &s->row, s->gateway, err);
+        struct names_resolvers resolvers;
+        int r;
 
+        names_resolvers(s->e, &s->row, &resolvers);
+        r = files_write(s->dir, &s->spec, &s->row, s->gateway, &resolvers, err);
         if (r == 0)
                 r = timezone_write(s->dir, &s->spec, err);
         if (r == 0)
