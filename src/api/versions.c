@@ -183,8 +183,6 @@ static const struct rule create_rules[] = {
         { "HostConfig.DeviceCgroupRules", FROM(28) },
         { "HostConfig.DeviceRequests", FROM(40) },
         { "HostConfig.Init", FROM(25) },
-        { "HostConfig.KernelMemory", UNTIL(41) },
-        { "HostConfig.KernelMemoryTCP", 40, 51 },
         { "HostConfig.Mounts", FROM(25) },
         { "HostConfig.Mounts.*.BindOptions.CreateMountpoint", FROM(42) },
         { "HostConfig.Mounts.*.BindOptions.NonRecursive", FROM(40) },
@@ -206,8 +204,6 @@ static const struct rule exec_create_rules[] = {
 };
 
 static const struct rule update_rules[] = {
-        { "KernelMemory", UNTIL(41) },
-        { "KernelMemoryTCP", UNTIL(51) },
         { "NanoCpus", FROM(28) },
         { "PidsLimit", FROM(40) },
 };

@@ -106,6 +106,7 @@ static int complete_body(struct engine *e, const json_t *body, const struct imag
         r = defaults_apply(e, host, err);
         json_object_set_new(copy, "HostConfig", host);
         json_object_del(copy, VOLUMES_ANONYMOUS); /* ours to say */
+        json_object_del(copy, VOLUMES_IMAGES);
         json_object_del(copy, VOLUMES_FROM);
         if (r == 0)
                 r = peers_resolve(e, copy, host, err);
@@ -123,6 +124,35 @@ static int complete_body(struct engine *e, const json_t *body, const struct imag
         return 0;
 }
 
+/* Images that are mounted are kept by their id: the name may be another's tomorrow, and what is mounted is not removed. */
+static int name_images(struct engine *e, const struct spec *s, json_t *body, struct err *err) {
+        for (size_t i = 0; i < s->n_mounts; i++) {
+                struct image *mounted = NULL;
+                int r;
+
+                if (s->mounts[i].type != SPEC_MOUNT_IMAGE)
+                        continue;
+                r = image_get(e->images, s->mounts[i].source, &mounted, err);
+                if (r < 0)
+                        return r;
+                if (!json_object_get(body, VOLUMES_IMAGES))
+                        json_object_set_new(body, VOLUMES_IMAGES, json_object());
+                json_object_set_new(json_object_get(body, VOLUMES_IMAGES), s->mounts[i].target, json_string(mounted->id));
+                image_free(mounted);
+        }
+        return 0;
+}
+
+/* What is done, and may surprise. */
+static json_t *warnings_of(const json_t *body) {
+        const json_t *host = json_object_get(body, "HostConfig");
+        json_t *warnings = ports_warnings(body);
+
+        if (json_get_bool(host, "OomKillDisable", false) && json_get_int(host, "Memory", 0) <= 0)
+                json_array_append_new(warnings, json_string("OOM killer is disabled for the container, but no memory limit is set, this can result in the system running out of resources."));
+        return warnings;
+}
+
 static int birth_begin(struct engine *e, const json_t *body, const struct image *image, struct birth *b, bool *ret_own_ids, struct err *err) {
         auto_json *complete = NULL;
         const struct runtime *runtime;
@@ -136,16 +166,9 @@ static int birth_begin(struct engine *e, const json_t *body, const struct image 
         if (*s.stop_signal && (r = engine_signal_parse(s.stop_signal, &(int) { 0 }, err)) < 0)
                 return r;
         b->body = json_incref(complete);
-        for (size_t i = 0; i < s.n_mounts; i++) {
-                struct image *mounted = NULL;
-
-                if (s.mounts[i].type != SPEC_MOUNT_IMAGE)
-                        continue;
-                r = image_get(e->images, s.mounts[i].source, &mounted, err);
-                if (r < 0)
-                        return r;
-                image_free(mounted);
-        }
+        r = name_images(e, &s, complete, err);
+        if (r < 0)
+                return r;
         for (size_t i = 0; i < s.n_mounts && !b->holds_volumes; i++)
                 b->holds_volumes = s.mounts[i].type == SPEC_MOUNT_VOLUME;
         r = volumes_name(complete, &s, err);
@@ -274,7 +297,7 @@ int engine_create(struct engine *e, const char *name, const json_t *body, json_t
                 return r;
         events_container(c, "create", NULL);
         fault_point("create", "answer");
-        *ret = json_pack("{s:s, s:o}", "Id", c->row.id, "Warnings", ports_warnings(body));
+        *ret = json_pack("{s:s, s:o}", "Id", c->row.id, "Warnings", warnings_of(body));
         return 0;
 }
 

@@ -7,10 +7,12 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "engine/db.h"
 #include "engine/describe.h"
 #include "engine/events.h"
 #include "engine/filters.h"
 #include "engine/internal.h"
+#include "engine/volumes.h"
 #include "storage/storage.h"
 
 /* --- the sink --- */
@@ -367,8 +369,29 @@ int engine_image_history(struct engine *e, const char *name, json_t **ret, struc
         return 0;
 }
 
+static bool is_mounted(struct engine *e, const char *id) {
+        struct container **containers;
+        bool found = false;
+        size_t n;
+
+        if (table_snapshot(&e->table, &containers, &n) < 0)
+                return true;
+        for (size_t i = 0; i < n; i++) {
+                auto_json *body = NULL;
+                const char *target;
+                json_t *v;
+
+                if (!found && db_spec(e->db, containers[i]->row.id, &body, NULL) == 0)
+                        json_object_foreach(json_object_get(body, VOLUMES_IMAGES), target, v)
+                                found = found || !strcmp(json_string_value(v), id);
+                container_unref(containers[i]);
+        }
+        free(containers);
+        return found;
+}
+
 bool engine_image_has_users(struct engine *e, const char *id) {
-        return count_users(e, id) > 0;
+        return count_users(e, id) > 0 || is_mounted(e, id);
 }
 
 static bool in_use(const char *id, void *data) {

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/json.h"
@@ -142,6 +143,15 @@ static int read_paths(json_t **list, const char *option, const char *text, struc
         return json_array_size(*list) ? 0 : err_set(err, ERR_INVALID, -EINVAL, "HostConfig.SecurityOpt: %s: no path is named", option);
 }
 
+/* With --privileged they are. Else who could write there would need to own a part of the tree, and of cgroup v1 no part may be anybody else's. */
+static int read_writable_cgroups(const struct spec *s, const char *value, struct err *err) {
+        if (!strcmp(value, "false") || (!strcmp(value, "true") && s->privileged))
+                return 0;
+        if (strcmp(value, "true") != 0)
+                return err_set(err, ERR_INVALID, -EINVAL, "invalid --security-opt: \"writable-cgroups=%s\"", value);
+        return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "HostConfig.SecurityOpt: \"writable-cgroups=true\": only a privileged container's cgroups can be written to in this version");
+}
+
 static int read_security_option(struct spec *s, const char *o, struct err *err) {
         const char *v;
 
@@ -167,7 +177,10 @@ static int read_security_option(struct spec *s, const char *o, struct err *err) 
                 return 0;
         /* No label is put on anything in this version: only what asks for none can be granted. */
         if (option_value(o, "label"))
-                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "HostConfig.SecurityOpt: \"%s\": SELinux labels are not supported by this version", o);
+                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "HostConfig.SecurityOpt: \"%s\": %s", o,
+                               access("/sys/fs/selinux/enforce", F_OK) < 0 ? "this host has no SELinux" : "SELinux labels are not supported by this version");
+        if ((v = option_value(o, "writable-cgroups")))
+                return read_writable_cgroups(s, v, err);
         return err_set(err, ERR_INVALID, -EINVAL, "invalid --security-opt: \"%s\"", o);
 }
 

@@ -83,8 +83,6 @@ int spec_read_resources(struct spec *s, struct err *err) {
                 return err_set(err, ERR_INVALID, -ERANGE, "Range of blkio weight is from 10 to 1000");
         if (s->cpu_rt_period && s->cpu_rt_runtime > s->cpu_rt_period)
                 return err_set(err, ERR_INVALID, -EINVAL, "cpu real-time runtime cannot be higher than cpu real-time period");
-        if (s->oom_kill_disable && s->memory <= 0 && s->memory_swap <= 0)
-                return err_set(err, ERR_INVALID, -EINVAL, "HostConfig.OomKillDisable: only with a memory limit, else all of the host could hang");
         if (json_object_size(s->annotations) > ANNOTATIONS_MAX)
                 return err_set(err, ERR_TOO_LARGE, -E2BIG, "HostConfig.Annotations: more than %d", ANNOTATIONS_MAX);
         json_object_foreach(s->annotations, key, v)

@@ -205,7 +205,7 @@ static int mount_image(struct engine *e, struct spec *s, struct spec_mount *m, c
         auto_free char *name = strdup(m->source);
         struct image *image = NULL;
         auto_fd fd = -EBADF;
-        int r = name ? image_get(e->images, name, &image, err) : err_errno(err, -ENOMEM, "image %s", m->source);
+        int r = name ? image_get(e->images, json_get_str(json_object_get(s->body, VOLUMES_IMAGES), m->target, name), &image, err) : err_errno(err, -ENOMEM, "image %s", m->source);
 
         if (r < 0)
                 return r;

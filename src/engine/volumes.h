@@ -14,6 +14,7 @@ struct spec;
 struct spec_mount;
 
 #define VOLUMES_FROM "VolumesFromMounts"      /* in the stored body: Mounts that --volumes-from stood for */
+#define VOLUMES_IMAGES "ImageMounts"          /* in the stored body: {target: id of the image} */
 #define VOLUMES_ANONYMOUS "AnonymousVolumes" /* in the stored body: {target: name} */
 
 /* At create: volumes without a name get one, which is noted in the body. */

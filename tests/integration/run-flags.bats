@@ -121,16 +121,22 @@ block_device() { lsblk -dnpo NAME,TYPE 2>/dev/null | awk '$2 == "disk" { print $
 		[ "$(cgroup_file "$id" memory.swappiness)" = 17 ]
 		[[ "$(cgroup_file "$id" memory.oom_control)" == *"oom_kill_disable 1"* ]]
 		"$KIST" rm -f "$id"
+		run --separate-stderr "$KIST" create --name endless --oom-kill-disable $BUSYBOX true
+		[[ "$stderr" == "WARNING: OOM killer is disabled for the container, but no memory limit is set,"* ]]
+		"$KIST" rm endless
 	else
 		refused "memory.swappiness does not exist with cgroup v2" --memory-swappiness 17
 		refused "memory.disableOOMKiller does not exist with cgroup v2" --memory 64m --oom-kill-disable
 	fi
 	refused "out of range" --memory-swappiness 101
-	refused "only with a memory limit" --oom-kill-disable
 }
 
 @test "--kernel-memory, --storage-opt, --isolation, --preserve-fds, --rdt-class, --volume-driver: refused, and why" {
 	refused "kernels have no such limit any more" --kernel-memory 64m
+	for version in 1.41 1.42 1.52; do
+		[[ "$(curl -s --unix-socket "$KT_DIR/kist.sock" -H 'Content-Type: application/json' -d "{\"Image\":\"$BUSYBOX\",\"HostConfig\":{\"KernelMemory\":64000000}}" \
+			"http://kist/v$version/containers/create")" == *"kernels have no such limit any more"* ]]
+	done
 	refused "the root file system has no options of its own" --storage-opt size=1G
 	refused "Isolation: is for Windows" --isolation hyperv
 	inside --isolation default $BUSYBOX true
@@ -259,7 +265,10 @@ block_device() { lsblk -dnpo NAME,TYPE 2>/dev/null | awk '$2 == "disk" { print $
 	[ "$(inside --security-opt unmask=ALL $BUSYBOX grep -c ' /proc/.* ' /proc/self/mountinfo || true)" = 0 ]
 	refused 'mask: "etc" is not an absolute path' --security-opt mask=etc
 	refused 'is not an absolute path' --security-opt unmask=/proc/../etc
-	refused 'SELinux labels' --security-opt label=type:x
+	[ -e /sys/fs/selinux/enforce ] || refused 'this host has no SELinux' --security-opt label=type:x
+	inside --security-opt label=disable $BUSYBOX true
+	refused "only a privileged container's cgroups can be written to" --security-opt writable-cgroups=true
+	inside --security-opt writable-cgroups=false $BUSYBOX true
 }
 
 @test "--privileged has every device of the host; --device takes a directory, and rights alone" {

@@ -68,6 +68,23 @@ has_clones_of_detached_mounts() { [ "$(printf '%s\n' 6.15 "$(uname -r)" | sort -
 	[[ "$output" == *"No such image"* ]]
 }
 
+@test "type=image: an image that a container has mounted is not removed, whatever becomes of its name" {
+	"$KIST" run --name painter $BUSYBOX sh -c 'echo picture >/art'
+	id=$("$KIST" commit painter gallery)
+	"$KIST" create --name viewer --mount type=image,source=gallery,target=/img $BUSYBOX cat /img/art
+	"$KIST" rm painter
+	run ! "$KIST" rmi gallery
+	[[ "$output" == *"a container is using its referenced image"* ]]
+	run ! "$KIST" rmi "$id"
+	"$KIST" image prune -af >/dev/null
+	"$KIST" rmi -f gallery
+	"$KIST" image inspect "$id" >/dev/null
+	[ "$("$KIST" start -a viewer)" = picture ]
+	"$KIST" rm viewer
+	"$KIST" rmi "$id"
+	run ! "$KIST" image inspect "$id"
+}
+
 @test "volume-opt type=tmpfs: a volume in memory, shared by those who have it" {
 	opts="volume-driver=local,volume-opt=type=tmpfs,volume-opt=device=tmpfs,\"volume-opt=o=size=1m,mode=1770,uid=7\""
 	[ "$(inside --mount "type=volume,source=mem,target=/m,$opts" $BUSYBOX sh -c 'stat -c "%a %u" /m; df -k /m | tail -n 1 | awk "{print \$2}"' | tr '\n' ' ')" = "1770 7 1024 " ]

@@ -41,7 +41,7 @@ static void shapes(void **state) {
                 { SHAPE_CREATE, 24, "{\"StopTimeout\":3,\"HostConfig\":{\"AutoRemove\":true,\"Binds\":[\"a\"]}}", "{\"HostConfig\":{\"Binds\":[\"a\"],\"IpcMode\":\"shareable\"}}" },
                 { SHAPE_CREATE, 41, "{\"HostConfig\":{\"ConsoleSize\":[1,2],\"KernelMemory\":7,\"Mounts\":[{\"BindOptions\":{\"CreateMountpoint\":true}}]}}",
                   "{\"HostConfig\":{\"KernelMemory\":7,\"Mounts\":[{\"BindOptions\":{}}]}}" },
-                { SHAPE_CREATE, 42, "{\"HostConfig\":{\"ConsoleSize\":[1,2],\"KernelMemory\":7}}", "{\"HostConfig\":{\"ConsoleSize\":[1,2]}}" },
+                { SHAPE_CREATE, 42, "{\"HostConfig\":{\"ConsoleSize\":[1,2],\"KernelMemory\":7}}", "{\"HostConfig\":{\"ConsoleSize\":[1,2],\"KernelMemory\":7}}" },
                 { SHAPE_UPDATE, 39, "{\"PidsLimit\":5,\"Memory\":1}", "{\"Memory\":1}" },
                 { SHAPE_EXEC_CREATE, 34, "{\"WorkingDir\":\"/\",\"Env\":[],\"Cmd\":[]}", "{\"Env\":[],\"Cmd\":[]}" },
                 { SHAPE_VERSION, 24, "{\"Version\":\"1\",\"Platform\":{},\"Components\":[],\"MinAPIVersion\":\"1.24\"}", "{\"Version\":\"1\"}" },
