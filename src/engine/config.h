@@ -31,6 +31,9 @@ void config_device_name(size_t i, char ret[CONFIG_DEVICE_NAME_SIZE]);
 
 /* A whole config.json (new reference). */
 int config_container(const struct config_input *in, json_t **ret, struct err *err);
+/* config-mounts.c: its `mounts`. */
+#define CONFIG_INIT_TARGET "/sbin/docker-init"
+json_t *config_mounts(const struct config_input *in);
 /* linux.resources, for cgroup_create(). */
 json_t *config_resources(const struct spec *s);
 
