@@ -130,6 +130,7 @@ static const char *shape(const struct option *row) {
                 { "default-address-pools", "[\"A.B.C.D/N\" or {\"base\": \"A.B.C.D/N\", \"size\": N}, ...]" },
                 { "default-ulimits", "{\"NAME\": {\"Name\": \"NAME\", \"Soft\": N, \"Hard\": N}, ...}" },
                 { "log-opts", "{\"NAME\": \"VALUE\", ...}" },
+                { "runtimes", "{\"NAME\": {\"path\": \"/PATH\", \"runtimeArgs\": [\"TEXT\", ...]}, ...}" },
         };
         static const char *const usual[] = {
                 [OPTION_TEXT] = "\"TEXT\"", [OPTION_LIST] = "[\"TEXT\", ...]", [OPTION_NUMBER] = "N", [OPTION_SIZE] = "N or \"Nk\", \"Nm\", \"Ng\"", [OPTION_FLAG] = "true or false",

@@ -254,6 +254,21 @@ refused
 	done
 }
 
+@test "the namespaces of another container; privileged; an init; a device; files and processes" {
+	for r in $RUNTIMES; do
+		id=$(kr -d --ipc shareable $BUSYBOX sleep 1000)
+		kr --rm --pid "container:$id" --network "container:$id" --ipc "container:$id" $BUSYBOX sh -c 'grep -q sleep /proc/1/cmdline && ip addr show eth0 >/dev/null && touch /dev/shm/x'
+		[ "$("$KIST" exec "$id" ls /dev/shm)" = x ]
+		kr --rm --privileged $BUSYBOX true
+		[ "$(kr --rm --init $BUSYBOX cat /proc/1/comm)" = docker-init ]
+		"$KIST" exec "$id" sh -c 'echo inside >/file'
+		[ "$("$KIST" cp "$id:/file" - | tar -xO)" = inside ]
+		[ "$("$KIST" diff "$id")" = "A /file" ]
+		[[ "$("$KIST" top "$id")" == *"sleep 1000"* ]]
+		"$KIST" rm -f "$id"
+	done
+}
+
 @test "processes that lose their parent are reaped, with the host's pids too" {
 	for r in $RUNTIMES; do
 		id=$(kr -d --pid host --userns host $BUSYBOX sh -c '(sleep 0.1 & sleep 0.1 & sleep 0.1 &); exec sleep 1000')
