@@ -77,6 +77,10 @@ const char *config_text(const char *key) {
         return *value ? value : NULL;
 }
 
+const char *config_format(const char *given, bool quiet, const char *key) {
+        return given || quiet ? given : config_text(key);
+}
+
 int config_save(struct err *err) {
         auto_free char *text = json_dumps(config_object(), JSON_INDENT(8));
         auto_fd root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), dir = -EBADF;

@@ -5,6 +5,7 @@
  * one that cannot be read is a warning, once, and then counts as empty. */
 
 #include <jansson.h>
+#include <stdbool.h>
 
 struct err;
 
@@ -16,6 +17,8 @@ const char *config_directory(void);
 json_t *config_object(void);
 /* A member that is text and not empty, or NULL: "detachKeys", "credsStore". Borrowed. */
 const char *config_text(const char *key);
+/* What a list prints by: --format (given, or NULL), else config.json's own for this list ("psFormat"), which -q overrides; NULL: neither. Borrowed. */
+const char *config_format(const char *given, bool quiet, const char *key);
 /* Write the object, as it is now, back (mode 0600, whole or not at all). */
 int config_save(struct err *err);
 

@@ -74,26 +74,30 @@ void help_all(void) {
                program_name, program_name, program_name);
 }
 
-/* Levenshtein distance of two short words. */
+/* Letters that are wrong, missing, too many, or changed places with the next one. */
 static size_t distance(const char *a, const char *b) {
-        size_t n = strlen(a), m = strlen(b), row[WORD_MAX + 1];
+        size_t n = strlen(a), m = strlen(b), rows[3][WORD_MAX + 1], *before = rows[0], *above = rows[1], *row = rows[2];
 
         if (n > WORD_MAX || m > WORD_MAX)
                 return WORD_MAX;
         for (size_t j = 0; j <= m; j++)
                 row[j] = j;
         for (size_t i = 1; i <= n; i++) {
-                size_t diagonal = row[0];
+                size_t *oldest = before;
 
+                before = above;
+                above = row;
+                row = oldest;
                 row[0] = i;
                 for (size_t j = 1; j <= m; j++) {
-                        size_t above = row[j], best = diagonal + (a[i - 1] != b[j - 1]);
+                        size_t best = above[j - 1] + (a[i - 1] != b[j - 1]);
 
-                        if (above + 1 < best)
-                                best = above + 1;
+                        if (above[j] + 1 < best)
+                                best = above[j] + 1;
                         if (row[j - 1] + 1 < best)
                                 best = row[j - 1] + 1;
-                        diagonal = above;
+                        if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before[j - 2] + 1 < best)
+                                best = before[j - 2] + 1;
                         row[j] = best;
                 }
         }

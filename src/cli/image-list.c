@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/config.h"
 #include "cli/listing.h"
 #include "cli/table.h"
 
@@ -96,7 +97,7 @@ static int add_row(const json_t *row, void *data, struct err *err) {
 static int run_images(struct client *c, const struct args *a) {
         static const char own[] = "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}",
                           with_digests[] = "{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
-        const char *format = args_text(a, "format");
+        const char *format = config_format(args_text(a, "format"), args_flag(a, "quiet"), "imagesFormat");
         bool quiet = args_flag(a, "quiet") && listing_is_table(format), digests = args_flag(a, "digests");
         auto_free char *filters = filters_text(a, args_at(a, 0));
         auto_json *answer = NULL;

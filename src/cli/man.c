@@ -149,8 +149,8 @@ static void man_all(void) {
         };
         static const char *const files[][2] = {
                 { "~/.docker/config.json",
-                  "Docker's own configuration. Kist reads currentContext, HttpHeaders, detachKeys, auths, credsStore and "
-                  "credHelpers." },
+                  "Docker's own configuration. Kist reads currentContext, HttpHeaders, detachKeys, auths, credsStore, "
+                  "credHelpers, and psFormat, imagesFormat, statsFormat, volumesFormat and networksFormat in the place of --format." },
                 { "~/.docker/contexts/", "The contexts: names for daemons." },
                 { "/run/kist/kist.sock", "Where the daemon of this host answers." },
         };

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/config.h"
 #include "cli/container-body.h"
 #include "cli/format.h"
 #include "cli/table.h"
@@ -109,7 +110,7 @@ static int print_formatted(const char *format, const json_t *list, struct err *e
 }
 
 static int run_ls(struct client *c, const struct args *a) {
-        const char *format = args_text(a, "format");
+        const char *format = config_format(args_text(a, "format"), args_flag(a, "quiet"), "networksFormat");
         auto_free char *filters = filters_text(a, NULL);
         auto_json *unsorted = NULL, *list = NULL;
         struct err err = { 0 };

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/config.h"
 #include "cli/listing.h"
 #include "cli/ports.h"
 #include "cli/table.h"
@@ -104,7 +105,7 @@ json_t *container_columns(const json_t *c, bool whole, bool usual) {
 static int run_ps(struct client *c, const struct args *a) {
         static const char own[] = "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}",
                           with_size[] = "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}\t{{.Size}}";
-        const char *format = args_text(a, "format"), *last = args_flag(a, "latest") ? "1" : args_text(a, "last");
+        const char *format = config_format(args_text(a, "format"), args_flag(a, "quiet"), "psFormat"), *last = args_flag(a, "latest") ? "1" : args_text(a, "last");
         auto_free char *filters = filters_text(a, NULL);
         auto_json *answer = NULL;
         struct err err = { 0 };

@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/config.h"
 #include "cli/listing.h"
 #include "cli/table.h"
 
@@ -151,7 +152,7 @@ static int run_stats(struct client *c, const struct args *a) {
         static const char own[] = "{{.ID}}\t{{.Name}}\t{{.CPUPerc}}\t{{.MemUsage}}\t{{.MemPerc}}\t{{.NetIO}}\t{{.BlockIO}}\t{{.PIDs}}",
                           psi[] = "{{.ID}}\t{{.Name}}\t{{.CPUPerc}}\t{{.MemUsage}}\t{{.MemPerc}}\t{{.NetIO}}\t{{.BlockIO}}\t{{.PIDs}}\t{{.CPUPressure}}\t{{.MemPressure}}\t"
                                   "{{.IOPressure}}";
-        const char *format = args_text(a, "format");
+        const char *format = config_format(args_text(a, "format"), false, "statsFormat");
         auto_json *before = json_object();
         struct watch w = { .client = c, .args = a, .before = before, .named = args_count(a) > 0 };
         bool once = args_flag(a, "no-stream"), redraw = !once && isatty(STDOUT_FILENO);

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/config.h"
 #include "cli/container-body.h"
 #include "cli/listing.h"
 #include "cli/table.h"
@@ -31,7 +32,7 @@ json_t *volume_columns(const json_t *v) {
 }
 
 static int run_ls(struct client *c, const struct args *a) {
-        const char *format = args_text(a, "format");
+        const char *format = config_format(args_text(a, "format"), args_flag(a, "quiet"), "volumesFormat");
         auto_free char *filters = filters_text(a, NULL);
         auto_json *answer = NULL;
         struct err err = { 0 };

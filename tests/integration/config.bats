@@ -206,3 +206,32 @@ plain() { env -u KIST_HOST -u DOCKER_HOST "$@"; }
 	run "$KIST" context
 	[[ $status -eq 0 && $output == *"Usage: kist context COMMAND"* ]]
 }
+
+@test "config.json says how lists are printed, where neither --format nor -q does" {
+	cat >"$DOCKER_CONFIG/config.json" <<-'JSON'
+		{"psFormat": "p {{.Names}}", "imagesFormat": "table {{.Repository}}", "volumesFormat": "v {{.Name}}", "networksFormat": "n {{.Name}}", "statsFormat": "s {{.Name}}"}
+	JSON
+	"$KIST" run -d --name listed $BUSYBOX sleep 60
+	"$KIST" volume create listed
+	[ "$("$KIST" ps)" = "p listed" ]
+	[ "$("$KIST" ps --format '{{.Image}}')" = $BUSYBOX ]
+	[ "$("$KIST" ps -q --no-trunc)" = "$("$KIST" inspect -f '{{.Id}}' listed)" ]
+	[ "$("$KIST" images)" = $'REPOSITORY\nkist.local/busybox' ]
+	[ "$("$KIST" volume ls)" = "v listed" ]
+	[ "$("$KIST" volume ls -q)" = listed ]
+	"$KIST" network ls | grep -qx 'n bridge'
+	[ "$("$KIST" stats --no-stream)" = "s listed" ]
+	rm "$DOCKER_CONFIG/config.json"
+	"$KIST" ps | grep -q '^CONTAINER ID'
+	"$KIST" rm -f listed
+	"$KIST" volume rm listed
+}
+
+@test "letters that changed places are one mistake: rnu is run" {
+	run -1 "$KIST" rnu
+	[[ $output == *"did you mean run?"* ]]
+	run -1 "$KIST" ispnect
+	[[ $output == *"did you mean inspect?"* ]]
+	run -1 "$KIST" xyz
+	[[ $output != *"did you mean"* ]]
+}
