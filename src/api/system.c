@@ -24,10 +24,28 @@ int handle_ping(struct request *q, struct err *err) {
         return request_answer(q, MHD_HTTP_OK, response);
 }
 
+/* Clients that speak the newest version there is, whatever it is, and need fields that went away after the one here. */
+static const struct {
+        const char *agent;
+        const char *version;
+} old_speakers[] = {
+        { "docker-compose/1.", "1.44" }, /* an image's ContainerConfig; id and status of events */
+};
+
+static const char *version_for(const char *agent) {
+        for (size_t i = 0; agent && i < ARRAY_SIZE(old_speakers); i++)
+                if (str_starts_with(agent, old_speakers[i].agent))
+                        return old_speakers[i].version;
+        return NULL;
+}
+
 int handle_version(struct request *q, struct err *err) {
+        const char *older = version_for(request_header(q, "User-Agent"));
         json_t *value = NULL;
         int r = engine_version(q->engine, &value, err);
 
+        if (r == 0 && older)
+                json_object_set_new(value, "ApiVersion", json_string(older));
         return r < 0 ? r : request_answer_shape(q, MHD_HTTP_OK, SHAPE_VERSION, value, err);
 }
 

@@ -3,7 +3,8 @@
 
 /* Which networks a container is on. What is wanted is in its body (NetworkingConfig.EndpointsConfig, by the network's name, each with its
  * NetworkID); what is there is in its row. A change of a running container is written to the row before it is made and to the body when it is done
- * (the other way round when something is taken away): what a killed daemon leaves is in the row and not in the body. */
+ * (the other way round when something is taken away): what a killed daemon leaves is in the row and not in the body.
+ * NetworkingConfig.Changed, which is ours, says that this was done since create: only then an empty list means no network, and not that of NetworkMode. */
 
 #include <jansson.h>
 

@@ -46,7 +46,7 @@ static bool has_network(const json_t *filters, const struct spec *s) {
         for (size_t i = 0; i < s->n_endpoints; i++)
                 if (filter_text(filters, "network", s->endpoints[i].network) || (*s->endpoints[i].network_id && filter_prefix(filters, "network", s->endpoints[i].network_id)))
                         return true;
-        return !s->n_endpoints && filter_text(filters, "network", s->network_mode);
+        return s->network != SPEC_NETWORK_BRIDGE && s->network != SPEC_NETWORK_USER && filter_text(filters, "network", s->network_mode);
 }
 
 /* By name ("busybox", "busybox:latest"), or by the id or a prefix of it. */

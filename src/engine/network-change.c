@@ -55,8 +55,9 @@ static int read_body(struct change *k, struct err *err) {
         if (!k->all)
                 json_object_set_new(config, "EndpointsConfig", k->all = json_object());
         /* Made by a version that knew the default network only. */
-        if (!json_object_size(k->all))
+        if (!json_object_size(k->all) && s.n_endpoints)
                 json_object_set_new(k->all, s.endpoints[0].network, json_pack("{s:s}", "NetworkID", s.endpoints[0].network_id));
+        json_object_set_new(config, ENDPOINTS_CHANGED, json_true());
         return 0;
 }
 

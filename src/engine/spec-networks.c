@@ -136,7 +136,8 @@ static int check_none(const struct spec *s, json_t *all, struct err *err) {
 
 /* The one of the network mode is the first: it is eth0. */
 int spec_read_endpoints(struct spec *s, struct err *err) {
-        json_t *all = json_get_object(json_object_get(s->body, "NetworkingConfig"), "EndpointsConfig"), *config;
+        const json_t *networking = json_object_get(s->body, "NetworkingConfig");
+        json_t *all = json_get_object(networking, "EndpointsConfig"), *config;
         const char *network;
         int r = 0;
 
@@ -144,7 +145,7 @@ int spec_read_endpoints(struct spec *s, struct err *err) {
                 return check_none(s, all, err);
         if (json_object_size(all) > ENDPOINTS_MAX)
                 return err_set(err, ERR_INVALID, -E2BIG, "NetworkingConfig: %zu networks, at most %d are possible", json_object_size(all), ENDPOINTS_MAX);
-        if (!json_object_size(all))
+        if (!json_object_size(all) && !json_get_bool(networking, ENDPOINTS_CHANGED, false))
                 r = read_endpoint(s, s->network == SPEC_NETWORK_BRIDGE ? "bridge" : s->network_mode, NULL, err);
         for (int pass = 0; pass < 2 && r == 0; pass++)
                 json_object_foreach(all, network, config) {

@@ -19,6 +19,8 @@ enum spec_restart { SPEC_RESTART_NO, SPEC_RESTART_ON_FAILURE, SPEC_RESTART_ALWAY
 enum { ENDPOINTS_MAX = 8 }; /* networks of one container */
 
 /* A network that the container is to be on. All is borrowed from the body; texts that were not given are "". */
+#define ENDPOINTS_CHANGED "Changed" /* in the stored NetworkingConfig: see endpoints.h */
+
 struct spec_endpoint {
         const char *network, *network_id; /* "bridge" for the default one */
         const char *address, *mac, *link;

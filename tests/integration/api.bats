@@ -137,6 +137,9 @@ query() { jq -rn --argjson f "$1" '$f | tojson | @uri'; }
 	[ "$(api GET /v1.24/info | jq -c '[.ExecutionDriver, .SecurityOptions[0], has("CgroupVersion")]')" = '["<not supported>","seccomp",false]' ]
 	[ "$(api GET /v1.24/version | jq 'has("Components")')" = false ]
 	[ "$(api GET /version | jq -r '.ApiVersion + " " + .MinAPIVersion')" = "1.52 1.24" ]
+	# Compose of Python speaks whatever it is told here, and needs fields that are gone after 1.44.
+	[ "$(api GET /version -A docker-compose/1.29.2 | jq -r .ApiVersion)" = 1.44 ]
+	[ "$(api GET /version -A docker-sdk-python/5.0.3 | jq -r .ApiVersion)" = 1.52 ]
 	# 1.24 knows no AutoRemove: it is not there any more when it has ended only where the version knows it.
 	old=$(api POST /v1.24/containers/create -H 'Content-Type: application/json' -d "{\"Image\":\"$BUSYBOX\",\"Cmd\":[\"true\"],\"HostConfig\":{\"AutoRemove\":true}}" | jq -r .Id)
 	"$KIST" start -a "$old"

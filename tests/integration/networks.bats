@@ -170,6 +170,34 @@ sees() { "$KIST" exec "$1" ping -c 1 -W 2 "$2" >/dev/null; }
 	done
 }
 
+@test "disconnect from the only network, and connect again: running, stopped, the default one" {
+	local net started
+	"$KIST" network create lone
+	for net in lone bridge; do
+		for started in yes no; do
+			"$KIST" run -d --name solo --network $net $BUSYBOX sleep 60
+			[ $started = yes ] || "$KIST" stop -t 0 solo
+			"$KIST" network disconnect $net solo
+			[ "$("$KIST" inspect -f '{{len .NetworkSettings.Networks}}' solo)" = 0 ]
+			[ -z "$("$KIST" ps -aq --filter network=$net)" ]
+			run -1 "$KIST" network disconnect $net solo
+			[[ "$output" == *"is not connected to network $net"* ]]
+			# On no network it starts, too, with nothing but lo.
+			"$KIST" restart -t 0 solo
+			[ "$("$KIST" exec solo ls /sys/class/net)" = lo ]
+			[ $started = yes ] || "$KIST" stop -t 0 solo
+			"$KIST" network connect $net solo
+			[ $started = yes ] || "$KIST" start solo
+			[ "$("$KIST" exec solo ls /sys/class/net | tr '\n' ' ')" = "eth0 lo " ]
+			"$KIST" exec solo ip -o addr show eth0 | grep -q "$(address_on solo $net)/"
+			run -1 "$KIST" network connect $net solo
+			[[ "$output" == *"already exists in network $net"* ]]
+			"$KIST" rm -f solo
+		done
+	done
+	"$KIST" network rm lone
+}
+
 @test "a daemon that is killed: networks, addresses, links and tables are what they were" {
 	"$KIST" network create --subnet "$(subnet 3)" keep
 	"$KIST" run -d --name k1 --network keep $BUSYBOX sleep 300
