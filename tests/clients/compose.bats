@@ -15,6 +15,10 @@ teardown_file() {
 setup() { [ -x /usr/bin/docker-compose ] || skip "docker-compose is not installed"; }
 
 compose() { (cd "$KT_DIR/project" && timeout 120 /usr/bin/docker-compose "$@" </dev/null); }
+# Each test has the whole project before it, whatever was done before.
+all_up() {
+	[ "$("$KIST" ps -q --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME" | wc -l)" -eq 3 ] || compose up -d >/dev/null 2>&1
+}
 id_of() { compose ps -q "$1" | head -n 1; }
 field() { "$KIST" inspect -f "$2" "$(id_of "$1")"; }
 # What the others call a service: by its name where kist-dns answers, else by its address.
@@ -55,6 +59,7 @@ name_of() { # SERVICE NETWORK
 }
 
 @test "networks of the project: who reaches whom, and who does not" {
+	all_up
 	[ "$(compose exec -T app wget -q -O - "http://$(name_of db back):5432/log")" = started ]
 	[ "$(compose exec -T app wget -q -O - "http://$(name_of web default):8080/page")" = front ]
 	address=$(field db "{{(index .NetworkSettings.Networks \"${COMPOSE_PROJECT_NAME}_back\").IPAddress}}")
@@ -64,6 +69,7 @@ name_of() { # SERVICE NETWORK
 }
 
 @test "logs, exec with a terminal, top, images, events" {
+	all_up
 	[[ "$(compose logs)" == *"app says hello"* ]]
 	[[ "$(compose logs --no-color --tail 1 -t app)" == *"| 2"*"Z app says hello"* ]]
 	run -7 compose exec -T app sh -c 'exit 7'
@@ -80,6 +86,7 @@ name_of() { # SERVICE NETWORK
 }
 
 @test "up --scale app=2, and back" {
+	all_up
 	run -0 compose up -d --scale app=2
 	[ "$(compose ps -q app | wc -l)" -eq 2 ]
 	for id in $(compose ps -q app); do
@@ -90,6 +97,7 @@ name_of() { # SERVICE NETWORK
 }
 
 @test "restart, stop and start, pause, kill and rm" {
+	all_up
 	started=$(field web '{{.State.StartedAt}}')
 	run -0 compose restart web
 	[ "$(field web '{{.State.StartedAt}}')" != "$started" ]
@@ -109,6 +117,7 @@ name_of() { # SERVICE NETWORK
 }
 
 @test "run --rm: its output, its exit status, on the networks of its service; nothing stays" {
+	all_up
 	before=$("$KIST" ps -aq | wc -l)
 	[ "$(compose run --rm -T app sh -c 'echo $WORD $(id -u)' 2>/dev/null)" = "hello 7" ]
 	run -5 compose run --rm -T app sh -c 'exit 5'
@@ -117,6 +126,7 @@ name_of() { # SERVICE NETWORK
 }
 
 @test "what is changed is made anew, and keeps its volumes" {
+	all_up
 	app=$(id_of app) web=$(id_of web) db=$(id_of db)
 	EDITION=second run -0 compose up -d
 	[ "$(id_of app)" != "$app" ] && [ "$(id_of web)" = "$web" ] && [ "$(id_of db)" = "$db" ]
@@ -129,6 +139,7 @@ name_of() { # SERVICE NETWORK
 }
 
 @test "down keeps the volume, down -v leaves nothing" {
+	all_up
 	starts=$(compose exec -T db wc -l /data/log | cut -d' ' -f1)
 	run -0 compose down
 	[ -z "$("$KIST" ps -aq)" ]
