@@ -10,6 +10,7 @@ int handle_ping(struct request *q, struct err *err);
 int handle_version(struct request *q, struct err *err);
 int handle_info(struct request *q, struct err *err);
 int handle_disk_usage(struct request *q, struct err *err);
+int handle_fsck(struct request *q, struct err *err);
 int handle_events(struct request *q, struct err *err);
 
 /* containers.c */

@@ -24,6 +24,7 @@ const struct route api_routes[] = {
         { "GET", "/info", handle_info },
         { "GET", "/events", handle_events },
         { "GET", "/system/df", handle_disk_usage },
+        { "POST", "/system/fsck", handle_fsck }, /* Kist's own */
         { "POST", "/auth", handle_login, .body = ROUTE_BODY_JSON },
 
         { "GET", "/containers/json", handle_container_list },

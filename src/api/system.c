@@ -116,6 +116,16 @@ int handle_disk_usage(struct request *q, struct err *err) {
         return request_answer_json(q, MHD_HTTP_OK, value, err);
 }
 
+int handle_fsck(struct request *q, struct err *err) {
+        json_t *value = NULL;
+        bool fix;
+        int r = query_bool(&q->query, "fix", false, &fix, err);
+
+        if (r == 0)
+                r = engine_fsck(q->engine, fix, &value, err);
+        return r < 0 ? r : request_answer_json(q, MHD_HTTP_OK, value, err);
+}
+
 /* How the stream of events is written, by what the client accepts. */
 static const struct events_format {
         const char *type, *before;

@@ -63,6 +63,8 @@ enum engine_usage {
         ENGINE_USAGE_ALL = 15,
 };
 /* GET /system/df; only what `types` (of enum engine_usage) names is looked at, the lists of the others are null. */
+/* What crash or hand left over: {"Findings": [{"Kind", "Object", "Problem", "Action", "Mended"}]}; it is mended with `fix`. */
+int engine_fsck(struct engine *e, bool fix, json_t **ret, struct err *err);
 int engine_disk_usage(struct engine *e, unsigned types, json_t **ret, struct err *err);
 
 /* --- containers. `name`: id, unique id prefix, or name. ERR_NOT_FOUND: "No such container: NAME". --- */

@@ -37,7 +37,7 @@ static int sink_clone(void *data, int dir_fd, int *ret_fd, struct err *err) {
         return storage_idmap_clone(dir_fd, ((struct engine *) data)->worker_userns, false, ret_fd, err);
 }
 
-static bool layer_in_use(struct engine *e, const char *diff_id) {
+bool engine_layer_in_use(struct engine *e, const char *diff_id) {
         struct container **containers;
         bool used = false;
         size_t n;
@@ -58,7 +58,7 @@ static int drop_layer(const char *diff_id, void *data) {
         struct err err;
         int r;
 
-        if (layer_in_use(e, diff_id))
+        if (engine_layer_in_use(e, diff_id))
                 return -EBUSY;
         r = storage_layer_remove(e->storage, diff_id, &err);
         if (r < 0)
@@ -79,7 +79,7 @@ struct sweep {
 static int note_unneeded(const char *diff_id, void *data) {
         struct sweep *s = data;
 
-        if (!image_layer_is_needed(s->engine->images, diff_id) && !layer_in_use(s->engine, diff_id))
+        if (!image_layer_is_needed(s->engine->images, diff_id) && !engine_layer_in_use(s->engine, diff_id))
                 strbuf_addf(&s->unneeded, "%s\n", diff_id);
         return 0;
 }

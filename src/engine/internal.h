@@ -101,6 +101,7 @@ void engine_fill_sink(struct engine *e, struct image_sink *sink);
 /* After a death: layers that no image and no container holds. Before anything is pulled. */
 void engine_sweep_layers(struct engine *e);
 bool engine_image_has_users(struct engine *e, const char *id); /* a container was made from it, or has it mounted */
+bool engine_layer_in_use(struct engine *e, const char *diff_id); /* by a container */
 int engine_import_bundled(struct engine *e, const char *path, struct err *err);
 /* recover.c */
 int engine_recover(struct engine *e, struct err *err);

@@ -68,15 +68,15 @@ static int store_body(struct change *k, struct err *err) {
 }
 
 /* Of its init, which its monitor holds: looked at again after the open. */
-static int open_netns(struct change *k, int *ret, struct err *err) {
-        auto_link *link = container_get_link(k->c);
+int container_open_netns(struct container *c, int *ret, struct err *err) {
+        auto_link *link = container_get_link(c);
         char path[48];
         auto_fd fd = -EBADF;
 
-        snprintf(path, sizeof(path), "/proc/%d/ns/net", k->c->row.pid);
-        fd = link && k->c->row.pid > 0 ? open(path, O_RDONLY | O_CLOEXEC) : -ESRCH;
+        snprintf(path, sizeof(path), "/proc/%d/ns/net", c->row.pid);
+        fd = link && c->row.pid > 0 ? open(path, O_RDONLY | O_CLOEXEC) : -ESRCH;
         if (fd < 0 || monitor_link_has_ended(link))
-                return err_set(err, ERR_CONFLICT, -ESRCH, "container %s is not running", k->c->row.name);
+                return err_set(err, ERR_CONFLICT, -ESRCH, "container %s is not running", c->row.name);
         *ret = move_fd(fd);
         return 0;
 }
@@ -141,7 +141,7 @@ static int connect_running(struct change *k, const struct spec *s, struct err *e
         names_resolvers(k->e, &next, &resolvers);
         if (!p || next.n_endpoints >= ENDPOINTS_MAX)
                 return err_set(err, ERR_INVALID, -E2BIG, "container %s has %zu networks: no more are possible", next.name, next.n_endpoints);
-        r = open_netns(k, &netns, err);
+        r = container_open_netns(k->c, &netns, err);
         if (r < 0)
                 return r;
         endpoint_link_name(s, &next, p, link);
@@ -207,7 +207,7 @@ static int disconnect_running(struct change *k, struct err *err) {
         next.n_endpoints--;
         memmove(&next.endpoints[at], &next.endpoints[at + 1], (next.n_endpoints - (size_t) at) * sizeof(next.endpoints[0]));
         if (spec_parse(k->body, &s, NULL) == 0) {
-                if (open_netns(k, &netns, &why) == 0 && move_gateway(k, &s, &next, netns, &why) < 0)
+                if (container_open_netns(k->c, &netns, &why) == 0 && move_gateway(k, &s, &next, netns, &why) < 0)
                         log_warning("container %.12s: %s", next.id, why.msg);
                 names_follow(k->e, &s, &next, &resolvers);
         }

@@ -94,6 +94,17 @@ void store_unlink_unpinned(struct image_store *s, const struct digest *blob) {
         pthread_mutex_unlock(&s->claims_lock);
 }
 
+bool store_is_pinned(struct image_store *s, const struct digest *d) {
+        const struct claim *c;
+        bool pinned;
+
+        pthread_mutex_lock(&s->claims_lock);
+        c = find(s, d);
+        pinned = c && (c->pins > 0 || c->owned);
+        pthread_mutex_unlock(&s->claims_lock);
+        return pinned;
+}
+
 static int try_own(struct image_store *s, const struct digest *d, bool even_pinned) {
         struct claim *c;
         int r = 0;

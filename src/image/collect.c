@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What no image needs any more goes: by reference, after a removal or a failed pull; by sweep, after a death. */
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/fault.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "image/blobs.h"
@@ -115,6 +119,53 @@ void store_sweep(struct image_store *s) {
         /* The mark goes, as at the end of any other work. */
         store_busy_begin(s);
         store_busy_end(s);
+}
+
+/* Whatever is downloaded now has a name of its own kind: those are not looked at. */
+static int stray_blobs(struct image_store *s, const struct digests *needed, const struct image_strays *what) {
+        int copy = openat(s->blobs_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+
+        if (!dir) {
+                fd_close(copy);
+                return -errno;
+        }
+        for (struct dirent *e; (e = readdir(dir));) {
+                struct digest d;
+
+                if (!digest_parse_hex(e->d_name, &d) || has(needed, &d) || store_is_pinned(s, &d))
+                        continue;
+                if (what->remove)
+                        store_unlink_unpinned(s, &d);
+                what->blob_fn(e->d_name, what->remove && faccessat(s->blobs_fd, e->d_name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ? -EBUSY : 0, what->data);
+        }
+        closedir(dir);
+        return 0;
+}
+
+int image_find_strays(struct image_store *s, const struct image_strays *what, struct err *err) {
+        auto_digests blobs = { 0 }, layers = { 0 }, mine = { 0 };
+        int r;
+
+        pthread_mutex_lock(&s->change);
+        r = find_needed(s, &blobs, &layers);
+        if (r == 0)
+                r = stray_blobs(s, &blobs, what);
+        for (size_t i = 0; r == 0 && i < what->n_diff_ids; i++) {
+                struct digest d;
+
+                if (digest_parse(what->diff_ids[i], &d) && !has(&layers, &d) && store_try_own_unpinned(s, &d) == 0 && (r = add(&mine, &d)) < 0)
+                        store_disown(s, &d);
+        }
+        pthread_mutex_unlock(&s->change);
+        for (size_t i = 0; i < mine.n; i++) {
+                char text[DIGEST_TEXT_SIZE];
+
+                digest_format(&mine.list[i], text);
+                what->layer_fn(text, what->data);
+                store_disown(s, &mine.list[i]);
+        }
+        return r < 0 ? err_errno(err, r, "looking for what no image needs") : 0;
 }
 
 bool image_layer_is_needed(struct image_store *s, const char *diff_id) {

@@ -82,6 +82,18 @@ int image_tag(struct image_store *s, const char *name, const char *target, struc
 /* Does any image hold this layer? For the engine's own sweep of layers after a death. */
 bool image_layer_is_needed(struct image_store *s, const char *diff_id);
 
+/* What no image needs and nobody is about to need: blobs, and of the given layers those. A blob is removed with `remove`; a layer is left to layer_fn, and
+ * nobody makes it or takes it into use meanwhile. */
+struct image_strays {
+        bool remove;
+        const char *const *diff_ids;
+        size_t n_diff_ids;
+        void (*blob_fn)(const char *name, int result, void *data);
+        void (*layer_fn)(const char *diff_id, void *data);
+        void *data;
+};
+int image_find_strays(struct image_store *s, const struct image_strays *what, struct err *err);
+
 /* --- getting them --- */
 
 /* Progress, in the order of events, from one thread at a time: objects of Docker's stream ({"status","id","progressDetail","progress"}; borrowed).

@@ -115,6 +115,7 @@ int store_pin(struct image_store *s, const struct digest *d, struct err *err);
 void store_unpin(struct image_store *s, const struct digest *d);
 /* A blob that was pinned before it was found is there until it is unpinned. */
 void store_unlink_unpinned(struct image_store *s, const struct digest *blob);
+bool store_is_pinned(struct image_store *s, const struct digest *d);
 /* -EBUSY: somebody else makes or removes it now. The digest is pinned by the caller. */
 int store_try_own(struct image_store *s, const struct digest *diff_id);
 /* For removing: -EBUSY also when anybody pinned it. */

@@ -30,7 +30,7 @@ static uint64_t owner_of(const char *id) {
 }
 
 /* A container has at most one link to a bridge: the name is made of both, and a link that an earlier life of it left is found by it. */
-static void link_name(const struct network_host *h, const char *id, const char *bridge, char ret[16]) {
+void network_link_name(const struct network_host *h, const char *id, const char *bridge, char ret[16]) {
         if (!strcmp(bridge, h->bridge))
                 snprintf(ret, 16, "kv%.*s", LINK_HEX, id);
         else
@@ -134,7 +134,7 @@ static int describe(struct network_host *h, const struct bridge_state *b, const 
         if (a->mac && *a->mac && mac_parse(a->mac, mac) < 0)
                 return -EINVAL;
         mac_format(mac, e.mac);
-        link_name(h, a->id, a->bridge, e.host_link);
+        network_link_name(h, a->id, a->bridge, e.host_link);
         snprintf(e.bridge, sizeof(e.bridge), "%s", a->bridge);
         snprintf(e.link, sizeof(e.link), "%s", a->link);
         *ret = e;

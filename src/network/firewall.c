@@ -18,7 +18,7 @@ enum { COMMANDS_MAX = 16 << 20, TABLE_NAME_SIZE = 32 };
 DEFINE_CLEANUP(struct nft_ctx *, nft_ctx_free)
 #define auto_nft __attribute__((cleanup(nft_ctx_freep))) struct nft_ctx
 
-static void table_name(const char *bridge, char ret[TABLE_NAME_SIZE]) {
+void firewall_table_name(const char *bridge, char ret[TABLE_NAME_SIZE]) {
         if (strcmp(bridge, "kist0") == 0)
                 snprintf(ret, TABLE_NAME_SIZE, "kist");
         else
@@ -208,7 +208,7 @@ static int change_ports(const char *name, const char *verb, const struct firewal
         char table[TABLE_NAME_SIZE];
         auto_strbuf b;
 
-        table_name(name, table);
+        firewall_table_name(name, table);
         strbuf_init(&b, COMMANDS_MAX);
         for (size_t i = 0; i < ARRAY_SIZE(maps); i++) {
                 auto_strbuf elements;
@@ -236,7 +236,7 @@ int firewall_apply(const struct firewall *f, struct err *err) {
         char table[TABLE_NAME_SIZE];
         auto_strbuf b;
 
-        table_name(f->name, table);
+        firewall_table_name(f->name, table);
         strbuf_init(&b, COMMANDS_MAX);
         strbuf_addf(&b, "table inet %1$s\ndelete table inet %1$s\ntable inet %1$s {\n", table);
         for (size_t i = 0; i < ARRAY_SIZE(sets); i++)
@@ -271,7 +271,7 @@ static bool chain_has(struct rtnl *n, const char *table, const char *chain, uint
 bool firewall_is_intact(const char *name, struct rtnl *n) {
         char table[TABLE_NAME_SIZE];
 
-        table_name(name, table);
+        firewall_table_name(name, table);
         for (size_t i = 0; i < ARRAY_SIZE(chains); i++)
                 if (!chain_has(n, table, chains[i].name, chains[i].uses))
                         return false;
@@ -281,7 +281,7 @@ bool firewall_is_intact(const char *name, struct rtnl *n) {
 int firewall_remove(const char *name, struct err *err) {
         char table[TABLE_NAME_SIZE], commands[256];
 
-        table_name(name, table);
+        firewall_table_name(name, table);
         snprintf(commands, sizeof(commands), "table inet %1$s\ndelete table inet %1$s\n", table);
         return run(table, commands, "deleting it", err);
 }

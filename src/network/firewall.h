@@ -42,6 +42,9 @@ int firewall_apply(const struct firewall *f, struct err *err);
  * cheap enough for every endpoint, over a socket of rtnl_open_netfilter() that is kept: closing one makes nf_tables wait for its
  * own cleaning up. An answer that cannot be had is a no. */
 bool firewall_is_intact(const char *name, struct rtnl *netfilter);
+/* firewall-check.c: compares the table that is there with the one that should be. 0: the same. 1: it is not; what is wrong is in *ret. */
+int firewall_compare(const struct firewall *f, struct rtnl *netfilter, char ret[160], struct err *err);
+void firewall_table_name(const char *bridge, char ret[32]);
 /* Elements of the maps of a table that is there. */
 int firewall_add_ports(const char *name, const struct firewall_port *ports, size_t n, struct err *err);
 int firewall_remove_ports(const char *name, const struct firewall_port *ports, size_t n, struct err *err);

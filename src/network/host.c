@@ -141,7 +141,8 @@ int network_unknown(const char *bridge, struct err *err) {
         return err_set(err, ERR_NOT_FOUND, -ENOENT, "bridge %s: no network of this daemon has it", bridge);
 }
 
-int network_apply_firewall(struct network_host *h, struct err *err) {
+/* What the table should be, for `use`; lock is held. */
+static int with_firewall(struct network_host *h, int (*use)(const struct firewall *f, void *data, struct err *err), void *data, struct err *err) {
         auto_free struct firewall_network *networks = calloc(h->n_networks, sizeof(*networks));
         auto_free struct firewall_port *ports = calloc(h->ports.n + 1, sizeof(*ports));
         struct firewall f = { .name = h->bridge, .networks = networks, .ports = ports, .n_ports = h->ports.n };
@@ -156,7 +157,45 @@ int network_apply_firewall(struct network_host *h, struct err *err) {
         }
         for (size_t i = 0; i < h->ports.n; i++)
                 ports[i] = *published_port(&h->ports, i);
-        return firewall_apply(&f, err);
+        return use(&f, data, err);
+}
+
+static int apply(const struct firewall *f, void *data, struct err *err) {
+        (void) data;
+        return firewall_apply(f, err);
+}
+
+int network_apply_firewall(struct network_host *h, struct err *err) {
+        return with_firewall(h, apply, NULL, err);
+}
+
+struct comparison {
+        struct network_host *host;
+        char *what;
+};
+
+static int compare(const struct firewall *f, void *data, struct err *err) {
+        struct comparison *c = data;
+
+        return firewall_compare(f, &c->host->netfilter, c->what, err);
+}
+
+int network_check_firewall(struct network_host *h, bool fix, char ret[160], struct err *err) {
+        struct comparison c = { h, ret };
+        bool wanted = false;
+        int r = 0;
+
+        pthread_mutex_lock(&h->lock);
+        for (size_t i = 0; i < h->n_networks; i++)
+                wanted |= h->networks[i]->ready;
+        if (wanted)
+                r = with_firewall(h, compare, &c, err);
+        if (r == 1 && fix) {
+                r = network_apply_firewall(h, err);
+                r = r < 0 ? r : 1;
+        }
+        pthread_mutex_unlock(&h->lock);
+        return r;
 }
 
 static int destroy(struct network_host *h, struct err *err) {

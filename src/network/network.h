@@ -105,6 +105,15 @@ int network_publish_again(struct network_host *h, const char *id, const struct n
 /* After a restart, when all is claimed: a table that is there is put in place anew, with nothing in it of those who are gone. */
 int network_refresh(struct network_host *h, struct err *err);
 
+/* For fsck. Is the table what it should be? 0: yes, or nothing needs one yet. 1: no, for the reason in *ret; with `fix` it was put in place anew. */
+int network_check_firewall(struct network_host *h, bool fix, char ret[160], struct err *err);
+/* Ports of our bridges that have a name of ours, and who would have it. */
+int network_links_each(struct network_host *h, void (*fn)(const char *bridge, const char *link, void *data), void *data, struct err *err);
+void network_link_name(const struct network_host *h, const char *id, const char *bridge, char ret[16]);
+/* 1: it is a port of a bridge; 0: not, or not any more (it may wait for its deletion); negative errno: who knows. */
+int network_link_is_plugged(const char *link);
+int network_discard_link(struct network_host *h, const char *link, struct err *err);
+
 /* After a restart: links that an earlier daemon unplugged and did not live to delete. */
 void network_sweep(struct network_host *h);
 

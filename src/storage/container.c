@@ -42,17 +42,22 @@ int storage_container_create(struct storage *s, const char *id, int *ret_fd, str
 
         if (!container_id_is_valid(id))
                 return bad_id(id, err);
-        r = scratch_name(name, "container");
+        r = scratch_name(s, name, "container");
         if (r < 0)
                 return err_errno(err, r, "container %s", id);
-        if (mkdirat(s->tmp_fd, name, 0700) < 0)
-                return err_errno(err, errno, "container %s: making its directory", id);
+        if (mkdirat(s->tmp_fd, name, 0700) < 0) {
+                r = err_errno(err, errno, "container %s: making its directory", id);
+                scratch_done(s, name);
+                return r;
+        }
         fd = openat(s->tmp_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         r = fd < 0 ? -errno : fill(fd);
         if (r == 0 && renameat2(s->tmp_fd, name, s->containers_fd, id, RENAME_NOREPLACE) < 0)
                 r = -errno;
-        if (r < 0) {
+        if (r < 0)
                 path_remove_tree_at(s->tmp_fd, name);
+        scratch_done(s, name);
+        if (r < 0) {
                 if (r == -EEXIST)
                         return err_set(err, ERR_CONFLICT, r, "container %s has a directory already", id);
                 return err_errno(err, r, "container %s: making its directory", id);

@@ -3,6 +3,7 @@
 
 /* Private to src/storage. */
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "storage/storage.h"
@@ -16,15 +17,21 @@ enum overlay_tier {
         OVERLAY_ATTACHED, /* Linux 5.19: in a mount namespace of storage's own */
 };
 
+enum { SCRATCH_LIVE_MAX = 64 };
+
 struct storage {
+        pthread_mutex_t live_lock;
+        char live[SCRATCH_LIVE_MAX][SCRATCH_NAME_SIZE]; /* what somebody works on in "tmp"; "": free. For storage_strays() */
+        unsigned n_unnamed;                             /* more than fit: then nothing there is a stray */
         int tmp_fd, layers_fd, empty_fd, containers_fd;
         _Atomic int overlay_tier;
         _Atomic int mount_ns; /* with OVERLAY_ATTACHED, from the first mount on: the namespace */
         _Atomic unsigned n_mounts;
 };
 
-/* A name for something half-made in "tmp". */
-int scratch_name(char ret[SCRATCH_NAME_SIZE], const char *kind);
+/* A name for something half-made in "tmp": in use until scratch_done(). */
+int scratch_name(struct storage *s, char ret[SCRATCH_NAME_SIZE], const char *kind);
+void scratch_done(struct storage *s, const char *name);
 /* Move ROOT/…/name into "tmp" and delete it there, so that death in the middle leaves nothing half-deleted in its place. */
 int scratch_bury(struct storage *s, int dir_fd, const char *name);
 

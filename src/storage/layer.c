@@ -49,17 +49,21 @@ bool storage_has_layer(struct storage *s, const char *diff_id) {
 int storage_layer_begin(struct storage *s, char ret_name[64], int *ret_fd, struct err *err) {
         char name[SCRATCH_NAME_SIZE];
         auto_fd fd = -EBADF;
-        int r = scratch_name(name, "layer");
+        int r = scratch_name(s, name, "layer");
 
         if (r < 0)
                 return err_errno(err, r, "new layer");
-        if (mkdirat(s->tmp_fd, name, 0755) < 0)
-                return err_errno(err, errno, "new layer: making a directory");
+        if (mkdirat(s->tmp_fd, name, 0755) < 0) {
+                r = err_errno(err, errno, "new layer: making a directory");
+                scratch_done(s, name);
+                return r;
+        }
         fd = openat(s->tmp_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         /* What "/" of the image is, unless the layer says otherwise: not a matter of our umask. */
         if (fd < 0 || fchmod(fd, 0755) < 0) {
                 r = err_errno(err, errno, "new layer");
                 unlinkat(s->tmp_fd, name, AT_REMOVEDIR);
+                scratch_done(s, name);
                 return r;
         }
         memcpy(ret_name, name, sizeof(name));
@@ -90,6 +94,7 @@ int storage_layer_commit(struct storage *s, const char *name, const char *diff_i
                 storage_layer_abort(s, name);
                 return 0;
         }
+        scratch_done(s, name);
         if (fsync(s->layers_fd) < 0)
                 return err_errno(err, errno, "layer %s: writing to disk", diff_id);
         return 0;
@@ -97,8 +102,10 @@ int storage_layer_commit(struct storage *s, const char *name, const char *diff_i
 
 void storage_layer_abort(struct storage *s, const char *name) {
         /* What cannot be deleted now is deleted by the next storage_open(). */
-        if (scratch_is_valid(name))
-                path_remove_tree_at(s->tmp_fd, name);
+        if (!scratch_is_valid(name))
+                return;
+        path_remove_tree_at(s->tmp_fd, name);
+        scratch_done(s, name);
 }
 
 int storage_layer_remove(struct storage *s, const char *diff_id, struct err *err) {

@@ -79,6 +79,7 @@ int storage_open(int root_fd, struct storage **ret, struct err *err) {
                 return err_errno(err, -ENOMEM, "data directory");
         s->tmp_fd = s->layers_fd = s->empty_fd = s->containers_fd = -EBADF;
         s->mount_ns = -EBADF;
+        pthread_mutex_init(&s->live_lock, NULL);
         r = open_dirs(s, root_fd, err);
         if (r < 0) {
                 storage_free(s);
@@ -96,26 +97,81 @@ void storage_free(struct storage *s) {
         fd_close(s->empty_fd);
         fd_close(s->containers_fd);
         fd_close(s->mount_ns);
+        pthread_mutex_destroy(&s->live_lock);
         free(s);
 }
 
-int scratch_name(char ret[SCRATCH_NAME_SIZE], const char *kind) {
+static char *find_live(struct storage *s, const char *name) {
+        for (size_t i = 0; i < SCRATCH_LIVE_MAX; i++)
+                if (!strcmp(s->live[i], name))
+                        return s->live[i];
+        return NULL;
+}
+
+int scratch_name(struct storage *s, char ret[SCRATCH_NAME_SIZE], const char *kind) {
         char hex[2 * 12 + 1];
         int r = str_random_hex(hex, 12);
 
         if (r < 0)
                 return r;
         snprintf(ret, SCRATCH_NAME_SIZE, "%s-%s", kind, hex);
+        pthread_mutex_lock(&s->live_lock);
+        {
+                char *slot = find_live(s, "");
+
+                if (slot)
+                        memcpy(slot, ret, SCRATCH_NAME_SIZE);
+                else
+                        s->n_unnamed++;
+        }
+        pthread_mutex_unlock(&s->live_lock);
         return 0;
+}
+
+void scratch_done(struct storage *s, const char *name) {
+        char *slot;
+
+        pthread_mutex_lock(&s->live_lock);
+        slot = find_live(s, name);
+        if (slot)
+                *slot = '\0';
+        else if (s->n_unnamed > 0)
+                s->n_unnamed--;
+        pthread_mutex_unlock(&s->live_lock);
+}
+
+int storage_strays(struct storage *s, bool remove, int (*found)(const char *name, int result, void *data), void *data, struct err *err) {
+        int copy = openat(s->tmp_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+        DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+
+        if (!dir) {
+                r = err_errno(err, errno, "listing \"tmp\"");
+                fd_close(copy);
+                return r;
+        }
+        for (struct dirent *d; r == 0 && (d = readdir(dir));) {
+                bool live;
+
+                if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, ".."))
+                        continue;
+                pthread_mutex_lock(&s->live_lock);
+                live = s->n_unnamed > 0 || find_live(s, d->d_name);
+                pthread_mutex_unlock(&s->live_lock);
+                /* One that was let go of after it was listed is gone by now. */
+                if (!live && faccessat(s->tmp_fd, d->d_name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+                        r = found(d->d_name, remove ? path_remove_tree_at(s->tmp_fd, d->d_name) : 0, data);
+        }
+        closedir(dir);
+        return r;
 }
 
 int scratch_bury(struct storage *s, int dir_fd, const char *name) {
         char grave[SCRATCH_NAME_SIZE];
-        int r = scratch_name(grave, "dead");
+        int r = scratch_name(s, grave, "dead");
 
         if (r < 0)
                 return r;
-        if (renameat(dir_fd, name, s->tmp_fd, grave) < 0)
-                return -errno;
-        return path_remove_tree_at(s->tmp_fd, grave);
+        r = renameat(dir_fd, name, s->tmp_fd, grave) < 0 ? -errno : path_remove_tree_at(s->tmp_fd, grave);
+        scratch_done(s, grave);
+        return r;
 }

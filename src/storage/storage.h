@@ -31,6 +31,9 @@ int storage_layer_size(struct storage *s, const char *diff_id, uint64_t *ret, st
 /* Every layer there is: called once per diff id; stops on the first negative return, and returns that. */
 int storage_layers_each(struct storage *s, int (*fn)(const char *diff_id, void *data), void *data, struct err *err);
 
+/* What stands in "tmp" and nobody of this process works on; `result` of removing it, or 0. Stops on the first negative return, and returns that. */
+int storage_strays(struct storage *s, bool remove, int (*found)(const char *name, int result, void *data), void *data, struct err *err);
+
 /* A container's own directory ROOT/containers/<id>/ with "upper" and "work" in it. *ret_fd is the directory, the caller's. */
 int storage_container_create(struct storage *s, const char *id, int *ret_fd, struct err *err);
 int storage_container_open(struct storage *s, const char *id, int *ret_fd, struct err *err);

@@ -48,6 +48,9 @@ void cgroup_close(struct exec_fds *fds);
 /* Kill all in it (cgroup.kill, Linux 5.14; else freezer and SIGKILL in rounds), wait until empty (bounded), remove it and its children
  * in every hierarchy. A missing one is no error. */
 int cgroup_destroy(const struct cgroup_host *h, const char *path, struct err *err);
+/* The names of the cgroups right below `path`, each as often as there are hierarchies that have it. */
+int cgroup_children(const struct cgroup_host *h, const char *path, int (*fn)(const char *name, void *data), void *data, struct err *err);
+bool cgroup_exists(const struct cgroup_host *h, const char *path);
 int cgroup_kill(const struct cgroup_host *h, const char *path, int signal, struct err *err);
 int cgroup_freeze(const struct cgroup_host *h, const char *path, bool frozen, struct err *err);
 int cgroup_is_frozen(const struct cgroup_host *h, const char *path, bool *ret, struct err *err);

@@ -336,3 +336,37 @@ int cgroup_destroy(const struct cgroup_host *h, const char *path, struct err *er
         }
         return first;
 }
+
+bool cgroup_exists(const struct cgroup_host *h, const char *path) {
+        for (size_t i = 0; i < count(h); i++)
+                if (faccessat(nth(h, i)->dir_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+                        return true;
+        return false;
+}
+
+static int each_child(int dir_fd, const char *path, int (*fn)(const char *name, void *data), void *data) {
+        int fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), r = 0;
+        DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+        if (!dir) {
+                r = errno == ENOENT ? 0 : -errno;
+                fd_close(fd);
+                return r;
+        }
+        for (struct dirent *d; r == 0 && (d = readdir(dir));)
+                if (d->d_type == DT_DIR && strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0)
+                        r = fn(d->d_name, data);
+        closedir(dir);
+        return r;
+}
+
+int cgroup_children(const struct cgroup_host *h, const char *path, int (*fn)(const char *name, void *data), void *data, struct err *err) {
+        int r = cgroup_path_check(path, err);
+
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < count(h); i++)
+                if ((r = each_child(nth(h, i)->dir_fd, path, fn, data)) < 0)
+                        return err_errno(err, r, "cgroups below %s", path);
+        return 0;
+}

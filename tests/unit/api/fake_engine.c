@@ -134,6 +134,11 @@ int engine_prune(struct engine *e, const json_t *filters, json_t **ret, struct e
         return 0;
 }
 
+int engine_fsck(struct engine *e, bool fix, json_t **ret, struct err *err) {
+        *ret = json_pack("{s:[]}", "Findings");
+        return 0;
+}
+
 int engine_disk_usage(struct engine *e, unsigned types, json_t **ret, struct err *err) {
         *ret = json_pack("{s:i, s:i, s:[], s:{s:i}}", "LayersSize", 7, "Types", (int) types, "Images", "ImagesUsage", "TotalCount", 0);
         return 0;

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Somebody may have changed the table by hand: are its rules, networks and published ports those that should be there? */
+#include <nftables/libnftables.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "network/firewall.h"
+
+enum { TEXT_MAX = 200 };
+
+DEFINE_CLEANUP(struct nft_ctx *, nft_ctx_free)
+#define auto_nft __attribute__((cleanup(nft_ctx_freep))) struct nft_ctx
+
+static int list_table(const char *table, json_t **ret, struct err *err) {
+        auto_nft *nft = nft_ctx_new(NFT_CTX_DEFAULT);
+        char command[64];
+
+        if (!nft || nft_ctx_buffer_error(nft) != 0 || nft_ctx_buffer_output(nft) != 0)
+                return err_errno(err, -ENOMEM, "firewall table \"inet %s\"", table);
+        nft_ctx_output_set_flags(nft, NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_NUMERIC_ALL);
+        snprintf(command, sizeof(command), "list table inet %s", table);
+        if (nft_run_cmd_from_buffer(nft, command) != 0)
+                return err_set(err, ERR_NOT_FOUND, -ENOENT, "firewall table \"inet %s\" is not there", table);
+        *ret = json_loads(nft_ctx_get_output_buffer(nft), 0, NULL);
+        return *ret ? 0 : err_set(err, ERR_INTERNAL, -EPROTO, "firewall table \"inet %s\" cannot be read", table);
+}
+
+/* {"concat": ["10.0.0.2", 80]} → "10.0.0.2 . 80" */
+static void flatten(struct strbuf *b, const json_t *value) {
+        const json_t *parts = json_object_get(value, "concat"), *part;
+        size_t i;
+
+        if (json_is_string(value))
+                strbuf_adds(b, json_string_value(value));
+        else if (json_is_integer(value))
+                strbuf_addf(b, "%lld", (long long) json_integer_value(value));
+        json_array_foreach((json_t *) parts, i, part) {
+                strbuf_adds(b, i ? " . " : "");
+                flatten(b, part);
+        }
+}
+
+/* The elements of a set or map of the table; NULL: there is no such. */
+static const json_t *elements_of(const json_t *table, const char *kind, const char *name) {
+        json_t *entry, *found = NULL;
+        size_t i;
+
+        json_array_foreach(json_object_get(table, "nftables"), i, entry) {
+                json_t *set = json_object_get(entry, kind);
+
+                if (!strcmp(json_get_str(set, "name", ""), name))
+                        found = set;
+        }
+        return found ? json_object_get(found, "elem") : NULL;
+}
+
+static size_t count_ports(const struct firewall *f, bool by_address) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < f->n_ports; i++)
+                n += (f->ports[i].host_address != 0) == by_address;
+        return n;
+}
+
+static bool has_port(const struct firewall *f, bool by_address, const char *text) {
+        for (size_t i = 0; i < f->n_ports; i++) {
+                const struct firewall_port *p = &f->ports[i];
+                char host[ADDRESS_TEXT], address[ADDRESS_TEXT], wanted[TEXT_MAX];
+
+                if ((p->host_address != 0) != by_address)
+                        continue;
+                address_format(p->host_address, host);
+                address_format(p->address, address);
+                snprintf(wanted, sizeof(wanted), "%s%s%u . %u : %s . %u", by_address ? host : "", by_address ? " . " : "", p->protocol, p->host_port, address, p->port);
+                if (!strcmp(wanted, text))
+                        return true;
+        }
+        return false;
+}
+
+/* Each element is one of ours, and there are as many: then they are the same. */
+static bool map_fits(const struct firewall *f, const json_t *table, const char *name, bool by_address, char ret[160]) {
+        const json_t *elements = elements_of(table, "map", name);
+        json_t *pair;
+        size_t i;
+
+        json_array_foreach((json_t *) elements, i, pair) {
+                auto_strbuf b;
+
+                strbuf_init(&b, TEXT_MAX);
+                flatten(&b, json_array_get(pair, 0));
+                strbuf_adds(&b, " : ");
+                flatten(&b, json_array_get(pair, 1));
+                if (strbuf_error(&b) < 0 || !has_port(f, by_address, b.data)) {
+                        snprintf(ret, 160, "a published port that is nobody's: %s", b.data ? b.data : "?");
+                        return false;
+                }
+        }
+        if (json_array_size(elements) == count_ports(f, by_address))
+                return true;
+        snprintf(ret, 160, "%zu of %zu published ports are missing", count_ports(f, by_address) - json_array_size(elements), count_ports(f, by_address));
+        return false;
+}
+
+static bool set_fits(const json_t *table, const char *name, size_t wanted, char ret[160]) {
+        size_t n = json_array_size(elements_of(table, "set", name));
+
+        if (n != wanted)
+                snprintf(ret, 160, "set \"%s\" has %zu elements instead of %zu", name, n, wanted);
+        return n == wanted;
+}
+
+int firewall_compare(const struct firewall *f, struct rtnl *netfilter, char ret[160], struct err *err) {
+        size_t n[5] = { f->n_networks, 0, 0, f->n_networks, 0 };
+        static const char *const sets[5] = { "networks", "within", "internal", "sources", "translated" };
+        auto_json *table = NULL;
+        char name[32];
+        int r;
+
+        firewall_table_name(f->name, name);
+        r = list_table(name, &table, err);
+        if (r < 0 && r != -ENOENT)
+                return r;
+        if (r < 0 || !firewall_is_intact(f->name, netfilter)) {
+                snprintf(ret, 160, r < 0 ? "the table is not there" : "rules are missing or were added");
+                return 1;
+        }
+        for (size_t i = 0; i < f->n_networks; i++) {
+                n[1] += f->networks[i].icc;
+                n[2] += f->networks[i].internal;
+                n[4] += f->networks[i].nat;
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(sets); i++)
+                if (!set_fits(table, sets[i], n[i], ret))
+                        return 1;
+        return map_fits(f, table, "ports_at", true, ret) && map_fits(f, table, "ports", false, ret) ? 0 : 1;
+}
