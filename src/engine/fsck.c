@@ -184,20 +184,16 @@ static void check_link(const char *bridge, const char *link, void *data) {
                 pthread_mutex_unlock(&c->op);
 }
 
-static int plug_again(struct engine *e, struct container *c, const struct network_endpoint *p) {
-        auto_fd netns = -EBADF;
-        int r = container_open_netns(c, &netns, NULL);
-
-        return r < 0 ? r : network_plug(e->network, c->row.id, p, netns, NULL);
-}
-
 static void lost_links(struct fsck *f, struct container *c) {
         for (size_t i = 0; i < c->row.n_endpoints && (c->row.state == CONTAINER_RUNNING || c->row.state == CONTAINER_PAUSED); i++) {
                 const struct network_endpoint *p = &c->row.endpoints[i];
 
-                if (!*p->host_link || network_link_is_plugged(p->host_link) != 0)
+                auto_fd netns = -EBADF;
+
+                /* In this order: the link of one that has just ended goes with its namespace, before its end is told. */
+                if (!*p->host_link || network_link_is_plugged(p->host_link) != 0 || container_open_netns(c, &netns, NULL) < 0)
                         continue;
-                fsck_found(f, "link", p->host_link, "a running container's, and gone", "made again", f->fix ? plug_again(f->engine, c, p) : 0);
+                fsck_found(f, "link", p->host_link, "a running container's, and gone", "made again", f->fix ? network_plug(f->engine->network, c->row.id, p, netns, NULL) : 0);
         }
 }
 

@@ -109,3 +109,55 @@ teardown_file() { kist_end; }
 	"$KIST" rm -f stay
 	nothing_left
 }
+
+# Another copy of the programs takes the place of those that are installed, as a package's upgrade does.
+upgrade() {
+	kistd_stop
+	rm -rf "$BATS_TEST_TMPDIR/new"
+	mkdir "$BATS_TEST_TMPDIR/new"
+	cp -rL "$BUILD/bin" "$BATS_TEST_TMPDIR/new/bin"
+	BUILD=$BATS_TEST_TMPDIR/new kistd_up
+}
+
+@test "an upgrade while attach, logs -f and health checks run: the containers do not notice" {
+	"$KIST" run -d --name well --health-cmd 'echo x >>/tmp/checks' --health-interval 200ms $BUSYBOX sleep 300
+	"$KIST" run --name steady $BUSYBOX sh -c 'i=0; while [ ! -e /tmp/end ]; do echo $i; i=$((i+1)); sleep 0.02; done; echo last' >"$BATS_TEST_TMPDIR/attached" 2>/dev/null 3>&- &
+	attached=$!
+	eventually test -s "$BATS_TEST_TMPDIR/attached"
+	"$KIST" logs -f steady >"$BATS_TEST_TMPDIR/followed" 2>"$BATS_TEST_TMPDIR/followed.err" 3>&- &
+	follower=$!
+	eventually test -s "$BATS_TEST_TMPDIR/followed"
+	is_healthy() { [ "$("$KIST" inspect -f '{{.State.Health.Status}}' well)" = healthy ]; }
+	eventually is_healthy
+	pids=$("$KIST" inspect -f '{{.State.Pid}} {{.State.StartedAt}}' well steady)
+
+	upgrade
+	[ "$(readlink "/proc/$(kistd_pid)/exe")" = "$(realpath "$BATS_TEST_TMPDIR/new/bin/kistd")" ]
+	[ "$("$KIST" inspect -f '{{.State.Pid}} {{.State.StartedAt}}' well steady)" = "$pids" ]
+
+	# logs -f has ended, and says so in one line: what it printed is whole as far as it goes.
+	code=0
+	wait "$follower" || code=$?
+	[ "$code" -ne 0 ]
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/followed.err")" -eq 1 ]
+	cmp "$BATS_TEST_TMPDIR/followed" <(seq 0 $(($(wc -l <"$BATS_TEST_TMPDIR/followed") - 1)))
+
+	# Health checks go on.
+	checks() { "$KIST" exec well cat /tmp/checks | wc -l; }
+	before=$(checks)
+	more_checks() { [ "$(checks)" -gt "$before" ]; }
+	eventually more_checks
+	eventually is_healthy
+
+	# The attached client goes on to the end, and has every line.
+	"$KIST" exec steady touch /tmp/end
+	"$KIST" wait steady
+	wait "$attached" || true
+	[ "$(tail -n 1 "$BATS_TEST_TMPDIR/attached")" = last ]
+	cmp <(sed '$d' "$BATS_TEST_TMPDIR/attached") <(seq 0 $(($(wc -l <"$BATS_TEST_TMPDIR/attached") - 2)))
+	"$KIST" logs steady | cmp - "$BATS_TEST_TMPDIR/attached"
+	"$KIST" rm -f well steady
+	kistd_stop
+	kistd_up
+	nothing_left
+}

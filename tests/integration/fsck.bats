@@ -158,7 +158,7 @@ found_and_mended() { # KIND OBJECT REGEX-OF-THE-ACTION
 		done
 	done
 	rm "$BATS_TEST_TMPDIR/go"
-	wait "$fsck"
+	wait "$fsck" || { cat "$BATS_TEST_TMPDIR/fsck" >&2; false; }
 	[ "$(cat "$BATS_TEST_TMPDIR"/out-* | sort -V)" = "$(for i in $(seq 5); do for j in $(seq 10); do echo "$i-$j"; done; done | sort -V)" ]
 	[ ! -s "$BATS_TEST_TMPDIR/fsck" ] || { cat "$BATS_TEST_TMPDIR/fsck" >&2; false; }
 	clean
