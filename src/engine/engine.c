@@ -141,7 +141,8 @@ static int open_rooms(struct engine *e, const struct engine_options *o, struct e
         find_init(e);
         load_apparmor(e);
         engine_fill_sink(e, &sink);
-        return image_store_open(e->root_fd, e->worker_fd, &sink, &e->images, err);
+        r = image_store_open(e->root_fd, e->worker_fd, &sink, &e->images, err);
+        return r < 0 ? r : image_store_set_registries(e->images, &o->registries, err);
 }
 
 static int copy_options(struct engine *e, const struct engine_options *o, struct err *err) {

@@ -33,6 +33,7 @@ struct engine_options {
         uint32_t log_max_files;
         const char *const *cdi_dirs;     /* where devices by name are described, the last one counts most; none: /etc/cdi and /var/run/cdi */
         size_t n_cdi_dirs;
+        struct image_registries registries;
         const json_t *defaults; /* as for engine_set_defaults(), or NULL */
         const char *const *runtimes; /* other OCI runtimes, "NAME=PATH", each argument behind a line end */
         size_t n_runtimes;

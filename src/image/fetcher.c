@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "image/fetcher.h"
+#include "image/registries.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -34,6 +35,8 @@ bool registry_is_loopback(const char *registry) {
         return inet_pton(AF_INET, host, &v4) == 1 && (ntohl(v4.s_addr) >> 24) == 127;
 }
 
+#define auto_certs __attribute__((cleanup(registry_certs_done))) struct registry_certs
+
 static int read_ca(const char *path, char **ret, struct err *err) {
         int r = file_read_at(AT_FDCWD, path, CA_SIZE_MAX, ret, NULL);
 
@@ -44,22 +47,21 @@ int fetcher_start(struct image_store *s, const struct image_pull *p, const struc
                   struct fetcher *ret, struct err *err) {
         static const struct fetcher_use to_pull = { 0 };
         struct fetcher f = { .worker = WORKER_NONE };
-        auto_free char *ca = NULL;
+        auto_certs certs = { 0 };
         json_t *open;
         int e;
 
         snprintf(f.repository, sizeof(f.repository), "%s%s%s", r->registry, *r->repository ? "/" : "", r->repository);
         if (!use)
                 use = &to_pull;
-        e = p->ca_file ? read_ca(p->ca_file, &ca, err) : 0;
-
+        e = p->ca_file ? read_ca(p->ca_file, &certs.ca, err) : registries_read_certs(s->registries, r->registry, &certs, err);
         if (e < 0)
                 return e;
-        open = json_pack("{s:s, s:s, s:s, s:b, s:s*, s:s*, s:s*, s:s*, s:b, s:b, s:s*}", "op", "open", "registry", r->registry, "repository", r->repository,
-                         "insecure", p->insecure || registry_is_loopback(r->registry), "username", p->username, "password", p->password,
-                         "identity_token", p->identity_token, "ca_pem", ca, "push", use->push, "offline", use->offline, "from", use->from);
+        open = json_pack("{s:s, s:s, s:s, s:b, s:s*, s:s*, s:s*, s:s*, s:b, s:b, s:s*, s:s*, s:s*}", "op", "open", "registry", r->registry, "repository", r->repository,
+                         "insecure", p->insecure || registry_is_loopback(r->registry) || registries_is_insecure(s->registries, r->registry), "username", p->username, "password", p->password,
+                         "identity_token", p->identity_token, "ca_pem", certs.ca, "push", use->push, "offline", use->offline, "from", use->from, "cert_pem", certs.cert, "key_pem", certs.key);
         if (!open)
-                return err_set(err, ERR_INVALID, -EINVAL, "the credentials for %s are not UTF-8", r->registry);
+                return err_set(err, ERR_INVALID, -EINVAL, "the credentials or certificates for %s are not UTF-8", r->registry);
         e = worker_start(s->worker_fd, s->sink.userns_fd, "fetch", &f.worker, err);
         if (e < 0) {
                 json_decref(open);

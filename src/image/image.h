@@ -48,6 +48,16 @@ struct image_sink {
 };
 
 /* root_fd: the daemon's --root; makes "oci". worker_fd: kist-worker (proc_open_program). Both are borrowed for the store's life. */
+struct image_registries {
+        const char *const *insecure; /* HOST[:PORT] or CIDR: TLS with any certificate, or none */
+        size_t n_insecure;
+        const char *const *certs_dirs; /* DIR/HOST[:PORT]/{*.crt,*.cert,*.key} */
+        size_t n_certs_dirs;
+        unsigned uploads_at_once; /* of one push; 0: 5 */
+};
+/* Before anything is pulled or pushed. The lists are copied. */
+int image_store_set_registries(struct image_store *s, const struct image_registries *r, struct err *err);
+
 int image_store_open(int root_fd, int worker_fd, const struct image_sink *sink, struct image_store **ret, struct err *err);
 void image_store_free(struct image_store *s);
 

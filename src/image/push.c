@@ -444,7 +444,7 @@ static int list_tags(struct push *p, char **ret, struct err *err) {
 }
 
 int image_push(struct image_store *s, const struct image_push *asked, image_progress_fn progress, void *data, struct err *err) {
-        struct push p = { .store = s, .fetcher = { .worker = WORKER_NONE }, .progress = { .fn = progress, .data = data }, .at_once = UPLOADS_AT_ONCE };
+        struct push p = { .store = s, .fetcher = { .worker = WORKER_NONE }, .progress = { .fn = progress, .data = data }, .at_once = s->uploads_at_once ? s->uploads_at_once : UPLOADS_AT_ONCE };
         auto_free char *tags = NULL;
         char *save = NULL;
         int r = image_reference_parse(asked->reference, &p.reference, err);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Opening the layout, changing its list of images, finding one in it. */
+#include "image/registries.h"
 #include "image/store.h"
 
 #include <fcntl.h>
@@ -85,6 +86,18 @@ int image_store_open(int root_fd, int worker_fd, const struct image_sink *sink, 
         return 0;
 }
 
+int image_store_set_registries(struct image_store *s, const struct image_registries *r, struct err *err) {
+        struct registries *made;
+        int e = registries_new(r, &made, err);
+
+        if (e < 0)
+                return e;
+        registries_free(s->registries);
+        s->registries = made;
+        s->uploads_at_once = r->uploads_at_once;
+        return 0;
+}
+
 void image_store_free(struct image_store *s) {
         if (!s)
                 return;
@@ -92,6 +105,7 @@ void image_store_free(struct image_store *s) {
                 entry_free(s->entries[i]);
         free(s->entries);
         free(s->claims);
+        registries_free(s->registries);
         fd_close(s->blobs_fd);
         fd_close(s->oci_fd);
         pthread_mutex_destroy(&s->change);

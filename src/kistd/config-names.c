@@ -25,11 +25,9 @@ static const struct {
         { "authorization-plugins", "authorization hooks are not part of Kist" },
         /* What no option of the daemon sets yet. */
         { "registry-mirrors", "this version cannot set it" },
-        { "insecure-registries", "this version cannot set it" },
         { "features", "this version cannot set it" },
         { "mtu", "this version cannot set it" },
         { "max-concurrent-downloads", "this version cannot set it" },
-        { "max-concurrent-uploads", "this version cannot set it" },
         { "max-download-attempts", "this version cannot set it" },
         { "shutdown-timeout", "containers are not stopped with the daemon" },
         { "metrics-addr", "this version has no metrics" },

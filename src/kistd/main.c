@@ -137,6 +137,13 @@ static int open_engine(struct daemon *d, struct err *err) {
                 .n_pools = o->pools.n,
                 .cdi_dirs = (const char *const *) o->cdi_dirs.items,
                 .n_cdi_dirs = o->cdi_dirs.n,
+                .registries = {
+                        .insecure = (const char *const *) o->insecure_registries.items,
+                        .n_insecure = o->insecure_registries.n,
+                        .certs_dirs = (const char *const *) o->certs_dirs.items,
+                        .n_certs_dirs = o->certs_dirs.n,
+                        .uploads_at_once = (unsigned) o->max_uploads,
+                },
                 .cgroup_parent = o->cgroup_parent,
                 .bundled_image = bundled,
                 .first_id = (uint32_t) o->userns_first_id,

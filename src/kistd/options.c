@@ -33,6 +33,11 @@ const struct option option_table[] = {
         { "cgroup-parent", 0, OPTION_TEXT, AT(cgroup_parent), "cgroup-parent", "NAME", "kist", "cgroup that holds those of the containers" },
         { "cdi-spec-dir", 0, OPTION_LIST, AT(cdi_dirs), "cdi-spec-dirs", "DIR", "/etc/cdi,/var/run/cdi",
           "where devices by name (CDI) are described; the last one counts most; repeatable" },
+        { "insecure-registry", 0, OPTION_LIST, AT(insecure_registries), "insecure-registries", "HOST[:PORT]|CIDR", NULL,
+          "registries that need no known certificate, or no TLS; repeatable" },
+        { "registry-certs-dir", 0, OPTION_LIST, AT(certs_dirs), "registry-certs-dirs", "DIR", "/etc/kist/certs.d,/etc/docker/certs.d",
+          "authorities and our certificates for registries: DIR/HOST[:PORT]/*.crt, *.cert, *.key; repeatable" },
+        { "max-concurrent-uploads", 0, OPTION_NUMBER, AT(max_uploads), "max-concurrent-uploads", "N", "5", "blobs of one push that are sent at once" },
         { "bundled-image", 0, OPTION_TEXT, AT(bundled_image), "bundled-image", "FILE", NULL,
           "OCI archive that an empty store imports (default: the one installed with this program)" },
         { "userns-first-id", 0, OPTION_NUMBER, AT(userns_first_id), "userns-first-id", "ID", "1073741824",
@@ -245,6 +250,18 @@ static int parse_command_line(int argc, char **argv, struct options *o, struct e
         return 0;
 }
 
+static bool is_registry_or_network(const char *text) {
+        const char *slash = strchr(text, '/');
+        auto_free char *address = slash ? strndup(text, (size_t) (slash - text)) : NULL;
+        struct in_addr in;
+        uint64_t prefix;
+        size_t n = strlen(text);
+
+        if (slash)
+                return address && inet_pton(AF_INET, address, &in) == 1 && str_to_u64(slash + 1, 0, 32, &prefix) == 0;
+        return n > 0 && n < 256 && strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]") == n;
+}
+
 static int check(const struct options *o, struct err *err) {
         uint32_t address;
         unsigned prefix;
@@ -257,6 +274,11 @@ static int check(const struct options *o, struct err *err) {
                                o->root[0] != '/' ? o->root : o->run_root);
         if (o->userns_first_id < 65536 || o->userns_ids < 65536 || o->userns_first_id + o->userns_ids > UINT32_MAX)
                 return err_set(err, ERR_INVALID, -ERANGE, "--userns-first-id and --userns-ids must name at least 65536 ids from 65536 to 4294967294");
+        for (size_t i = 0; i < o->insecure_registries.n; i++)
+                if (!is_registry_or_network(o->insecure_registries.items[i]))
+                        return err_set(err, ERR_INVALID, -EINVAL, "--insecure-registry: \"%.64s\" is neither HOST[:PORT] nor a network (a.b.c.d/n)", o->insecure_registries.items[i]);
+        if (o->max_uploads < 1 || o->max_uploads > 32)
+                return err_set(err, ERR_INVALID, -ERANGE, "--max-concurrent-uploads must be from 1 to 32");
         if (o->log_max_size < 4096)
                 return err_set(err, ERR_INVALID, -ERANGE, "--log-max-size must be at least 4096 bytes");
         if (o->log_max_files < 1 || o->log_max_files > 1000)

@@ -20,7 +20,8 @@ struct text_list {
 struct options {
         char *root, *run_root, *config, *bridge, *cgroup_parent, *group, *bundled_image, *log_level;
         char *tls_ca, *tls_cert, *tls_key;
-        struct text_list hosts, pools, cdi_dirs, runtimes;
+        struct text_list hosts, pools, cdi_dirs, runtimes, insecure_registries, certs_dirs;
+        uint64_t max_uploads;
         uint64_t userns_first_id, userns_ids, log_max_size, log_max_files;
         char *log_driver, *default_runtime;
         /* What new containers get: defaults.h. */

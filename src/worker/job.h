@@ -13,7 +13,7 @@
  * The daemon treats every answer as hostile: sized, typed, paths resolved beneath the directory only.
  *
  * fetch   one registry, many requests at once (libcurl multi: connections are reused, HTTP/2 where the registry has it)
- *   →  {"op":"open","registry":"localhost:5000","repository":"a/b","insecure":true,"username":…,"password":…,"identity_token":…,"ca_pem":…}   first, once
+ *   →  {"op":"open","registry":"localhost:5000","repository":"a/b","insecure":true,"username":…,"password":…,"identity_token":…,"ca_pem":…,"cert_pem":…,"key_pem":…}   first, once
  *        to push also "push":true, and "from": another repository whose blobs may be mounted; without a repository, for "ping" only: "offline":true asks for an identity token
  *   →  {"op":"manifest","id":1,"reference":"latest"|"sha256:…","accept":["…"],"max":4194304}  + fd: write end of a pipe for the body
  *   →  {"op":"blob","id":2,"digest":"sha256:…","size":123}                                     + fd: write end of a pipe for the body

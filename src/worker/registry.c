@@ -75,7 +75,8 @@ int registry_open(struct registry *r, const json_t *job, struct err *err) {
         r->offline = json_get_bool(job, "offline", false);
         r->insecure = json_get_bool(job, "insecure", false);
         if (!r->host || !r->authority || !r->repository || copy_text(job, "username", &r->username) < 0 || copy_text(job, "password", &r->password) < 0 ||
-            copy_text(job, "identity_token", &r->identity_token) < 0 || copy_text(job, "ca_pem", &r->ca_pem) < 0 || copy_text(job, "from", &r->from) < 0)
+            copy_text(job, "identity_token", &r->identity_token) < 0 || copy_text(job, "ca_pem", &r->ca_pem) < 0 || copy_text(job, "from", &r->from) < 0 ||
+            copy_text(job, "cert_pem", &r->cert_pem) < 0 || copy_text(job, "key_pem", &r->key_pem) < 0)
                 return err_errno(err, -ENOMEM, "registry %s", host);
         r->is_open = true;
         return 0;
@@ -95,6 +96,8 @@ void registry_done(struct registry *r) {
         free(take_ptr(&r->from));
         free(take_ptr(&r->username));
         free(take_ptr(&r->ca_pem));
+        free(take_ptr(&r->cert_pem));
+        free_secret(&r->key_pem);
         free(take_ptr(&r->host));
         free(take_ptr(&r->authority));
         free(take_ptr(&r->repository));

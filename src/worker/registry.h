@@ -27,6 +27,7 @@ struct registry {
         bool push;         /* tokens are to be good for pushing, too */
         bool offline;      /* an identity token is wanted */
         char *username, *password, *identity_token, *ca_pem; /* NULL: none */
+        char *cert_pem, *key_pem; /* ours, to be shown to the registry and nobody else; NULL: none */
         char *token;       /* of the realm; NULL: none yet */
         char *granted;     /* identity token of the realm; NULL: none */
 };

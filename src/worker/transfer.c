@@ -281,6 +281,12 @@ static void set_options(struct transfer *t) {
                 curl_easy_setopt(e, CURLOPT_SSL_CTX_FUNCTION, add_authorities);
                 curl_easy_setopt(e, CURLOPT_SSL_CTX_DATA, r);
         }
+        if (r->cert_pem && r->key_pem && t->kind != TRANSFER_TOKEN && registry_is_own_url(r, t->url)) {
+                struct curl_blob cert = { r->cert_pem, strlen(r->cert_pem), CURL_BLOB_NOCOPY }, key = { r->key_pem, strlen(r->key_pem), CURL_BLOB_NOCOPY };
+
+                curl_easy_setopt(e, CURLOPT_SSLCERT_BLOB, &cert);
+                curl_easy_setopt(e, CURLOPT_SSLKEY_BLOB, &key);
+        }
         if (t->form)
                 curl_easy_setopt(e, CURLOPT_POSTFIELDS, t->form);
 }

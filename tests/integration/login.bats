@@ -3,6 +3,9 @@ load ../lib/kist
 
 setup_file() {
 	kist_start
+	"$KIST" run --rm kist.local/busybox true # makes the bridge
+	GATEWAY=$(ip -o -4 addr show "$KT_NAME" | awk '{sub("/.*", "", $4); print $4}')
+	export GATEWAY
 	LOCKED_PORT=$(free_port) HARD_PORT=$(free_port) OTHER_PORT=$(free_port) RECORD=$KT_DIR/record
 	LOCKED=localhost:$LOCKED_PORT HARD=localhost:$HARD_PORT
 	export LOCKED LOCKED_PORT HARD HARD_PORT OTHER_PORT RECORD

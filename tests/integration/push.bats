@@ -18,6 +18,9 @@ put_index() { # REPOSITORY TAG MANIFEST-TAG:ARCH...
 
 setup_file() {
 	kist_start
+	"$KIST" run --rm kist.local/busybox true # makes the bridge
+	GATEWAY=$(ip -o -4 addr show "$KT_NAME" | awk '{sub("/.*", "", $4); print $4}')
+	export GATEWAY
 	registry_start
 	local work=$KT_DIR/work
 	mkdir -p "$work/one/bin" "$work/two"
