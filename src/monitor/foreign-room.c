@@ -123,7 +123,7 @@ int foreign_room_make(const struct monitor_runtime *how, const struct exec_fds *
         if (r == 0) {
                 hide_other_cgroups();
                 /* Root in the container has to get through to its root file system, and is a stranger here. */
-                if (mount("tmpfs", MONITOR_RUNTIME_ROOM, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0711,size=64m") < 0)
+                if (mount("tmpfs", MONITOR_RUNTIME_ROOM, "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=0711,size=64m") < 0)
                         r = fail(err, MONITOR_RUNTIME_ROOM);
         }
         if (r == 0)

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
@@ -99,6 +100,21 @@ static _Noreturn void become(const struct words *w, const int stdio[3]) {
         _exit(errno == ENOENT ? 127 : 126);
 }
 
+/* Runtimes give the standard streams to the container's user, whatever they are: the host's /dev/null is not theirs to give. */
+static int open_own_null(void) {
+        static const char name[] = ROOM "null";
+
+        if (mknod(name, S_IFCHR | 0666, makedev(1, 3)) == 0)
+                chmod(name, 0666);
+        return open(name, O_RDWR | O_CLOEXEC | O_NOCTTY);
+}
+
+static bool is_null(int fd) {
+        struct stat st;
+
+        return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
+}
+
 /* Exit status of the program, or negative errno when it did not end in time (then it is dead). `cgroup`: where it and what it starts is from its first
  * instruction; −1: here. */
 static int run_words(const struct words *w, const int stdio[3], int cgroup, int timeout_ms) {
@@ -113,9 +129,9 @@ static int run_words(const struct words *w, const int stdio[3], int cgroup, int 
                 clone.flags |= CLONE_INTO_CGROUP;
                 clone.cgroup = (uint64_t) cgroup;
         }
-        null = open("/dev/null", O_RDWR | O_CLOEXEC | O_NOCTTY);
+        null = open_own_null();
         for (int i = 0; i < 3; i++)
-                with[i] = stdio && stdio[i] >= 0 ? stdio[i] : null;
+                with[i] = stdio && stdio[i] >= 0 && !is_null(stdio[i]) ? stdio[i] : null;
         unlink(ROOM "log");
         pid = syscall(SYS_clone3, &clone, sizeof(clone));
         if (pid == 0)

@@ -36,6 +36,19 @@ no_runtime_left() {
 }
 kr() { "$KIST" run --runtime "$r" "$@"; } # with the runtime of the loop
 
+@test "the host's /dev/null stays the host's" {
+	was=$(stat -c '%u:%g %a' /dev/null)
+	for name in runc crun; do
+		"$KIST" run --rm --runtime $name $BUSYBOX true
+		"$KIST" run -d --name quiet --runtime $name $BUSYBOX sleep 100
+		"$KIST" exec quiet true
+		"$KIST" exec -d quiet true
+		[ "$("$KIST" exec quiet stat -c %t:%T /proc/self/fd/0 -L)" = 1:3 ]
+		"$KIST" rm -f quiet
+		[ "$(stat -c '%u:%g %a' /dev/null)" = "$was" ]
+	done
+}
+
 @test "info and inspect: what there is, and which is used" {
 	[ "$("$KIST" info -f '{{.DefaultRuntime}}')" = crun ]
 	[ "$("$KIST" info -f '{{json .Runtimes.runsc}}')" = "{\"path\":\"$FAKE/runsc\",\"runtimeArgs\":[\"--platform=systrap\",\"--debug\"]}" ]
