@@ -53,7 +53,7 @@ own_loop() { # SIZE: $loop, a block device that nobody else uses
 	rt delete --force "$ID"
 }
 
-@test "memory: a container whose own limit is 512 kB starts, filter and all, and takes another process" {
+@test "memory: a container whose own limit is 512 kB starts, filter and all; one of 1 MB takes another process" {
 	need memory memory.limit_in_bytes
 	local i
 	config '.linux.resources.memory = {limit: 524288} | .linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", syscalls: [{names: ["kexec_load"], action: "SCMP_ACT_ERRNO"}]}'
@@ -62,6 +62,7 @@ own_loop() { # SIZE: $loop, a block device that nobody else uses
 		run -0 run_it
 		[ "$output" = 524288 ]
 	done
+	config '.linux.resources.memory.limit = 1048576'
 	started
 	run -0 rt exec "$ID" /bin/echo joined
 	[ "$output" = joined ]

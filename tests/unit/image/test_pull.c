@@ -180,7 +180,7 @@ static void an_index_is_followed_to_this_platform(void **state) {
                 snprintf(path, sizeof(path), LAYERS "/%s/etc/%s", image->diff_ids[i] + 7, names[i]);
                 assert_int_equal(faccessat(f->dir, path, R_OK, 0), 0);
         }
-        assert_int_equal(count_files(f, BLOBS), 5);
+        assert_int_equal(count_files(f, BLOBS), 6); /* index, manifest, config, layers */
         assert_quiet(f);
 
         f->begun = 0;
@@ -524,7 +524,7 @@ static void a_daemon_killed_at_any_moment_leaves_no_half_images(void **state) {
                         image = get(f, "three:1");
                         for (size_t j = 0; j < image->n_diff_ids; j++)
                                 assert_true(storage_has_layer(f->storage, image->diff_ids[j]));
-                        assert_int_equal(count_files(f, BLOBS), 5);
+                        assert_int_equal(count_files(f, BLOBS), 6);
                         assert_int_equal(shell("rm -rf %s/copy; skopeo copy -q oci:%s/oci:localhost:%d/t/three:1 dir:%s/copy", f->path, f->path, registries.port,
                                                f->path),
                                          0);
