@@ -108,11 +108,12 @@ static int apply_gateway(json_t *host, const char *gateway, struct err *err) {
         return 0;
 }
 
+/* A copy, since its parts become parts of what each caller makes: the library's counts of references are not for several threads. */
 static json_t *current(struct engine *e) {
         json_t *defaults;
 
         pthread_mutex_lock(&e->defaults_lock);
-        defaults = json_incref(e->defaults);
+        defaults = json_deep_copy(e->defaults);
         pthread_mutex_unlock(&e->defaults_lock);
         return defaults;
 }
