@@ -46,7 +46,7 @@ static bool leads_to_host(int pid, const char *number, const char *target) {
         struct stat st, up, ours;
         struct statvfs fs;
 
-        snprintf(path, sizeof(path), "/proc/%d/fd/%s", pid, number);
+        snprintf(path, sizeof(path), "/proc/%d/fd/%.10s", pid, number);
         if (*target != '/' || stat(path, &st) < 0 || S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode) || S_ISCHR(st.st_mode))
                 return false;
         if (stat(target, &ours) == 0 && same(&st, &ours))
