@@ -1,80 +1,21 @@
 # kist-runtime by its command line, as containerd, CRI-O, Podman and Docker call it: a bundle from busybox, and nothing left behind.
-bats_require_minimum_version 1.5.0
-
-RUNTIME=${KIST_RUNTIME:-${KIST_BUILD:?run the tests with tests/run}/bin/kist-runtime}
+load ../lib/runtime
 
 setup_file() {
-	RT_DIR=$(mktemp -d "${TMPDIR:-/tmp}/kist-test.XXXXXX")
-	RT_CGROUP=kist-test-rt$$
-	export RT_DIR RT_CGROUP
-	mkdir -p "$RT_DIR/bundle/rootfs/bin" "$RT_DIR/bundle/rootfs/tmp"
-	cp "$(command -v busybox)" "$RT_DIR/bundle/rootfs/bin/busybox"
+	bundle_make
 	local name
-	for name in sh true false echo cat sleep ls id mount env ps kill hostname readlink head stty mknod rm touch mkdir grep sed stat tr; do
-		ln -sf busybox "$RT_DIR/bundle/rootfs/bin/$name"
-	done
+	for name in hostname stty mknod rm touch mkdir sed; do ln -sf busybox "$RT_DIR/bundle/rootfs/bin/$name"; done
 	printf 'not a program\n' >"$RT_DIR/bundle/rootfs/bin/plain"
-	cd "$RT_DIR/bundle" && "$RUNTIME" spec
-	jq --arg cg "$RT_CGROUP" '.process.terminal = false | .process.args = ["/bin/true"] | .linux.cgroupsPath = "/" + $cg + "/box"' \
-		config.json >"$RT_DIR/base.json"
 }
-
-teardown_file() {
-	find /sys/fs/cgroup -depth -type d -path "*/$RT_CGROUP*" -exec rmdir {} + 2>/dev/null
-	rm -rf "$RT_DIR"
-}
-
-setup() {
-	ID=kist-test-$$-$BATS_TEST_NUMBER
-	cp "$RT_DIR/base.json" "$RT_DIR/bundle/config.json"
-	mounts_before=$(wc -l </proc/self/mountinfo)
-}
-
-# No state, cgroup, mount or process.
+teardown_file() { bundle_remove; }
+setup() { bundle_fresh; }
 teardown() {
 	[ -z "${manager:-}" ] || kill "$manager" 2>/dev/null || true
-	[ -z "$(left)" ] || { echo "state is left: $(left)" >&2; rt delete --force "$ID"; return 1; }
-	[ -z "$(find /sys/fs/cgroup -type d -path "*/$RT_CGROUP/*" 2>/dev/null)" ] || { echo "cgroups are left" >&2; return 1; }
-	[ "$(wc -l </proc/self/mountinfo)" = "$mounts_before" ] || { echo "mounts are left" >&2; return 1; }
-	[ -z "$(grep -ls "kist-test-mark-$$" /proc/[0-9]*/cmdline)" ] || { echo "processes are left" >&2; return 1; }
+	runtime_left_nothing
 }
 
-left() { find "$RT_DIR/state" -mindepth 1 -maxdepth 1 ! -name '~~filters' 2>/dev/null; } # the memory of compiled filters may stay
-rt() { "$RUNTIME" --root "$RT_DIR/state" "$@"; }
-config() { # JQ-FILTER [JQ-OPTION...]
-	local filter=$1
-	shift
-	jq "$filter" "$RT_DIR/bundle/config.json" "$@" >"$RT_DIR/new.json" && mv "$RT_DIR/new.json" "$RT_DIR/bundle/config.json"
-}
-args() { # what the container is to run
-	config '.process.args = $ARGS.positional' --args -- "$@"
-}
-sleeper() { args /bin/sh -c "sleep 300; : kist-test-mark-$$"; }
 status_of() { rt state "$1" | jq -r .status; }
-eventually() {
-	local i
-	for i in $(seq 100); do
-		"$@" && return 0
-		sleep 0.05
-	done
-	return 1
-}
 is() { [ "$(status_of "$1")" = "$2" ]; }
-create() { rt create --bundle "$RT_DIR/bundle" "$@" </dev/null >"$RT_DIR/out" 2>"$RT_DIR/err" 3>&-; }
-run_it() { rt run --bundle "$RT_DIR/bundle" "$ID" </dev/null; }
-
-# One line on standard error that has the words; exit status 1, or 255 of exec.
-refused() { # PATTERN COMMAND...
-	local pattern=$1 status=0 wanted=1
-	shift
-	[ "$2" != exec ] || wanted=255
-	"$@" </dev/null >"$RT_DIR/out" 2>"$RT_DIR/err" 3>&- || status=$?
-	[ "$status" -eq "$wanted" ] || { echo "exit status $status: $(cat "$RT_DIR/err")" >&2; return 1; }
-	[ "$(wc -l <"$RT_DIR/err")" -eq 1 ] || { echo "not one line: $(cat "$RT_DIR/err")" >&2; return 1; }
-	grep -qF -- "$pattern" "$RT_DIR/err" || { echo "no \"$pattern\" in: $(cat "$RT_DIR/err")" >&2; return 1; }
-	grep -q '^kist-runtime: ' "$RT_DIR/err"
-}
-refuses() { refused "$1" run_it; } # PATTERN: of a run of the config as it is
 
 @test "run: output, input and exit status are the container's" {
 	args /bin/sh -c 'cat; echo err >&2; exit 7'
