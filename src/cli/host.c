@@ -2,6 +2,7 @@
 #include "cli/host.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -253,35 +254,75 @@ int host_open(const char *address, int *ret_fd, struct err *err) {
         return open_unix(*address == '/' ? address : address + strlen("unix://"), address, ret_fd, err);
 }
 
-/* 1: some bytes went over; 0: the end of input; negative errno when the other side takes no more. */
-static int move_piece(int from, int to) {
-        char piece[32768];
-        ssize_t n = read(from, piece, sizeof(piece));
+/* One direction of a connection. */
+struct half {
+        int from, to;
+        char data[32768];
+        size_t start, end;
+        bool ended; /* from */
+};
+
+static bool has_more(const struct half *h) {
+        return h->start < h->end;
+}
+
+/* 0: the end of input; negative errno. */
+static int take_piece(struct half *h) {
+        ssize_t n = read(h->from, h->data, sizeof(h->data));
 
         if (n < 0)
                 return errno == EINTR || errno == EAGAIN ? 1 : -errno;
-        if (n > 0) {
-                int r = fd_write_all(to, piece, (size_t) n);
+        h->start = 0;
+        h->end = (size_t) n;
+        return n > 0;
+}
 
-                return r < 0 ? r : 1;
-        }
+/* Never waits: who does not read may be waiting for us to read. O_NONBLOCK is not ours to set on what others share. */
+static int give_piece(struct half *h) {
+        size_t size = h->end - h->start;
+        ssize_t n = send(h->to, h->data + h->start, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+        /* A pipe that poll(2) calls writable takes this many bytes (pipe(7)). */
+        if (n < 0 && errno == ENOTSOCK)
+                n = write(h->to, h->data + h->start, size < PIPE_BUF ? size : PIPE_BUF);
+        if (n < 0)
+                return errno == EINTR || errno == EAGAIN ? 0 : -errno;
+        h->start += (size_t) n;
         return 0;
 }
 
+static void poll_for(const struct half *h, struct pollfd polls[static 2]) {
+        polls[0] = (struct pollfd) { .fd = h->ended || has_more(h) ? -1 : h->from, .events = POLLIN };
+        polls[1] = (struct pollfd) { .fd = has_more(h) ? h->to : -1, .events = POLLOUT };
+}
+
 int host_pump_stdio(int fd, struct err *err) {
-        struct pollfd polls[] = { { .fd = STDIN_FILENO, .events = POLLIN }, { .fd = fd, .events = POLLIN } };
+        struct half in = { .from = STDIN_FILENO, .to = fd }, out = { .from = fd, .to = STDOUT_FILENO };
+        struct pollfd polls[4];
 
         for (;;) {
-                if (poll(polls, ARRAY_SIZE(polls), -1) < 0 && errno != EINTR)
+                poll_for(&in, polls);
+                poll_for(&out, polls + 2);
+                if (poll(polls, ARRAY_SIZE(polls), -1) < 0) {
+                        if (errno == EINTR)
+                                continue;
                         return err_errno(err, -errno, "poll");
-                if (polls[1].revents) {
-                        int r = move_piece(fd, STDOUT_FILENO);
+                }
+                if (polls[2].revents) {
+                        int r = take_piece(&out);
 
                         if (r <= 0)
-                                return r < 0 && r != -ECONNRESET ? err_errno(err, r, "standard output") : 0;
+                                return r < 0 && r != -ECONNRESET ? err_errno(err, r, "the daemon") : 0;
                 }
-                if (polls[0].revents && move_piece(STDIN_FILENO, fd) <= 0) {
-                        polls[0].fd = -1;
+                if (polls[3].revents) {
+                        int r = give_piece(&out);
+
+                        if (r < 0)
+                                return err_errno(err, r, "standard output");
+                }
+                if ((polls[0].revents && take_piece(&in) <= 0) || (polls[1].revents && give_piece(&in) < 0)) {
+                        in.ended = true;
+                        in.start = in.end;
                         shutdown(fd, SHUT_WR);
                 }
         }

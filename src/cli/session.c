@@ -106,51 +106,78 @@ int session_parse_keys(const char *text, unsigned char ret[SESSION_KEYS_MAX], si
         return 0;
 }
 
+enum { INPUT_MAX = 16384 };
+
 struct input {
         unsigned char keys[SESSION_KEYS_MAX];
         size_t n_keys;
         size_t matched; /* how many of them were typed in a row: held back until it is clear what they are */
+        /* What the stream has still to take. Nobody waits for it: the container may not read on before its output is read here. */
+        unsigned char data[INPUT_MAX + SESSION_KEYS_MAX];
+        size_t start, end;
 };
 
-/* Send what was typed, without the detach keys. 1 when all of them came, 0, or negative errno. */
-static int send_typed(struct input *in, int stream, const unsigned char *data, size_t size) {
-        size_t from = 0;
-        int r = 0;
-
-        for (size_t i = 0; i < size && in->n_keys > 0 && r == 0; i++) {
-                if (data[i] == in->keys[in->matched]) {
-                        if (in->matched == 0 && i > from)
-                                r = fd_write_all(stream, data + from, i - from);
-                        from = i + 1;
-                        if (++in->matched == in->n_keys)
-                                return 1;
-                } else if (in->matched > 0) {
-                        r = fd_write_all(stream, in->keys, in->matched);
-                        in->matched = 0;
-                        from = i;
-                        /* It may be the first of them again. */
-                        if (data[i] == in->keys[0])
-                                i--;
-                }
-        }
-        return r < 0 ? r : fd_write_all(stream, data + from, size - from);
+static void keep(struct input *in, const unsigned char *data, size_t size) {
+        memcpy(in->data + in->end, data, size);
+        in->end += size;
 }
 
-/* Our standard input → the stream. 0: there will be more, 1: detached, −ENODATA: no more. */
+/* Take what was typed, without the detach keys. true when all of them came. */
+static bool take_typed(struct input *in, const unsigned char *data, size_t size) {
+        if (in->n_keys == 0) {
+                keep(in, data, size);
+                return false;
+        }
+        for (size_t i = 0; i < size; i++) {
+                if (data[i] != in->keys[in->matched] && in->matched > 0) {
+                        keep(in, in->keys, in->matched);
+                        in->matched = 0;
+                }
+                /* It may be the first of them again. */
+                if (data[i] != in->keys[in->matched])
+                        keep(in, data + i, 1);
+                else if (++in->matched == in->n_keys)
+                        return true;
+        }
+        return false;
+}
+
+/* 0, also when the stream is full, or negative errno: it takes no more. */
+static int send_input(struct input *in, int stream) {
+        while (in->start < in->end) {
+                ssize_t n = send(stream, in->data + in->start, in->end - in->start, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return errno == EAGAIN ? 0 : -errno;
+                in->start += (size_t) n;
+        }
+        in->start = in->end = 0;
+        return 0;
+}
+
+/* Our standard input → the stream. 0: there will be more, 1: detached, −ENODATA: no more. Only when all of the last piece is sent. */
 static int pass_input(struct input *in, int stream) {
-        unsigned char data[16384];
+        unsigned char data[INPUT_MAX];
         ssize_t n = read(STDIN_FILENO, data, sizeof(data));
-        int r = 0;
+        bool detached;
 
         if (n < 0 && (errno == EINTR || errno == EAGAIN))
                 return 0;
-        if (n > 0)
-                r = send_typed(in, stream, data, (size_t) n);
-        if (n > 0 && r >= 0)
-                return r;
-        /* The other side sees the end of input, and goes on sending output. */
+        if (n <= 0)
+                return -ENODATA;
+        detached = take_typed(in, data, (size_t) n);
+        if (send_input(in, stream) < 0)
+                return -ENODATA;
+        return detached;
+}
+
+/* The other side sees the end of input, and goes on sending output. */
+static void end_input(struct input *in, int stream, bool *ended) {
         shutdown(stream, SHUT_WR);
-        return -ENODATA;
+        in->start = in->end = 0;
+        *ended = true;
 }
 
 static void take_signal(const struct session *s, int signal_fd) {
@@ -182,6 +209,7 @@ int session_pump(const struct session *s, struct http *stream, struct err *err) 
         struct frames frames = { .raw = s->tty };
         struct input input = { 0 };
         auto_fd signal_fd = -EBADF;
+        bool input_ended = !s->with_stdin;
         const char *early;
         sigset_t set;
         size_t n_early;
@@ -208,8 +236,12 @@ int session_pump(const struct session *s, struct http *stream, struct err *err) 
                 return err_errno(err, r, "standard output");
         polls[STREAM] = (struct pollfd) { .fd = stream->fd, .events = POLLIN };
         polls[SIGNALS] = (struct pollfd) { .fd = signal_fd, .events = POLLIN };
-        polls[INPUT] = (struct pollfd) { .fd = s->with_stdin ? STDIN_FILENO : -1, .events = POLLIN };
+        polls[INPUT] = (struct pollfd) { .events = POLLIN };
         for (;;) {
+                bool full = input.start < input.end;
+
+                polls[STREAM].events = full ? POLLIN | POLLOUT : POLLIN;
+                polls[INPUT].fd = input_ended || full ? -1 : STDIN_FILENO;
                 if (poll(polls, ARRAY_SIZE(polls), -1) < 0) {
                         if (errno == EINTR)
                                 continue;
@@ -217,7 +249,9 @@ int session_pump(const struct session *s, struct http *stream, struct err *err) 
                 }
                 if (polls[SIGNALS].revents)
                         take_signal(s, signal_fd);
-                if (polls[STREAM].revents) {
+                if (polls[STREAM].revents & POLLOUT && send_input(&input, stream->fd) < 0)
+                        end_input(&input, stream->fd, &input_ended);
+                if (polls[STREAM].revents & ~POLLOUT) {
                         char data[32768];
                         ssize_t n = recv(stream->fd, data, sizeof(data), 0);
 
@@ -232,7 +266,7 @@ int session_pump(const struct session *s, struct http *stream, struct err *err) 
                 if (polls[INPUT].revents) {
                         r = pass_input(&input, stream->fd);
                         if (r < 0)
-                                polls[INPUT].fd = -1;
+                                end_input(&input, stream->fd, &input_ended);
                         if (r > 0) {
                                 session_restore();
                                 fprintf(stderr, "\nread escape sequence\n");

@@ -87,6 +87,8 @@ over_ssh() { # PROGRAM ARG...
 	head -c 20000000 /dev/urandom >"$BATS_TEST_TMPDIR/bytes"
 	tls "$KIST" run --rm -i "$BUSYBOX" cat <"$BATS_TEST_TMPDIR/bytes" >"$BATS_TEST_TMPDIR/back"
 	cmp "$BATS_TEST_TMPDIR/bytes" "$BATS_TEST_TMPDIR/back"
+	# More out than in: nobody on the way may wait with the one for the other.
+	[ "$(head -c 3000000 /dev/zero | tls "$KIST" run --rm -i "$BUSYBOX" hexdump -v -C | tail -n 1)" = 002dc6c0 ]
 }
 
 @test "who shows no certificate, one of another authority, or a server's, gets nothing" {
@@ -184,6 +186,7 @@ over_ssh() { # PROGRAM ARG...
 @test "ssh: both clients run, pipe and see exit codes" {
 	ssh_start
 	[ "$(echo through | over_ssh "$KIST" run --rm -i "$BUSYBOX" cat)" = through ]
+	[ "$(head -c 3000000 /dev/zero | over_ssh "$KIST" run --rm -i "$BUSYBOX" hexdump -v -C | tail -n 1)" = 002dc6c0 ]
 	run over_ssh "$KIST" run --rm "$BUSYBOX" sh -c 'exit 9'
 	[ "$status" -eq 9 ]
 	# The stock client asks for "docker system dial-stdio" there, and knows of no socket's path.

@@ -74,6 +74,16 @@ teardown() { left_nothing; }
 	"$KIST" rm -f ex
 }
 
+@test "who writes more than they read does not wait for themselves: input and output at the same time, more out than in" {
+	head -c 3000000 /dev/zero >"$BATS_TEST_TMPDIR/zeros"
+	"$KIST" run -d --name both $BUSYBOX sleep 300
+	for C in $(clients); do
+		[ "$(client "$C" run --rm -i $BUSYBOX hexdump -v -C <"$BATS_TEST_TMPDIR/zeros" | tail -n 1)" = 002dc6c0 ]
+		[ "$(client "$C" exec -i both hexdump -v -C <"$BATS_TEST_TMPDIR/zeros" | tail -n 1)" = 002dc6c0 ]
+	done
+	"$KIST" rm -f both
+}
+
 @test "stop sends TERM, then KILL; kill sends what it is told" {
 	"$KIST" run -d --name polite $BUSYBOX sh -c 'trap "exit 5" TERM; while :; do sleep 0.05; done'
 	"$KIST" run -d --name rude $BUSYBOX sh -c 'trap "" TERM; while :; do sleep 0.05; done'

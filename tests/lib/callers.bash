@@ -97,7 +97,7 @@ on_terminal() { # COMMAND [ARG...]
 
 eventually() {
 	local i
-	for i in $(seq 100); do
+	for i in $(seq 400); do
 		"$@" >/dev/null 2>&1 && return 0
 		sleep 0.05
 	done

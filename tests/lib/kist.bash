@@ -99,10 +99,10 @@ clients() {
 	newer_docker >/dev/null && echo docker-new
 }
 
-# Wait for a command to succeed, up to five seconds.
+# Wait for a command to succeed, up to twenty seconds: the machine may be busy.
 eventually() {
 	local i
-	for i in $(seq 100); do
+	for i in $(seq 400); do
 		"$@" >/dev/null 2>&1 && return 0
 		sleep 0.05
 	done

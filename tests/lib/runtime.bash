@@ -72,7 +72,7 @@ started() { # a container that does nothing
 
 eventually() {
 	local i
-	for i in $(seq 100); do
+	for i in $(seq 400); do
 		"$@" && return 0
 		sleep 0.05
 	done

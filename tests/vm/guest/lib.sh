@@ -37,7 +37,7 @@ skip() { echo "$*"; exit 77; }
 is() { [ "$1" = "$2" ] || { echo "\"$1\", not \"$2\""; return 1; }; }
 has() { grep -q -- "$1" "$2" || { echo "no \"$1\" in:"; cat "$2"; return 1; }; }
 eventually() { # COMMAND...
-	for _ in $(seq 100); do
+	for _ in $(seq 300); do
 		"$@" >/dev/null 2>&1 && return 0
 		sleep 0.1
 	done
