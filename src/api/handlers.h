@@ -66,6 +66,8 @@ int handle_image_tag(struct request *q, struct err *err);
 int handle_image_remove(struct request *q, struct err *err);
 int handle_image_prune(struct request *q, struct err *err);
 int handle_image_pull(struct request *q, struct err *err);
+int handle_image_create(struct request *q, struct err *err); /* image-create.c: pull or import */
+extern const struct route_upload image_create_upload;
 int handle_image_push(struct request *q, struct err *err);
 int handle_image_load(struct request *q, struct err *err);
 extern const struct route_upload image_load_upload;

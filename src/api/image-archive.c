@@ -72,53 +72,30 @@ int handle_image_save(struct request *q, struct err *err) {
 
 /* --- commit --- */
 
-enum { CHANGES_MAX = 128 };
-
-/* "changes" once per line, or all lines in one. *ret_text owns them. */
-static int split_changes(const struct query *query, const char *ret[CHANGES_MAX], size_t *ret_n, char **ret_text, struct err *err) {
-        auto_strbuf b;
-        char *save = NULL;
-
-        strbuf_init(&b, 1 << 20);
-        for (size_t i = 0; i < query->n; i++)
-                if (!strcmp(query->args[i].key, "changes"))
-                        strbuf_addf(&b, "%s\n", query->args[i].value);
-        *ret_text = strbuf_take(&b, NULL);
-        if (!*ret_text)
-                return err_errno(err, -ENOMEM, "commit");
-        *ret_n = 0;
-        for (char *line = strtok_r(*ret_text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-                line += strspn(line, " \t");
-                if (!*line)
-                        continue;
-                if (*ret_n == CHANGES_MAX)
-                        return err_set(err, ERR_INVALID, -E2BIG, "more than %d changes", CHANGES_MAX);
-                ret[(*ret_n)++] = line;
-        }
-        return 0;
-}
-
 int handle_commit(struct request *q, struct err *err) {
         const char *container = query_get_text(&q->query, "container"), *repository = query_get_text(&q->query, "repo"), *tag = query_get_text(&q->query, "tag");
-        auto_free char *text = NULL, *reference = NULL;
-        const char *changes[CHANGES_MAX];
-        struct engine_commit c = { .changes = changes, .config = q->json };
+        auto_free char *reference = NULL;
+        struct query_changes changes = {};
+        struct engine_commit c = { .config = q->json };
         json_t *made = NULL;
         int r;
 
         if (!container)
                 return err_set(err, ERR_INVALID, -EINVAL, "container is missing: whose changes become an image");
-        r = split_changes(&q->query, changes, &c.n_changes, &text, err);
+        r = query_changes(&q->query, &changes, err);
         if (r == 0)
                 r = query_bool(&q->query, "pause", true, &c.pause, err);
-        if (r < 0)
+        if (r < 0) {
+                query_changes_done(&changes);
                 return r;
+        }
+        c.changes = changes.lines;
+        c.n_changes = changes.n;
         reference = repository ? tag ? str_format("%s:%s", repository, tag) : strdup(repository) : NULL;
-        if (repository && !reference)
-                return err_errno(err, -ENOMEM, "commit");
         c.reference = reference;
         c.author = query_get_text(&q->query, "author");
         c.comment = query_get_text(&q->query, "comment");
-        r = engine_commit(q->engine, container, &c, &made, err);
+        r = repository && !reference ? err_errno(err, -ENOMEM, "commit") : engine_commit(q->engine, container, &c, &made, err);
+        query_changes_done(&changes);
         return r < 0 ? r : request_answer_json(q, MHD_HTTP_CREATED, made, err);
 }

@@ -60,8 +60,6 @@ int handle_image_pull(struct request *q, struct err *err) {
         struct pull *p;
         int r;
 
-        if (query_get_text(&q->query, "fromSrc"))
-                return err_set(err, ERR_UNSUPPORTED, -ENOTSUP, "importing a file system as an image is not supported by this version of kistd");
         if (!image)
                 return err_set(err, ERR_INVALID, -EINVAL, "fromImage is missing: the image to pull");
         p = calloc(1, sizeof(*p));

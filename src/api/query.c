@@ -156,3 +156,34 @@ int query_filters(const struct query *q, json_t **ret, struct err *err) {
         *ret = take_ptr(&normal);
         return 0;
 }
+
+int query_changes(const struct query *q, struct query_changes *ret, struct err *err) {
+        struct query_changes c = {};
+        char *save = NULL;
+        auto_strbuf b;
+
+        strbuf_init(&b, 1 << 20);
+        for (size_t i = 0; i < q->n; i++)
+                if (!strcmp(q->args[i].key, "changes"))
+                        strbuf_addf(&b, "%s\n", q->args[i].value);
+        c.text = strbuf_take(&b, NULL);
+        if (!c.text)
+                return err_errno(err, -ENOMEM, "changes");
+        for (char *line = strtok_r(c.text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+                line += strspn(line, " \t");
+                if (!*line)
+                        continue;
+                if (c.n == QUERY_CHANGES_MAX) {
+                        query_changes_done(&c);
+                        return err_set(err, ERR_INVALID, -E2BIG, "more than %d changes", QUERY_CHANGES_MAX);
+                }
+                c.lines[c.n++] = line;
+        }
+        *ret = c;
+        return 0;
+}
+
+void query_changes_done(struct query_changes *c) {
+        free(c->text);
+        *c = (struct query_changes) {};
+}

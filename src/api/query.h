@@ -30,3 +30,13 @@ int query_int(const struct query *q, const char *key, int64_t min, int64_t max, 
 int query_time(const struct query *q, const char *key, int64_t *ret_ns, struct err *err);
 /* "filters": {"name":["a"]} or the older {"name":{"a":true}} → {"name":["a"]}; NULL when missing. The caller's reference. */
 int query_filters(const struct query *q, json_t **ret, struct err *err);
+
+/* "changes" once per line of a Dockerfile, or all lines in one. Both for who changes a new image's configuration: commit, import. */
+enum { QUERY_CHANGES_MAX = 128 };
+struct query_changes {
+        const char *lines[QUERY_CHANGES_MAX];
+        size_t n;
+        char *text; /* owns them */
+};
+int query_changes(const struct query *q, struct query_changes *ret, struct err *err);
+void query_changes_done(struct query_changes *c);

@@ -17,7 +17,7 @@ enum route_body {
 };
 
 struct route_upload {
-        int (*begin)(struct request *q, struct err *err);
+        int (*begin)(struct request *q, struct err *err); /* may make none: then the body is read and forgotten */
         int (*feed)(struct request *q, const char *data, size_t size, struct err *err);
 };
 

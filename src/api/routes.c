@@ -60,7 +60,7 @@ const struct route api_routes[] = {
         { "GET", "/images/json", handle_image_list },
         NOT_YET("GET", "/images/search", "searching a registry"),
         { "GET", "/images/get", handle_image_save },
-        { "POST", "/images/create", handle_image_pull },
+        { "POST", "/images/create", handle_image_create, .body = ROUTE_BODY_UPLOAD, .upload = &image_create_upload },
         { "POST", "/images/load", handle_image_load, .body = ROUTE_BODY_UPLOAD, .upload = &image_load_upload },
         { "POST", "/images/prune", handle_image_prune },
         { "GET", "/images/{name*}/json", handle_image_inspect },

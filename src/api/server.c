@@ -127,7 +127,7 @@ static int check_content_length(struct request *q, struct err *err) {
 
 /* It may take long, as long as it moves. */
 static bool is_upload(const struct request *q) {
-        return q->early.kind == ERR_NONE && q->route->body == ROUTE_BODY_UPLOAD;
+        return q->early.kind == ERR_NONE && q->upload;
 }
 
 static struct request *request_new(struct api_server *s, struct MHD_Connection *connection, const char *method, const char *url) {
@@ -148,7 +148,7 @@ static struct request *request_new(struct api_server *s, struct MHD_Connection *
                 r = check_content_length(q, &q->early);
         if (r == 0)
                 MHD_get_connection_values_n(connection, MHD_GET_ARGUMENT_KIND, take_query_arg, q);
-        if (is_upload(q))
+        if (q->early.kind == ERR_NONE && q->route->body == ROUTE_BODY_UPLOAD)
                 q->route->upload->begin(q, &q->early);
         give_time(s, connection, is_upload(q) ? 0 : s->limits.body);
         return q;

@@ -90,13 +90,17 @@ static void join(struct stream *s) {
         s->joined = true;
 }
 
-void stream_free(struct stream *s) {
+void stream_cancel(struct stream *s) {
         uint64_t one = 1;
 
-        if (!s)
-                return;
         fd_write_all(s->cancel_fd, &one, sizeof(one));
         s->read_fd = fd_close(s->read_fd);
+}
+
+void stream_free(struct stream *s) {
+        if (!s)
+                return;
+        stream_cancel(s);
         join(s);
         if (s->free_data)
                 s->free_data(s->data);

@@ -35,6 +35,8 @@ int stream_start(struct request *q, const struct stream_kind *kind, stream_job j
 void stream_set_header(struct stream *s, const char *name, const char *value);
 /* Answer the request with it; takes the stream. When the job failed before its first byte, that error is returned instead. */
 int stream_answer(struct request *q, struct stream *s, struct err *err);
+/* Nobody listens any more: the job sees it from now on. */
+void stream_cancel(struct stream *s);
 /* Cancel, join, free. */
 void stream_free(struct stream *s);
 

@@ -20,6 +20,9 @@ struct image_upload {
 void image_upload_free(struct image_upload *u) {
         if (!u)
                 return;
+        /* Before its end of the pipe is closed: an archive that breaks off must not be taken for a whole one. */
+        if (u->stream)
+                stream_cancel(u->stream);
         fd_close(u->write_fd);
         stream_free(u->stream);
         free(u);

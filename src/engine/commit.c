@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* A container's changes and settings as a new image. */
+/* New images: of a container's changes and settings, and of the archive of a file system. */
 
 #include <string.h>
 
@@ -91,6 +91,31 @@ static int commit(struct engine *e, struct container *container, const struct en
         of.created_by = line;
         of.config = config;
         return image_commit(e->images, &of, ret_id, err);
+}
+
+int engine_image_import(struct engine *e, const struct engine_import *i, image_progress_fn progress, void *data, struct err *err) {
+        auto_json *config = json_object(), *told = NULL;
+        struct image_reference reference;
+        struct image_from_archive a = {
+                .archive_fd = i->archive_fd, .cancel_fd = i->cancel_fd, .config = config, .name = i->reference, .platform = i->platform,
+                .comment = i->comment ? i->comment : "Imported from -",
+        };
+        char id[72];
+        int r = config ? 0 : err_errno(err, -ENOMEM, "import");
+
+        if (r == 0 && i->reference)
+                r = image_reference_parse(i->reference, &reference, err);
+        for (size_t k = 0; k < i->n_changes && r == 0; k++)
+                r = commit_change(config, i->changes[k], err);
+        if (r == 0)
+                r = image_from_archive(e->images, &a, id, err);
+        if (r < 0)
+                return r;
+        events_publish(e->events, "image", "import", id, json_pack("{s:s}", "name", i->reference ? i->reference : id));
+        told = json_pack("{s:s}", "status", id);
+        /* It is made: whether anybody still listens does not matter. */
+        progress(told, data);
+        return 0;
 }
 
 int engine_commit(struct engine *e, const char *name, const struct engine_commit *c, json_t **ret, struct err *err) {

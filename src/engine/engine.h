@@ -172,6 +172,14 @@ struct engine_commit {
 int engine_commit(struct engine *e, const char *name, const struct engine_commit *c, json_t **ret, struct err *err); /* {"Id"} */
 
 /* --- images --- */
+struct engine_import {
+        int archive_fd, cancel_fd;
+        const char *reference, *comment, *platform; /* may be NULL */
+        const char *const *changes;
+        size_t n_changes;
+};
+/* The archive of a file system as a new image; its id is the only progress. */
+int engine_image_import(struct engine *e, const struct engine_import *i, image_progress_fn progress, void *data, struct err *err);
 /* A tar of an OCI layout, with Docker's manifest.json, of all the images named. */
 int engine_image_save(struct engine *e, const char *const *names, size_t n, int out_fd, int cancel_fd, struct err *err);
 int engine_image_pull(struct engine *e, const struct image_pull *p, image_progress_fn progress, void *data, struct err *err);

@@ -312,6 +312,14 @@ static json_t *or_empty(json_t *v) {
         return v ? json_incref(v) : json_null();
 }
 
+/* Of the image, or of the last thing done to it. */
+static const char *comment_of(const struct image *image) {
+        const json_t *history = json_get_array(image->config, "history");
+        size_t n = json_array_size(history);
+
+        return json_get_str(image->config, "comment", n ? json_get_str(json_array_get(history, n - 1), "comment", "") : "");
+}
+
 int engine_image_inspect(struct engine *e, const char *name, json_t **ret, struct err *err) {
         struct image *image;
         json_t *layers, *config;
@@ -324,7 +332,7 @@ int engine_image_inspect(struct engine *e, const char *name, json_t **ret, struc
                 json_array_append_new(layers, json_string(image->diff_ids[i]));
         config = json_object_get(image->config, "config");
         *ret = json_pack("{s:s, s:o, s:o, s:s, s:s, s:o, s:s, s:s, s:o, s:s, s:s, s:I, s:{s:s, s:n}, s:{s:s, s:o}, s:{s:s}}", "Id", image->id, "RepoTags",
-                         familiar_list(image->tags), "RepoDigests", familiar_list(image->digests), "Parent", "", "Comment", "", "Created",
+                         familiar_list(image->tags), "RepoDigests", familiar_list(image->digests), "Parent", "", "Comment", comment_of(image), "Created",
                          describe_time(image->created_unix_ns), "DockerVersion", "", "Author", json_get_str(image->config, "author", ""), "Config", or_empty(config),
                          "Architecture", json_get_str(image->config, "architecture", ""), "Os", json_get_str(image->config, "os", "linux"), "Size",
                          (json_int_t) image->size, "GraphDriver", "Name", "overlay", "Data", "RootFS", "Type", "layers", "Layers", layers, "Metadata", "LastTagTime",

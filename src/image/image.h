@@ -162,3 +162,11 @@ struct image_commit {
 };
 /* ret_id: of the new image. What the name pointed at before stays as an image without one. */
 int image_commit(struct image_store *s, const struct image_commit *c, char ret_id[72], struct err *err);
+
+/* The archive of a file system as an image of one layer, kept compressed as it comes (plain, gzip or zstd). */
+struct image_from_archive {
+        int archive_fd, cancel_fd; /* cancel_fd may be negative; readable: -ECANCELED */
+        const json_t *config;      /* the "config" of the image */
+        const char *comment, *platform, *name; /* NULL: none; the host's; without a name */
+};
+int image_from_archive(struct image_store *s, const struct image_from_archive *a, char ret_id[72], struct err *err);

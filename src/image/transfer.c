@@ -288,6 +288,14 @@ static int keep_blob(struct transfer *t, struct transfer_layer *l, struct err *e
         return l->adopt ? blob_adopt(t->store->blobs_fd, t->source_fd, &l->blob.digest, err) : 0;
 }
 
+/* All of the blob has come: the fetcher says so, or the unpack, which may be faster. */
+static int tell_fetched(struct transfer *t, struct transfer_layer *l, struct err *err) {
+        l->fetching = false;
+        if (progress_layer(t->progress, l->short_id, "Verifying Checksum") < 0 || progress_layer(t->progress, l->short_id, "Download complete") < 0)
+                return canceled(err);
+        return 0;
+}
+
 static int finish_layer(struct transfer *t, struct transfer_layer *l, const json_t *event, struct err *err) {
         struct image_sink *sink = &t->store->sink;
         char diff_id[DIGEST_TEXT_SIZE];
@@ -311,9 +319,10 @@ static int finish_layer(struct transfer *t, struct transfer_layer *l, const json
         if (l->devices > 0)
                 log_debug("layer %s: %u device nodes were left out", diff_id, l->devices);
         store_set_made(t->store, &l->diff_id, &l->blob.digest, l->size);
-        l->fetching = false;
         release_running(t, l);
         l->state = LAYER_READY;
+        if (l->fetching && (r = tell_fetched(t, l, err)) < 0)
+                return r;
         return progress_layer(t->progress, l->short_id, t->fetcher ? "Pull complete" : "Loaded layer") < 0 ? canceled(err) : 0;
 }
 
@@ -392,12 +401,8 @@ static int on_fetch_event(struct transfer *t, struct err *err) {
         if (!l->fetching)
                 return 0; /* the unpack was faster in telling the end */
         if (strcmp(what, "done") == 0) {
-                l->fetching = false;
                 l->pipe_fd = fd_close(l->pipe_fd);
-                if (progress_layer(t->progress, l->short_id, "Verifying Checksum") < 0 ||
-                    progress_layer(t->progress, l->short_id, "Download complete") < 0)
-                        return canceled(err);
-                return 0;
+                return tell_fetched(t, l, err);
         }
         if (strcmp(what, "progress") != 0)
                 return err_set(err, ERR_INTERNAL, -EPROTO, "the worker says \"%s\", which means nothing", what);

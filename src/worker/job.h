@@ -49,6 +49,8 @@
  *      any other member is skipped when it is a directory (or "repositories", which "docker save" still writes), refused otherwise.
  *   ←  {"event":"member","name":"<id>/layer.tar","digest":"sha256:…"} | {"event":"member","name":…,"target":"../<id>/layer.tar"}   of Docker's older
  *      archives ("<id>.json", "<id>.tar", "<id>/layer.tar"): it is now that blob, or a link to another member. At most 4,096.
+ *   →  {"op":"keep","limits":{…}}  + fds: input (plain, gzip or zstd), directory
+ *   ←  {"event":"done","digest":…,"diff_id":…,"size":…,"compression":"uncompressed"|"gzip"|"zstd"}: its bytes are in the file WORKER_KEPT_LAYER, to be unpacked as a layer
  *
  * pack    a tree → a tar stream. Read only. The namespace is one in which the tree has the ids that the archive is to say.
  *   →  {"op":"tree","path":"/etc/x","follow":false,"name":"x","only_stat":false}  + fds: output (pipe), directory (a container's root)
@@ -64,6 +66,8 @@
  *   ←  {"event":"done","size":…,"entries":…} | {"event":"error",…}
  *      Device nodes are refused.
  */
+
+#define WORKER_KEPT_LAYER "layer"
 
 enum {
         WORKER_MESSAGE_MAX = 65536,

@@ -21,6 +21,8 @@ uint64_t job_limits_plain(const struct job_limits *l);
 
 int job_unpack(int control_fd, const struct control_message *m, struct err *err);
 int job_load(int control_fd, const struct control_message *m, struct err *err);
+/* The op "keep" of mode load. */
+int job_keep(int control_fd, const json_t *job, const struct control_message *m, struct err *err);
 int job_pack(int control_fd, const struct control_message *m, struct err *err);
 int job_extract(int control_fd, const struct control_message *m, struct err *err);
 int job_fetch(int control_fd, struct err *err);

@@ -279,6 +279,8 @@ int job_load(int control_fd, const struct control_message *m, struct err *err) {
 
         if (r < 0)
                 return r;
+        if (strcmp(json_get_str(job, "op", ""), "keep") == 0 && m->n_fds == FD_DIRECTORY + 1)
+                return job_keep(control_fd, job, m, err);
         if (strcmp(json_get_str(job, "op", ""), "load") != 0 || m->n_fds != FD_DIRECTORY + 1)
                 return err_set(err, ERR_INVALID, -EINVAL, "worker: not a job for load");
         l.control_fd = control_fd;

@@ -28,7 +28,7 @@ struct slot {
 
 struct source {
         struct source_options options;
-        char digest[DIGEST_SIZE];
+        char digest[DIGEST_SIZE], diff_id[DIGEST_SIZE];
         _Atomic uint64_t consumed;
 
         /* The reading thread's own. */
@@ -140,8 +140,6 @@ static int fill(struct source *s, struct slot *slot, struct err *err) {
 }
 
 static int check_end(struct source *s, struct err *err) {
-        char plain[DIGEST_SIZE];
-
         if (s->options.size > 0 && s->consumed < s->options.size)
                 return err_set(err, ERR_INVALID, -ENODATA, "is cut short: %" PRIu64 " of %" PRIu64 " bytes", s->consumed, s->options.size);
         if (!decode_is_complete(s->decode))
@@ -149,13 +147,13 @@ static int check_end(struct source *s, struct err *err) {
         if (digest_end(s->blob_sum, s->digest) < 0)
                 return err_set(err, ERR_INTERNAL, -EIO, "cannot be summed by SHA-256");
         if (s->kind == DECODE_NONE)
-                strcpy(plain, s->digest);
-        else if (digest_end(s->plain_sum, plain) < 0)
+                strcpy(s->diff_id, s->digest);
+        else if (digest_end(s->plain_sum, s->diff_id) < 0)
                 return err_set(err, ERR_INTERNAL, -EIO, "cannot be summed by SHA-256");
         if (s->options.digest && strcmp(s->digest, s->options.digest) != 0)
                 return err_set(err, ERR_INVALID, -EBADMSG, "has another digest: %s", s->digest);
-        if (s->options.diff_id && strcmp(plain, s->options.diff_id) != 0)
-                return err_set(err, ERR_INVALID, -EBADMSG, "unpacks to %s, not to its diff id %s", plain, s->options.diff_id);
+        if (s->options.diff_id && strcmp(s->diff_id, s->options.diff_id) != 0)
+                return err_set(err, ERR_INVALID, -EBADMSG, "unpacks to %s, not to its diff id %s", s->diff_id, s->options.diff_id);
         return 0;
 }
 
@@ -268,4 +266,12 @@ uint64_t source_consumed(const struct source *s) {
 
 const char *source_digest(const struct source *s) {
         return s->digest;
+}
+
+const char *source_diff_id(const struct source *s) {
+        return s->diff_id;
+}
+
+enum decode_kind source_compression(const struct source *s) {
+        return s->kind;
 }

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "worker/decode.h"
 #include "worker/digest.h"
 
 struct err;
@@ -39,3 +40,6 @@ int source_read(struct source *s, const void **ret, size_t *ret_size, struct err
 uint64_t source_consumed(const struct source *s);
 /* After source_read() has returned 0: the sum of the blob. */
 const char *source_digest(const struct source *s);
+/* The same of the plain bytes, and how they were compressed. */
+const char *source_diff_id(const struct source *s);
+enum decode_kind source_compression(const struct source *s);

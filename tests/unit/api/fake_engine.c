@@ -325,6 +325,19 @@ int engine_image_pull(struct engine *e, const struct image_pull *p, image_progre
         return r;
 }
 
+/* Its id tells what was asked for, and how many bytes came. */
+int engine_image_import(struct engine *e, const struct engine_import *i, image_progress_fn progress, void *data, struct err *err) {
+        auto_json *event = NULL;
+        unsigned long bytes = 0;
+        char piece[65536];
+        ssize_t n;
+
+        while ((n = read(i->archive_fd, piece, sizeof(piece))) > 0)
+                bytes += (unsigned long) n;
+        event = json_pack("{s:o}", "status", json_sprintf("%s %s %zu %lu", i->reference ? i->reference : "-", i->comment ? i->comment : "-", i->n_changes, bytes));
+        return progress(event, data);
+}
+
 /* Reads everything, and makes much progress: more than a pipe holds. An archive that starts with "bad" is refused at once. */
 int engine_image_load(struct engine *e, int archive_fd, image_progress_fn progress, void *data, struct err *err) {
         auto_json *event = json_pack("{s:s}", "status", "Loading layer, with a text that is as long as those of real progress are");
