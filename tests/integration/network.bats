@@ -17,7 +17,6 @@ teardown() { left_nothing; }
 
 @test "host: the host's own interfaces" {
 	[ "$("$KIST" run --rm --network host $BUSYBOX readlink /proc/self/ns/net)" = "$(readlink /proc/self/ns/net)" ]
-	"$KIST" run --rm --network host $BUSYBOX ls "/sys/class/net/$KT_NAME"
 }
 
 @test "bridge: an address of the pool, a default route, the host answers and is answered" {
@@ -36,19 +35,20 @@ teardown() { left_nothing; }
 }
 
 @test "NAT: what a container sends to another network comes from the host's address" {
+	local net=10.255.$(($$ % 250))
 	# A world outside: a namespace of its own behind a veth.
 	ip netns add "kt-out-$$"
 	ip link add "kto$$" type veth peer name eth0 netns "kt-out-$$"
-	ip addr add 10.255.77.1/24 dev "kto$$"
+	ip addr add $net.1/24 dev "kto$$"
 	ip link set "kto$$" up
-	ip -n "kt-out-$$" addr add 10.255.77.2/24 dev eth0
+	ip -n "kt-out-$$" addr add $net.2/24 dev eth0
 	ip -n "kt-out-$$" link set eth0 up
 	ip netns exec "kt-out-$$" python3 -c '
 import socket
-s = socket.socket(); s.bind(("10.255.77.2", 8080)); s.listen(1)
+s = socket.socket(); s.bind(("'$net'.2", 8080)); s.listen(1)
 c, peer = s.accept(); c.sendall(peer[0].encode()); c.close()' 3>&- &
 	eventually ip netns exec "kt-out-$$" sh -c 'grep -q ":1F90 " /proc/net/tcp'
-	[ "$("$KIST" run --rm $BUSYBOX nc -w 3 10.255.77.2 8080 </dev/null)" = 10.255.77.1 ]
+	[ "$("$KIST" run --rm $BUSYBOX nc -w 3 $net.2 8080 </dev/null)" = "$net.1" ]
 	wait
 	ip netns del "kt-out-$$"
 }
