@@ -88,3 +88,9 @@ int handle_volume_create(struct request *q, struct err *err);
 int handle_volume_inspect(struct request *q, struct err *err);
 int handle_volume_remove(struct request *q, struct err *err);
 int handle_volume_prune(struct request *q, struct err *err);
+/* volume-files.c */
+int handle_volume_export(struct request *q, struct err *err);
+int handle_volume_import(struct request *q, struct err *err);
+extern const struct route_upload volume_import_upload;
+int handle_volume_clone(struct request *q, struct err *err);
+int handle_volume_snapshot(struct request *q, struct err *err);

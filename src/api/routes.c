@@ -87,6 +87,11 @@ const struct route api_routes[] = {
         { "GET", "/volumes", handle_volume_list },
         { "POST", "/volumes/create", handle_volume_create, .body = ROUTE_BODY_JSON },
         { "POST", "/volumes/prune", handle_volume_prune },
+        /* Kist's own: */
+        { "GET", "/volumes/{name}/export", handle_volume_export },
+        { "POST", "/volumes/{name}/import", handle_volume_import, .body = ROUTE_BODY_UPLOAD, .upload = &volume_import_upload },
+        { "POST", "/volumes/{name}/clone", handle_volume_clone, .body = ROUTE_BODY_JSON },
+        { "POST", "/volumes/{name}/snapshot", handle_volume_snapshot, .body = ROUTE_BODY_JSON },
         { "GET", "/volumes/{name}", handle_volume_inspect },
         { "DELETE", "/volumes/{name}", handle_volume_remove },
 

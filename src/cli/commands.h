@@ -20,6 +20,7 @@ extern const struct command command_logs, command_top;                          
 extern const struct command command_inspect, command_container_inspect, command_image_inspect, command_volume_inspect; /* inspect.c */
 extern const struct command command_images, command_history;                                                   /* image-list.c */
 extern const struct command command_volume_ls, command_volume_create, command_volume_rm, command_volume_update; /* volumes.c */
+extern const struct command command_volume_export, command_volume_import, command_volume_clone, command_volume_snapshot; /* volume-files.c */
 extern const struct command command_container_prune, command_image_prune, command_volume_prune, command_system_prune; /* prune.c */
 extern const struct command command_system_fsck; /* fsck.c */
 extern const struct command command_system_df;                                                                 /* disk-usage.c */
@@ -46,6 +47,10 @@ json_t *container_columns(const json_t *container, bool whole, bool usual);
 /* The same for images: calls `row` for each name (and digest) of one; and for volumes, with "UsageData" or without. */
 int image_rows(const json_t *image, bool digests, bool whole, int (*row)(const json_t *row, void *data, struct err *err), void *data, struct err *err);
 json_t *volume_columns(const json_t *volume);
+/* A tar from the daemon to a file (NULL: standard output), which is there in the end only when it is whole. Returns the exit status. */
+struct path;
+int fetch_tar(struct client *c, const char *what, const struct path *url, const char *file);
+json_t *option_pairs(const struct args *a, const char *option); /* KEY=VALUE … as an object */
 
 /* Prints the warning and a question on standard output and reads the answer: true for y and Y; at the end of the input false. */
 bool confirm(const char *warning);

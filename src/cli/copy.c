@@ -305,8 +305,7 @@ static int run_cp(struct client *c, const struct args *a) {
 
 /* --- export, save --- */
 
-/* A tar from the daemon to a file or to standard output. The file is there in the end only when it is whole. */
-static int fetch_tar(struct client *c, const char *what, const struct path *url, const char *file) {
+int fetch_tar(struct client *c, const char *what, const struct path *url, const char *file) {
         auto_free char *temp = file ? str_format("%s.part", file) : NULL;
         auto_http h = { .fd = -EBADF };
         struct err err = { 0 };

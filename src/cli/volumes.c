@@ -65,7 +65,7 @@ static int run_ls(struct client *c, const struct args *a) {
         return status;
 }
 
-static json_t *pairs(const struct args *a, const char *option) {
+json_t *option_pairs(const struct args *a, const char *option) {
         json_t *object = json_object();
         const char *const *items;
         size_t n = args_list(a, option, &items);
@@ -77,7 +77,7 @@ static json_t *pairs(const struct args *a, const char *option) {
 
 static int run_create(struct client *c, const struct args *a) {
         const char *driver = args_text(a, "driver"), *name = args_at(a, 0) ? args_at(a, 0) : args_text(a, "name");
-        auto_json *body = json_pack("{s:s, s:o, s:o}", "Driver", driver ? driver : "local", "DriverOpts", pairs(a, "opt"), "Labels", pairs(a, "label"));
+        auto_json *body = json_pack("{s:s, s:o, s:o}", "Driver", driver ? driver : "local", "DriverOpts", option_pairs(a, "opt"), "Labels", option_pairs(a, "label"));
         auto_json *answer = NULL;
         struct err err = { 0 };
         auto_path path = { 0 };

@@ -130,10 +130,13 @@ int engine_commit(struct engine *e, const char *name, const struct engine_commit
                 return r;
         /* So that the files are of one moment. It may end at any time: then it has stopped writing, too. */
         container_peek(container, &row);
+        if (c->pause && row.state == CONTAINER_RUNNING)
+                atomic_store(&container->paused_for_commit, true); /* before it is: who copies a volume then waits for no unpause of a person */
         paused = c->pause && row.state == CONTAINER_RUNNING && engine_pause(e, row.id, true, NULL) == 0;
         r = commit(e, container, c, id, err);
         if (paused)
                 engine_pause(e, row.id, false, NULL);
+        atomic_store(&container->paused_for_commit, false);
         if (r < 0)
                 return r;
         events_container(container, "commit", json_pack("{s:s, s:s}", "comment", c->comment ? c->comment : "", "imageID", id));

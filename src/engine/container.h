@@ -104,6 +104,7 @@ struct container {
         struct container_pending *pending; /* lock; freed when handed over */
         size_t n_pending;
         unsigned restart_backoff_ms; /* op */
+        atomic_bool paused_for_commit; /* it goes on in a moment, without being asked */
 };
 
 struct container_table {

@@ -171,7 +171,7 @@ static int open_all(struct engine *e, const struct engine_options *o, struct err
         int r;
 
         if ((r = copy_options(e, o, err)) < 0 || (r = open_directories(e, o, err)) < 0 || (r = open_database(e, err)) < 0 || (r = open_rooms(e, o, err)) < 0 ||
-            (r = (e->volume_mounts = volume_mounts_new()) ? 0 : err_errno(err, -ENOMEM, "volumes")) < 0 || (r = work_new(&e->work, err)) < 0 || (r = events_new(&e->events, err)) < 0 || (r = execs_new(&e->execs, err)) < 0 ||
+            (r = (e->volume_mounts = volume_mounts_new()) && (e->volume_jobs = volume_jobs_new()) ? 0 : err_errno(err, -ENOMEM, "volumes")) < 0 || (r = work_new(&e->work, err)) < 0 || (r = events_new(&e->events, err)) < 0 || (r = execs_new(&e->execs, err)) < 0 ||
             (r = health_checks_new(&e->health, err)) < 0 ||
             (r = monitors_new(e, &e->monitors, err)) < 0 || (r = engine_recover(e, err)) < 0)
                 return r;
@@ -239,6 +239,7 @@ void engine_close(struct engine *e) {
         pthread_rwlock_destroy(&e->table.lock);
         pthread_rwlock_destroy(&e->images_lock);
         volume_mounts_free(e->volume_mounts);
+        volume_jobs_free(e->volume_jobs);
         pthread_mutex_destroy(&e->volumes_lock);
         free(e->root);
         free(e->run_root);

@@ -204,6 +204,12 @@ int engine_volume_list(struct engine *e, const json_t *filters, json_t **ret, st
 int engine_volume_remove(struct engine *e, const char *name, bool force, struct err *err); /* ERR_CONFLICT while a container has it */
 /* Those that no container has: without a name of the user's, or all of them. */
 int engine_volume_prune(struct engine *e, bool named_too, const json_t *filters, json_t **ret, struct err *err);
+/* Kist's own. ERR_CONFLICT while a container that may write to it runs, and for a new name that is taken. What is made is there whole, or not at all.
+ * cancel_fd as in wait. export: a tar archive to out_fd; import: from one. *ret: as inspect; of the last two with "Copied": {"SharedFiles", "CopiedFiles"}. */
+int engine_volume_export(struct engine *e, const char *name, int out_fd, int cancel_fd, struct err *err);
+int engine_volume_import(struct engine *e, const char *name, const json_t *labels, const json_t *options, int in_fd, int cancel_fd, json_t **ret, struct err *err);
+int engine_volume_clone(struct engine *e, const char *name, const json_t *body, int cancel_fd, json_t **ret, struct err *err);
+int engine_volume_snapshot(struct engine *e, const char *name, const json_t *body, int cancel_fd, json_t **ret, struct err *err);
 
 /* --- networks: those that are always there (bridge, host, none), and those that were made. By name, id or prefix of the id. --- */
 int engine_network_create(struct engine *e, const json_t *body, json_t **ret, struct err *err);       /* POST /networks/create: {"Id", "Warning"} */

@@ -72,6 +72,7 @@ struct engine {
 
         pthread_rwlock_t images_lock; /* read: an image is about to be used by a new container; write: images are removed */
         struct volume_mounts *volume_mounts;
+        struct volume_jobs *volume_jobs;
         pthread_mutex_t volumes_lock;  /* who takes volumes into use, and who removes them */
         struct container_table table;
 };

@@ -182,7 +182,7 @@ bool spec_add_bind_option(struct spec_mount *m, const char *word) {
 bool spec_is_volume_name(const char *text) {
         size_t n = strlen(text);
 
-        if (n < 2 || n > 255 || !isalnum((unsigned char) *text))
+        if (n < 2 || n > 240 || !isalnum((unsigned char) *text))
                 return false;
         for (; *text; text++)
                 if (!isalnum((unsigned char) *text) && !strchr("_.-", *text))

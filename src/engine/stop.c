@@ -14,6 +14,7 @@
 #include "engine/internal.h"
 #include "engine/monitors.h"
 #include "engine/spec.h"
+#include "engine/volumes.h"
 #include "runtime/cgroup/cgroup.h"
 
 enum { DEFAULT_STOP_S = 10, KILL_WAIT_MS = 10000 };
@@ -108,6 +109,9 @@ static int begin_stop(struct engine *e, struct container *c, int signal, struct 
         }
         if (!container_state_is_live(next.state))
                 return err_set(err, ERR_NOT_MODIFIED, -EALREADY, "container %s is already stopped", next.name);
+        /* Its last words may be written into a volume. */
+        if (next.state == CONTAINER_PAUSED && signal != SIGKILL && (r = volumes_check_idle(e, next.id, err)) < 0)
+                return r;
         next.stopped_by_user = true;
         container_store_fact(c, &next); /* a full disk must not keep anybody from stopping what fills it */
         fault_point("stop", "row");
@@ -129,7 +133,7 @@ int engine_stop(struct engine *e, const char *name, int timeout_s, int signal, s
                 return r;
         stop_defaults(e, c, &timeout_s, &signal);
         r = begin_stop(e, c, signal, &ignored);
-        if (r < 0 && (ignored.kind == ERR_NOT_MODIFIED || ignored.kind == ERR_NOT_FOUND || ignored.kind == ERR_INTERNAL)) {
+        if (r < 0 && (ignored.kind == ERR_NOT_MODIFIED || ignored.kind == ERR_NOT_FOUND || ignored.kind == ERR_INTERNAL || r == -EBUSY)) {
                 if (err)
                         *err = ignored;
                 return r;
@@ -221,7 +225,9 @@ int engine_pause(struct engine *e, const char *name, bool paused, struct err *er
                         return err_set(err, ERR_CONFLICT, -EALREADY, paused ? "container %s is already paused" : "container %s is not paused", next.name);
                 if (!cgroup)
                         return err_errno(err, -ENOMEM, "container %s", next.name);
-                r = cgroup_freeze(e->cgroups, cgroup, paused, err);
+                r = paused ? 0 : volumes_check_idle(e, next.id, err);
+                if (r == 0)
+                        r = cgroup_freeze(e->cgroups, cgroup, paused, err);
                 if (r < 0)
                         return r;
                 fault_point("pause", "frozen");

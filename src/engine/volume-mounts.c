@@ -73,27 +73,16 @@ void volume_forget_mount(struct engine *e, const char *name) {
         pthread_mutex_unlock(&e->volume_mounts->lock);
 }
 
+static int is_live(struct container *c, const struct spec_mount *m, void *data) {
+        struct container_row row;
+
+        container_peek(c, &row);
+        return container_state_is_live(row.state) && strcmp(row.id, data) != 0;
+}
+
 /* Does another container that may run have it? */
 static bool is_in_use(struct engine *e, const char *name, const char *but) {
-        struct container **containers;
-        bool found = false;
-        size_t n;
-
-        if (table_snapshot(&e->table, &containers, &n) < 0)
-                return true;
-        for (size_t i = 0; i < n; i++) {
-                struct container_row row;
-                auto_json *body = NULL;
-                auto_spec s = {};
-
-                container_peek(containers[i], &row);
-                if (!found && container_state_is_live(row.state) && strcmp(row.id, but) != 0 && db_spec(e->db, row.id, &body, NULL) == 0 && spec_parse(body, &s, NULL) == 0)
-                        for (size_t k = 0; k < s.n_mounts && !found; k++)
-                                found = s.mounts[k].type == SPEC_MOUNT_VOLUME && !strcmp(s.mounts[k].source, name);
-                container_unref(containers[i]);
-        }
-        free(containers);
-        return found;
+        return volume_users_each(e, name, is_live, (void *) but) != 0;
 }
 
 /* Whoever comes first makes it; whoever comes while another has it gets the same files. Before Linux 6.15 a detached mount cannot be cloned: then the
@@ -146,7 +135,7 @@ static int fill(const struct spec_mount *m, int data_fd, int rootfs_fd, uint32_t
         auto_fd data = image >= 0 ? openat(data_fd, ".", O_DIRECTORY | O_RDONLY | O_CLOEXEC) : -EBADF;
         int r = 0;
 
-        if (data >= 0 && (r = volume_copy_tree(image, data, first_id, err)) < 0)
+        if (data >= 0 && (r = volume_copy_tree(image, data, first_id, -1, NULL, err)) < 0)
                 path_remove_children(data); /* the next start tries again */
         return r;
 }
@@ -177,12 +166,13 @@ static int mount_volume(struct engine *e, struct spec *s, struct spec_mount *m, 
 
         if (!name)
                 return err_errno(err, -ENOMEM, "volume %s", m->source);
-        if ((r = volume_ensure(e, m, err)) < 0 || (r = volume_open_data(e, name, &data, err)) < 0)
+        if ((r = volume_ensure(e, m, err)) < 0 || (r = volume_check_use(e, name, m, err)) < 0 || (r = volume_open_data(e, name, &data, err)) < 0)
                 return r;
         if (db_volume_get(e->db, name, &v, NULL) == 0 && v.options)
                 options = json_loads(v.options, 0, NULL);
         db_volume_done(&v);
-        if (options) {
+        m->no_copy |= json_object_get(options, VOLUME_SNAPSHOT_OF) != NULL;
+        if (volume_options_is_mount(options)) {
                 data = fd_close(data);
                 r = volume_options_is_memory(options) ? shared_mount(e, name, options, container_id, &data, err) : volume_options_mount(name, options, &data, err);
         }
@@ -190,7 +180,7 @@ static int mount_volume(struct engine *e, struct spec *s, struct spec_mount *m, 
                 r = fill(m, data, rootfs_fd, first_id, err);
         if (r < 0)
                 return r;
-        if (options || m->subpath)
+        if (volume_options_is_mount(options) || m->subpath)
                 return add_source(s, m, &data, name, err);
         path = str_format("%s/volumes/%s/_data", e->root, name);
         if (!path)

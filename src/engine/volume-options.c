@@ -77,6 +77,10 @@ int volume_options_check(const json_t *options, struct err *err) {
         return 0;
 }
 
+bool volume_options_is_mount(const json_t *options) {
+        return *json_get_str(options, "device", "");
+}
+
 bool volume_options_is_memory(const json_t *options) {
         return !is_bind(options) && !strcmp(json_get_str(options, "type", ""), "tmpfs");
 }

@@ -23,7 +23,7 @@
 
 /* --- directories --- */
 
-static int open_volumes(struct engine *e) {
+int volumes_open(struct engine *e) {
         if (mkdirat(e->root_fd, "volumes", 0701) < 0 && errno != EEXIST)
                 return -errno;
         return openat(e->root_fd, "volumes", O_DIRECTORY | O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
@@ -31,7 +31,7 @@ static int open_volumes(struct engine *e) {
 
 /* ROOT/volumes/NAME/_data, made when missing. */
 int volume_open_data(struct engine *e, const char *name, int *ret, struct err *err) {
-        auto_fd volumes = open_volumes(e), dir = -EBADF;
+        auto_fd volumes = volumes_open(e), dir = -EBADF;
 
         if (volumes < 0 || (mkdirat(volumes, name, 0701) < 0 && errno != EEXIST))
                 return err_errno(err, -errno, "volume %s", name);
@@ -98,6 +98,8 @@ int volumes_make(struct engine *e, const struct spec *s, struct err *err) {
                 if (m->type != SPEC_MOUNT_VOLUME)
                         continue;
                 r = make_locked(e, m->source, m->labels, m->driver_options, m->anonymous, err);
+                if (r == 0)
+                        r = volume_check_use(e, m->source, m, err);
                 if (r < 0)
                         return r;
         }
@@ -113,28 +115,24 @@ int volume_ensure(struct engine *e, const struct spec_mount *m, struct err *err)
         return r;
 }
 
+struct user {
+        const char *except;
+        char *id;
+};
+
+static int note_user(struct container *c, const struct spec_mount *m, void *data) {
+        struct user *u = data;
+
+        if (u->except && !strcmp(c->row.id, u->except))
+                return 0;
+        memcpy(u->id, c->row.id, CONTAINER_ID_SIZE);
+        return 1;
+}
+
 /* The id of a container that has it, other than `except` (may be NULL); false: none. */
 static bool find_user(struct engine *e, const char *name, const char *except, char ret[CONTAINER_ID_SIZE]) {
-        struct container **containers;
-        bool found = false;
-        size_t n;
-
         ret[0] = '\0';
-        if (table_snapshot(&e->table, &containers, &n) < 0)
-                return true;
-        for (size_t i = 0; i < n; i++) {
-                auto_json *body = NULL;
-                auto_spec s = {};
-
-                if (!found && (!except || strcmp(containers[i]->row.id, except) != 0) && db_spec(e->db, containers[i]->row.id, &body, NULL) == 0 && spec_parse(body, &s, NULL) == 0)
-                        for (size_t k = 0; k < s.n_mounts && !found; k++)
-                                found = s.mounts[k].type == SPEC_MOUNT_VOLUME && !strcmp(s.mounts[k].source, name);
-                if (found && !*ret)
-                        memcpy(ret, containers[i]->row.id, CONTAINER_ID_SIZE);
-                container_unref(containers[i]);
-        }
-        free(containers);
-        return found;
+        return volume_users_each(e, name, note_user, &(struct user) { except, ret }) != 0;
 }
 
 #define REMOVED_PREFIX ".removed-" /* no name of a volume begins so */
@@ -142,11 +140,13 @@ static bool find_user(struct engine *e, const char *name, const char *except, ch
 /* Out of the way, then the row, then the files: volumes_recover() ends what a death cuts short. volumes_lock is held. */
 static int remove_locked(struct engine *e, const char *name, struct err *err) {
         auto_free char *aside = str_format(REMOVED_PREFIX "%s", name);
-        auto_fd volumes = open_volumes(e);
+        auto_fd volumes = volumes_open(e);
         int r;
 
         if (volumes < 0 || !aside)
                 return err_errno(err, volumes < 0 ? volumes : -ENOMEM, "removing volume %s", name);
+        if (volume_is_busy(e, name))
+                return volume_busy_error(name, err);
         path_remove_tree_at(volumes, aside);
         if (renameat(volumes, name, volumes, aside) < 0 && errno != ENOENT)
                 return err_errno(err, -errno, "removing volume %s", name);
@@ -166,7 +166,7 @@ static int remove_locked(struct engine *e, const char *name, struct err *err) {
 }
 
 void volumes_recover(struct engine *e) {
-        auto_fd volumes = open_volumes(e);
+        auto_fd volumes = volumes_open(e);
         int copy = volumes >= 0 ? openat(volumes, ".", O_DIRECTORY | O_RDONLY | O_CLOEXEC) : -1;
         DIR *d = copy >= 0 ? fdopendir(copy) : NULL;
 
@@ -178,7 +178,7 @@ void volumes_recover(struct engine *e) {
                 const char *name = entry->d_name + strlen(REMOVED_PREFIX);
                 struct db_volume v = {};
 
-                if (!str_starts_with(entry->d_name, REMOVED_PREFIX))
+                if (volume_stage_recover(e, volumes, entry->d_name) || !str_starts_with(entry->d_name, REMOVED_PREFIX))
                         continue;
                 /* With its row it is still there: nobody was told that it is gone. */
                 if (db_volume_get(e->db, name, &v, NULL) == 0)
@@ -214,9 +214,19 @@ void volumes_undo(struct engine *e, const json_t *body) {
 
 /* --- what the API asks for --- */
 
+int volume_labels_check(const json_t *labels, struct err *err) {
+        const char *key;
+        json_t *v;
+
+        json_object_foreach((json_t *) labels, key, v)
+                if (!json_is_string(v))
+                        return err_set(err, ERR_INVALID, -EINVAL, "Labels: the value of \"%s\" is not a string", key);
+        return 0;
+}
+
 int engine_volume_create(struct engine *e, const json_t *body, json_t **ret, struct err *err) {
-        const char *name = json_get_str(body, "Name", ""), *driver = json_get_str(body, "Driver", ""), *key;
-        json_t *labels = json_get_object(body, "Labels"), *options = json_get_object(body, "DriverOpts"), *v;
+        const char *name = json_get_str(body, "Name", ""), *driver = json_get_str(body, "Driver", "");
+        json_t *labels = json_get_object(body, "Labels"), *options = json_get_object(body, "DriverOpts");
         char made_up[65];
         int r;
 
@@ -226,9 +236,8 @@ int engine_volume_create(struct engine *e, const json_t *body, json_t **ret, str
                 return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "ClusterVolumeSpec: volumes of a cluster need a swarm");
         if ((r = volume_options_check(options, err)) < 0)
                 return r;
-        json_object_foreach(labels, key, v)
-                if (!json_is_string(v))
-                        return err_set(err, ERR_INVALID, -EINVAL, "Labels: the value of \"%s\" is not a string", key);
+        if ((r = volume_labels_check(labels, err)) < 0)
+                return r;
         if (*name && !spec_is_volume_name(name))
                 return err_set(err, ERR_INVALID, -EINVAL,
                                "create %s: \"%s\" includes invalid characters for a local volume name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host "

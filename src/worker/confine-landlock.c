@@ -61,10 +61,10 @@ static const uint64_t fs_of_abi[] = { 0, (1 << 13) - 1, (1 << 14) - 1, (1 << 15)
 
 static const uint64_t beneath_dir[] = {
         [WORKER_UNPACK] = FS_WRITE_FILE | FS_READ_DIR | FS_REMOVE_DIR | FS_REMOVE_FILE | FS_MAKE_CHAR | FS_MAKE_DIR | FS_MAKE_REG | FS_MAKE_FIFO |
-                          FS_MAKE_SYM | FS_REFER,
+                          FS_MAKE_SYM | FS_REFER | FS_TRUNCATE, /* a hole at a file's end is made by ftruncate(2) */
         [WORKER_PACK] = FS_READ,
         [WORKER_EXTRACT] = FS_WRITE_FILE | FS_READ_DIR | FS_REMOVE_DIR | FS_REMOVE_FILE | FS_MAKE_DIR | FS_MAKE_REG | FS_MAKE_FIFO | FS_MAKE_SYM |
-                           FS_REFER,
+                           FS_REFER | FS_TRUNCATE,
         [WORKER_LOAD] = FS_WRITE_FILE | FS_REMOVE_FILE | FS_MAKE_DIR | FS_MAKE_REG,
 };
 

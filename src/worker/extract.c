@@ -25,6 +25,7 @@ enum { ID_MAX = 65535, NAME_SHOWN = 200, FD_INPUT = 0, FD_DIRECTORY = 1 };
 
 struct extract {
         struct job_limits limits;
+        bool own_root;
         int64_t uid, gid; /* for everything; -1: as the archive says */
         struct archive_source archive;
         struct tree tree;
@@ -103,7 +104,7 @@ static int extract_directory(struct extract *x, struct archive_entry *e, const s
         auto_fd fd = -EBADF;
         int r;
 
-        if (!*x->path)
+        if (!*x->path && !x->own_root)
                 return 0; /* "." is the place itself, and stays as it is */
         r = tree_directory(&x->tree, x->path, m, &fd, err);
         return r < 0 ? r : xattr_apply(fd, e, err);
@@ -145,7 +146,7 @@ static int extract_entry(struct extract *x, struct archive_entry *e, struct err 
         case AE_IFIFO:
                 return *x->path ? tree_fifo(&x->tree, x->path, &m, err) : err_set(err, ERR_INVALID, -EINVAL, "is a fifo without a name");
         default:
-                return err_set(err, ERR_UNSUPPORTED, -EPERM, "is a device node, which cannot be copied into a container");
+                return err_set(err, ERR_UNSUPPORTED, -EPERM, "is a device node, which cannot be copied into a container or volume");
         }
 }
 
@@ -221,13 +222,14 @@ int job_extract(int control_fd, const struct control_message *m, struct err *err
         if (strcmp(json_get_str(job, "op", ""), "extract") != 0 || m->n_fds != FD_DIRECTORY + 1 || !*path)
                 return err_set(err, ERR_INVALID, -EINVAL, "worker: not a job for extract");
         x.limits = job_limits_of(job);
+        x.own_root = json_get_bool(job, "own_root", false);
         x.uid = json_get_int(job, "uid", -1);
         x.gid = json_get_int(job, "gid", -1);
         r = check_place(m->fds[FD_DIRECTORY], path, err);
         if (r < 0)
                 return r;
         tree_init(&x.tree, m->fds[FD_DIRECTORY], no_opaque, NULL);
-        x.tree.base = path;
+        x.tree.base = x.own_root ? NULL : path; /* a place that is nobody's yet: no symlink is followed there at all */
         x.tree.keep_kinds = json_get_bool(job, "keep_kinds", false);
         r = run(&x, m, path, err);
         if (r == 0)

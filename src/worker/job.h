@@ -53,7 +53,7 @@
  *   ←  {"event":"done","digest":…,"diff_id":…,"size":…,"compression":"uncompressed"|"gzip"|"zstd"}: its bytes are in the file WORKER_KEPT_LAYER, to be unpacked as a layer
  *
  * pack    a tree → a tar stream. Read only. The namespace is one in which the tree has the ids that the archive is to say.
- *   →  {"op":"tree","path":"/etc/x","follow":false,"name":"x","only_stat":false}  + fds: output (pipe), directory (a container's root)
+ *   →  {"op":"tree","path":"/etc/x","follow":false,"name":"x","only_stat":false,"exact":false}  + fds: output (pipe), directory (a container's root)
  *      `path` as in the container; "name" is what the members are called by (left out: the last part of path; "": nothing before the slash).
  *   ←  {"event":"stat","name":"x","size":…,"mode":… (st_mode),"mtime_s":…,"mtime_ns":…,"target":"/etc/y" (of a symlink, to its end)}   before the first byte
  *   →  {"op":"layer","hidden":["/etc/hosts"]} | {"op":"changes","hidden":…}  + fds: output, the container's whole root, its changes (overlay upper), its image
@@ -62,9 +62,9 @@
  *      Kernel file systems (proc, sysfs, …) and tmpfs mounted below what was asked for are left out; sockets, too. What vanishes meanwhile is left out.
  *
  * extract a tar stream (plain, gzip or zstd) → into a directory of a container, which may be running
- *   →  {"op":"extract","path":"/tmp","keep_kinds":true,"uid":…,"gid":… (both left out: as the archive says),"limits":{…}}  + fds: input, directory
+ *   →  {"op":"extract","path":"/tmp","keep_kinds":true,"own_root":false,"uid":…,"gid":… (both left out: as the archive says),"limits":{…}}  + fds: input, directory
  *   ←  {"event":"done","size":…,"entries":…} | {"event":"error",…}
- *      Device nodes are refused.
+ *      With "own_root" the member "." says owner, mode and attributes of the place itself. Device nodes are refused.
  */
 
 #define WORKER_KEPT_LAYER "layer"

@@ -236,7 +236,7 @@ int pack_changes(const json_t *job, int control_fd, const struct control_message
         c = (struct changes) { .as_layer = as_layer, .hidden = json_get_array(job, "hidden"), .out_fd = m->fds[FD_OUTPUT] };
         strbuf_init(&c.list, 2 * LIST_PIECE);
         if (as_layer)
-                r = tar_writer_open(&c.writer, m->fds[FD_OUTPUT], err);
+                r = tar_writer_open(&c.writer, m->fds[FD_OUTPUT], false, err);
         if (r == 0)
                 r = walk(&c, &top, &changed, err);
         if (r == 0)

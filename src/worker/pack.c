@@ -251,7 +251,7 @@ static int pack_tree(const json_t *job, int control_fd, const struct control_mes
         r = tell_stat(control_fd, m->fds[FD_DIRECTORY], path, name, &st, err);
         if (r < 0 || json_get_bool(job, "only_stat", false))
                 return r;
-        r = tar_writer_open(&p.writer, m->fds[FD_OUTPUT], err);
+        r = tar_writer_open(&p.writer, m->fds[FD_OUTPUT], json_get_bool(job, "exact", false), err);
         if (r == 0)
                 r = pack_path_push(&p.path, as ? as : name, &before, err);
         if (r == 0)

@@ -19,15 +19,8 @@
 enum {
         BUFFER_SIZE = 256 << 10,
         BLOCK_SIZE = 64 << 10,
-        LINKS_FIRST = 256,
-        LINKS_MAX = 4 << 20,
         XATTR_NAMES_MAX = 64 << 10,
-};
-
-struct tar_link {
-        dev_t dev;
-        ino_t ino;
-        char *path; /* NULL: free */
+        PIECES_MAX = 4096,
 };
 
 static la_ssize_t write_block(struct archive *archive, void *data, const void *block, size_t size) {
@@ -49,11 +42,14 @@ static int failed(struct tar_writer *w, const char *path, struct err *err) {
         return err_set(err, ERR_INTERNAL, -EIO, "\"%.200s\" cannot be put into an archive: %s", path, reason ? reason : "unknown error");
 }
 
-int tar_writer_open(struct tar_writer *w, int out_fd, struct err *err) {
-        *w = (struct tar_writer) { .out_fd = out_fd, .archive = archive_write_new(), .entry = archive_entry_new(), .buffer = malloc(BUFFER_SIZE) };
+int tar_writer_open(struct tar_writer *w, int out_fd, bool exact, struct err *err) {
+        *w = (struct tar_writer) { .out_fd = out_fd, .exact = exact, .archive = archive_write_new(), .entry = archive_entry_new(), .buffer = malloc(BUFFER_SIZE) };
         if (!w->archive || !w->entry || !w->buffer)
                 return err_errno(err, -ENOMEM, "archive");
-        archive_write_set_format_pax_restricted(w->archive);
+        if (exact)
+                archive_write_set_format_pax(w->archive);
+        else
+                archive_write_set_format_pax_restricted(w->archive);
         archive_write_set_bytes_per_block(w->archive, BLOCK_SIZE);
         archive_write_set_bytes_in_last_block(w->archive, 1);
         return archive_write_open(w->archive, w, NULL, write_block, NULL) == ARCHIVE_OK ? 0 : failed(w, "", err);
@@ -67,55 +63,7 @@ void tar_writer_done(struct tar_writer *w) {
         archive_write_free(w->archive);
         archive_entry_free(w->entry);
         free(w->buffer);
-        for (size_t i = 0; i < w->room; i++)
-                free(w->links[i].path);
-        free(w->links);
-}
-
-/* --- names of one file --- */
-
-static size_t place_of(const struct tar_writer *w, const struct tar_link *links, size_t room, dev_t dev, ino_t ino) {
-        size_t i = (size_t) ((ino * 0x9e3779b97f4a7c15ull) >> 20 ^ dev) & (room - 1);
-
-        while (links[i].path && (links[i].dev != dev || links[i].ino != ino))
-                i = (i + 1) & (room - 1);
-        return i;
-}
-
-static int grow(struct tar_writer *w) {
-        size_t room = w->room ? w->room * 2 : LINKS_FIRST;
-        struct tar_link *links = room <= LINKS_MAX ? calloc(room, sizeof(*links)) : NULL;
-
-        if (!links)
-                return -ENOMEM;
-        for (size_t i = 0; i < w->room; i++)
-                if (w->links[i].path)
-                        links[place_of(w, links, room, w->links[i].dev, w->links[i].ino)] = w->links[i];
-        free(w->links);
-        w->links = links;
-        w->room = room;
-        return 0;
-}
-
-/* The path under which this file is in the archive already, or NULL: then it is known by `path` from now on. */
-static int find_link(struct tar_writer *w, const struct stat *st, const char *path, const char **ret) {
-        size_t i;
-
-        if (w->n_links * 2 >= w->room) {
-                int r = grow(w);
-
-                if (r < 0)
-                        return r;
-        }
-        i = place_of(w, w->links, w->room, st->st_dev, st->st_ino);
-        *ret = w->links[i].path;
-        if (*ret)
-                return 0;
-        w->links[i] = (struct tar_link) { .dev = st->st_dev, .ino = st->st_ino, .path = strdup(path) };
-        if (!w->links[i].path)
-                return -ENOMEM;
-        w->n_links++;
-        return 0;
+        inode_table_done(&w->links);
 }
 
 /* --- one member --- */
@@ -160,7 +108,35 @@ static int write_header(struct tar_writer *w, const char *path, struct err *err)
         return 0;
 }
 
-/* As many bytes as the header says: what grows is cut, what shrinks is filled up by the writer. */
+/* Where data is, when there are holes: read from there, the writer leaves the rest out. A file that is written to meanwhile may have grown data in a
+ * hole: it is then not in the archive, as if it had come a moment later. */
+static void find_holes(struct tar_writer *w, int fd, const struct stat *st) {
+        off_t at = 0;
+
+        if (!w->exact || (uint64_t) st->st_blocks * 512 >= (uint64_t) st->st_size)
+                return;
+        for (size_t n = 0; n < PIECES_MAX && at < st->st_size; n++) {
+                off_t data = lseek(fd, at, SEEK_DATA), hole = data < 0 ? -1 : lseek(fd, data, SEEK_HOLE);
+
+                if (data < 0 && errno == ENXIO) /* only a hole from here on */
+                        data = hole = st->st_size;
+                if (data < 0 || hole < 0) {
+                        archive_entry_sparse_clear(w->entry);
+                        break;
+                }
+                if (data > st->st_size || n + 1 == PIECES_MAX || hole > st->st_size)
+                        hole = st->st_size; /* the last piece may have holes that are written as zeros */
+                if (data < st->st_size)
+                        archive_entry_sparse_add_entry(w->entry, data, hole - data);
+                else
+                        archive_entry_sparse_add_entry(w->entry, st->st_size, 0);
+                at = hole;
+        }
+        if (lseek(fd, 0, SEEK_SET) < 0)
+                archive_entry_sparse_clear(w->entry);
+}
+
+/* As many bytes as the header says, holes as zeros (the writer leaves them out again): what grows is cut, what shrinks is filled up by the writer. */
 static int write_data(struct tar_writer *w, int fd, uint64_t size, const char *path, struct err *err) {
         while (size > 0) {
                 ssize_t n = read(fd, w->buffer, size < BUFFER_SIZE ? (size_t) size : BUFFER_SIZE);
@@ -194,7 +170,7 @@ static int add_file(struct tar_writer *w, int dir_fd, const char *name, const ch
                 return 0;
         describe(w, &st, path);
         if (st.st_nlink > 1) {
-                r = find_link(w, &st, path, &first);
+                r = inode_table_note(&w->links, &st, path, &first);
                 if (r < 0)
                         return err_errno(err, r, "\"%.200s\"", path);
         }
@@ -204,6 +180,7 @@ static int add_file(struct tar_writer *w, int dir_fd, const char *name, const ch
                 return write_header(w, path, err);
         }
         add_xattrs(w, fd);
+        find_holes(w, fd, &st);
         r = write_header(w, path, err);
         return r < 0 ? r : write_data(w, fd, (uint64_t) st.st_size, path, err);
 }

@@ -5,9 +5,12 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
+
+#include "base/inodes.h"
 
 struct err;
 
@@ -18,12 +21,12 @@ struct tar_writer {
         struct archive_entry *entry;
         char *buffer;
         uint64_t bytes, entries;
-        /* Files with several names, by their place: an open table, `room` a power of two. */
-        struct tar_link *links;
-        size_t n_links, room;
+        bool exact; /* see tar_writer_open() */
+        struct inode_table links;
 };
 
-int tar_writer_open(struct tar_writer *w, int out_fd, struct err *err);
+/* exact: times to the nanosecond, and holes of files are left out (GNU's sparse format 1.0): for who reads it with an unpacker that knows that. */
+int tar_writer_open(struct tar_writer *w, int out_fd, bool exact, struct err *err);
 /* The end of the archive. tar_writer_done() is due in any case. */
 int tar_writer_finish(struct tar_writer *w, struct err *err);
 void tar_writer_done(struct tar_writer *w);

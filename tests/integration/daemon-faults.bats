@@ -212,6 +212,29 @@ every_point() { # OPERATION
 	done
 }
 
+@test "volume import, clone and snapshot: whole, or nothing of it" {
+	every_point volcopy
+	mkdir "$BATS_TEST_TMPDIR/tree"
+	for i in $(seq 50); do echo "$i" >"$BATS_TEST_TMPDIR/tree/$i"; done
+	tar -C "$BATS_TEST_TMPDIR/tree" -cf "$BATS_TEST_TMPDIR/a.tar" .
+	for verb in import clone snapshot; do
+		for point in $(points volcopy); do
+			case $verb in
+			import) dies_at "$point" "$KIST" volume import made "$BATS_TEST_TMPDIR/a.tar" ;;
+			*) "$KIST" volume import first "$BATS_TEST_TMPDIR/a.tar"; dies_at "$point" "$KIST" volume "$verb" first made ;;
+			esac
+			! grep -qx made "$BATS_TEST_TMPDIR/answer"
+			if "$KIST" volume inspect made >/dev/null 2>&1; then
+				diff -r "$BATS_TEST_TMPDIR/tree" "$KT_DIR/root/volumes/made/_data"
+				"$KIST" volume rm made
+			fi
+			[ "$verb" = import ] || "$KIST" volume rm first
+			[ -z "$(ls -A "$KT_DIR/root/volumes")" ]
+			only_the_witness
+		done
+	done
+}
+
 store_files() { find "$KT_DIR/root/oci" "$KT_DIR/root/layers" "$KT_DIR/root/tmp" | sort; }
 
 @test "pull: the image is there whole, or not at all, and the next pull does it" {

@@ -85,6 +85,22 @@ int engine_volume_remove(struct engine *e, const char *name, bool force, struct 
         return force ? 0 : err_set(err, ERR_NOT_FOUND, -ENOENT, "get %s: no such volume", name);
 }
 
+int engine_volume_export(struct engine *e, const char *name, int out_fd, int cancel_fd, struct err *err) {
+        return -ENOSYS;
+}
+
+int engine_volume_import(struct engine *e, const char *name, const json_t *labels, const json_t *options, int in_fd, int cancel_fd, json_t **ret, struct err *err) {
+        return -ENOSYS;
+}
+
+int engine_volume_clone(struct engine *e, const char *name, const json_t *body, int cancel_fd, json_t **ret, struct err *err) {
+        return -ENOSYS;
+}
+
+int engine_volume_snapshot(struct engine *e, const char *name, const json_t *body, int cancel_fd, json_t **ret, struct err *err) {
+        return -ENOSYS;
+}
+
 int engine_volume_prune(struct engine *e, bool named_too, const json_t *filters, json_t **ret, struct err *err) {
         *ret = json_pack("{s:[], s:b}", "VolumesDeleted", "NamedToo", named_too);
         return 0;
