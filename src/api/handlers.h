@@ -62,6 +62,7 @@ int handle_distribution(struct request *q, struct err *err);
 int handle_image_list(struct request *q, struct err *err);
 int handle_image_inspect(struct request *q, struct err *err);
 int handle_image_history(struct request *q, struct err *err);
+int handle_image_checkout(struct request *q, struct err *err);
 int handle_image_tag(struct request *q, struct err *err);
 int handle_image_remove(struct request *q, struct err *err);
 int handle_image_prune(struct request *q, struct err *err);

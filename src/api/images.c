@@ -51,6 +51,20 @@ int handle_image_tag(struct request *q, struct err *err) {
         return r < 0 ? r : request_answer_empty(q, MHD_HTTP_CREATED);
 }
 
+int handle_image_checkout(struct request *q, struct err *err) {
+        const char *layer = query_get_text(&q->query, "layer"), *repository = query_get_text(&q->query, "repo"), *tag = query_get_text(&q->query, "tag");
+        auto_free char *reference = repository ? tag ? str_format("%s:%s", repository, tag) : strdup(repository) : NULL;
+        json_t *value = NULL;
+        int r;
+
+        if (!layer)
+                return err_set(err, ERR_INVALID, -EINVAL, "layer is missing: the layer to go back to");
+        if (repository && !reference)
+                return err_errno(err, -ENOMEM, "checkout");
+        r = engine_image_checkout(q->engine, q->name, layer, reference, &value, err);
+        return r < 0 ? r : request_answer_json(q, MHD_HTTP_CREATED, value, err);
+}
+
 int handle_image_remove(struct request *q, struct err *err) {
         json_t *removed = NULL;
         bool force, keep_parents;

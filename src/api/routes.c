@@ -67,6 +67,7 @@ const struct route api_routes[] = {
         { "GET", "/images/{name*}/history", handle_image_history },
         { "GET", "/images/{name*}/get", handle_image_save },
         { "POST", "/images/{name*}/tag", handle_image_tag },
+        { "POST", "/images/{name*}/checkout", handle_image_checkout }, /* Kist's own */
         { "POST", "/images/{name*}/push", handle_image_push },
         { "DELETE", "/images/{name*}", handle_image_remove },
         { "GET", "/distribution/{name*}/json", handle_distribution },

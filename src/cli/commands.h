@@ -21,6 +21,7 @@ extern const struct command command_inspect, command_container_inspect, command_
 extern const struct command command_images, command_history;                                                   /* image-list.c */
 extern const struct command command_volume_ls, command_volume_create, command_volume_rm, command_volume_update; /* volumes.c */
 extern const struct command command_volume_export, command_volume_import, command_volume_clone, command_volume_snapshot; /* volume-files.c */
+extern const struct command command_image_checkout; /* image-make.c */
 extern const struct command command_container_prune, command_image_prune, command_volume_prune, command_system_prune; /* prune.c */
 extern const struct command command_system_fsck; /* fsck.c */
 extern const struct command command_system_df;                                                                 /* disk-usage.c */

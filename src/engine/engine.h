@@ -195,6 +195,8 @@ int engine_image_history(struct engine *e, const char *name, json_t **ret, struc
 int engine_image_remove(struct engine *e, const char *name, bool force, json_t **ret, struct err *err);
 /* Those without a name, or with {"dangling": ["false"]} all that no container has. filters: "until", "label", "label!" too. */
 int engine_image_prune(struct engine *e, const json_t *filters, json_t **ret, struct err *err);
+/* Its lower layers as an image: up to `layer` (a diff id or the beginning of its digits), or without so many on top ("-1"). {"Id"} */
+int engine_image_checkout(struct engine *e, const char *name, const char *layer, const char *reference, json_t **ret, struct err *err);
 int engine_image_tag(struct engine *e, const char *name, const char *target, struct err *err);
 
 /* --- volumes: named directories that outlive containers. ERR_NOT_FOUND: "get NAME: no such volume". --- */

@@ -170,3 +170,13 @@ struct image_from_archive {
         const char *comment, *platform, *name; /* NULL: none; the host's; without a name */
 };
 int image_from_archive(struct image_store *s, const struct image_from_archive *a, char ret_id[72], struct err *err);
+
+/* The lower layers of an image as an image of their own. Nothing is copied: texts are made, the layers are there. */
+struct image_cut {
+        const char *image;
+        size_t n_layers;      /* to keep; fewer than it has */
+        size_t n_history;     /* entries to keep, oldest first; 0: none, where they do not tell of these layers */
+        const json_t *config; /* its "config" */
+        const char *name;     /* NULL: without */
+};
+int image_cut(struct image_store *s, const struct image_cut *c, char ret_id[72], struct err *err);

@@ -135,3 +135,94 @@ made_nothing() { # COMMAND...
 	eventually sh -c "find '$KT_DIR/root/oci' '$KT_DIR/root/layers' '$KT_DIR/root/tmp' | sort | cmp - '$BATS_TEST_TMPDIR/before'"
 	run ! "$KIST" inspect --type image torn:latest
 }
+
+# --- several images in one archive ---
+
+# Two images of one lower layer, and a second name for one of them.
+make_pair() {
+	"$KIST" import -c 'CMD ["/bin/cat","/etc/mark"]' "$KT_DIR/packed.tar.gz" pair/base:1
+	local box
+	box=$("$KIST" create pair/base:1)
+	echo upper >"$BATS_TEST_TMPDIR/mark"
+	"$KIST" cp "$BATS_TEST_TMPDIR/mark" "$box:/etc/mark"
+	"$KIST" commit "$box" pair/upper:1 >/dev/null
+	"$KIST" rm "$box"
+	"$KIST" tag pair/upper:1 pair/upper:again
+}
+drop_pair() { "$KIST" rmi -f pair/base:1 pair/upper:1 pair/upper:again >/dev/null; }
+pair_runs() {
+	[ "$("$KIST" run --rm pair/base:1)" = imported ]
+	[ "$("$KIST" run --rm pair/upper:1)" = upper ]
+	[ "$("$KIST" run --rm pair/upper:again)" = upper ]
+}
+names_loaded() { grep -o 'Loaded image.*' "$1" | sort; }
+
+@test "save of several images has what they share once; load says each name, from plain, gzip and zstd" {
+	make_pair
+	for C in $(clients); do
+		client "$C" save pair/base:1 pair/upper:1 pair/upper:again >"$BATS_TEST_TMPDIR/pair.tar"
+		tar tf "$BATS_TEST_TMPDIR/pair.tar" | sort | uniq -d | diff /dev/null -
+		# Two manifests, two configs, and two layers: the lower one is there once.
+		[ "$(tar tf "$BATS_TEST_TMPDIR/pair.tar" | grep -c 'blobs/sha256/.')" = 6 ]
+		tar xOf "$BATS_TEST_TMPDIR/pair.tar" manifest.json | jq -e 'map(.RepoTags) == [["pair/base:1"], ["pair/upper:1", "pair/upper:again"]]'
+		tar xOf "$BATS_TEST_TMPDIR/pair.tar" index.json | jq -e '.manifests | length == 3'
+		gzip -kf "$BATS_TEST_TMPDIR/pair.tar"
+		zstd -qf "$BATS_TEST_TMPDIR/pair.tar"
+		for file in pair.tar pair.tar.gz pair.tar.zst; do
+			drop_pair
+			client "$C" load <"$BATS_TEST_TMPDIR/$file" >"$BATS_TEST_TMPDIR/out"
+			[ "$(names_loaded "$BATS_TEST_TMPDIR/out" | tr '\n' ' ')" = "Loaded image: pair/base:1 Loaded image: pair/upper:1 Loaded image: pair/upper:again " ]
+			pair_runs
+		done
+	done
+	drop_pair
+}
+
+@test "save: by id there is no name; nothing for a terminal; load refuses what is no archive of images" {
+	make_pair
+	id=$("$KIST" inspect --type image -f '{{.Id}}' pair/base:1)
+	"$KIST" save "$id" >"$BATS_TEST_TMPDIR/id.tar"
+	tar xOf "$BATS_TEST_TMPDIR/id.tar" manifest.json | jq -e '.[0].RepoTags == null'
+	drop_pair
+	[ "$("$KIST" load -i "$BATS_TEST_TMPDIR/id.tar" | tail -n 1)" = "Loaded image ID: $id" ]
+	"$KIST" rmi "$id"
+	run ! script -qec "$KIST save $BUSYBOX" /dev/null
+	[[ $output == *"not for a terminal"* ]]
+	made_nothing "$KIST" load -q -i "$KT_DIR/plain.tar"
+	made_nothing "$KIST" load -q -i /etc/services
+	xz -kc "$BATS_TEST_TMPDIR/id.tar" >"$BATS_TEST_TMPDIR/id.tar.xz"
+	made_nothing "$KIST" load -q -i "$BATS_TEST_TMPDIR/id.tar.xz"
+	head -c 20000 "$BATS_TEST_TMPDIR/id.tar" >"$BATS_TEST_TMPDIR/cut.tar"
+	made_nothing "$KIST" load -q -i "$BATS_TEST_TMPDIR/cut.tar"
+}
+
+@test "several images through skopeo and podman, there and back, the same ids" {
+	command -v podman >/dev/null && command -v skopeo >/dev/null || skip "no podman or skopeo here"
+	make_pair
+	"$KIST" save pair/base:1 pair/upper:1 pair/upper:again >"$BATS_TEST_TMPDIR/pair.tar"
+	ids=$("$KIST" images -q --no-trunc pair/upper; "$KIST" images -q --no-trunc pair/base)
+	podman_() { podman --root "$BATS_TEST_TMPDIR/podman" --runroot "$BATS_TEST_TMPDIR/podman.run" --storage-driver vfs --events-backend none "$@"; }
+	run -0 podman_ load -i "$BATS_TEST_TMPDIR/pair.tar"
+	[[ $output == *pair/base:1* && $output == *pair/upper:again* ]]
+	[ "$(podman_ images -q --no-trunc | sort -u)" = "$(echo "$ids" | sort -u)" ]
+	podman_ save -q -m -o "$BATS_TEST_TMPDIR/podman.tar" pair/base:1 pair/upper:1 pair/upper:again
+	drop_pair
+	"$KIST" load -i "$BATS_TEST_TMPDIR/podman.tar" >"$BATS_TEST_TMPDIR/out"
+	[ "$(names_loaded "$BATS_TEST_TMPDIR/out" | wc -l)" = 3 ]
+	for name in base:1 upper:1 upper:again; do
+		"$KIST" tag "localhost/pair/$name" "pair/$name" 2>/dev/null || true # as podman calls them
+		"$KIST" rmi "localhost/pair/$name" 2>/dev/null || true
+	done
+	pair_runs
+	[ "$("$KIST" images -q --no-trunc pair/upper; "$KIST" images -q --no-trunc pair/base)" = "$ids" ]
+	# One image of the archive, by its name, for skopeo; and its own archive of both kinds.
+	skopeo copy -q "docker-archive:$BATS_TEST_TMPDIR/pair.tar:docker.io/pair/upper:1" "docker-archive:$BATS_TEST_TMPDIR/skopeo.tar:pair/upper:skopeo"
+	skopeo copy -q "oci-archive:$BATS_TEST_TMPDIR/pair.tar:again" "oci-archive:$BATS_TEST_TMPDIR/skopeo-oci.tar:pair/upper:oci"
+	for form in skopeo oci; do
+		"$KIST" load -q -i "$BATS_TEST_TMPDIR/skopeo${form#skopeo}.tar" 2>/dev/null || "$KIST" load -q -i "$BATS_TEST_TMPDIR/skopeo-$form.tar"
+		[ "$("$KIST" run --rm "pair/upper:$form")" = upper ]
+		"$KIST" rmi "pair/upper:$form"
+	done
+	drop_pair
+	podman_ system reset -f >/dev/null 2>&1 || true
+}

