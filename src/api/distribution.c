@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "api/auth.h"
 #include "api/handlers.h"
 #include "base/json.h"
-#include "base/str.h"
 #include "engine/engine.h"
 
 int handle_distribution(struct request *q, struct err *err) {
@@ -20,35 +18,23 @@ int handle_distribution(struct request *q, struct err *err) {
         pull.username = auth.username;
         pull.password = auth.password;
         pull.identity_token = auth.identity_token;
+        pull.server = auth.server;
         r = engine_distribution(q->engine, &pull, &value, err);
         api_auth_done(&auth);
         return r < 0 ? r : request_answer_json(q, MHD_HTTP_OK, value, err);
 }
 
-/* "https://index.docker.io/v1/", "localhost:5000", "" → the registry's name. */
-static void registry_of(const char *address, char *ret, size_t size) {
-        const char *scheme = strstr(address, "://");
-
-        if (scheme)
-                address = scheme + 3;
-        snprintf(ret, size, "%.*s", (int) strcspn(address, "/"), address);
-        if (!*ret || !strcmp(ret, "index.docker.io") || !strcmp(ret, "registry-1.docker.io"))
-                snprintf(ret, size, "docker.io");
-}
-
 int handle_login(struct request *q, struct err *err) {
         const char *token = json_get_str(q->json, "identitytoken", ""), *user = json_get_str(q->json, "username", "");
-        char registry[256];
-        struct image_login login = { .registry = registry };
+        struct image_login login = { .registry = json_get_str(q->json, "serveraddress", "") };
         json_t *value = NULL;
         int r;
 
         login.username = *user ? user : NULL;
         login.password = json_get_str(q->json, "password", "");
         login.identity_token = *token ? token : NULL;
-        registry_of(json_get_str(q->json, "serveraddress", ""), registry, sizeof(registry));
         if (!login.username && !login.identity_token)
-                return err_set(err, ERR_INVALID, -EINVAL, "username is missing: who logs in to %s", registry);
+                return err_set(err, ERR_INVALID, -EINVAL, "username is missing: who logs in to %s", *login.registry ? login.registry : "docker.io");
         r = engine_login(q->engine, &login, &value, err);
         return r < 0 ? r : request_answer_json(q, MHD_HTTP_OK, value, err);
 }

@@ -42,6 +42,7 @@ static int stream_pull(struct stream *s, void *data, struct err *err) {
                 .username = p->auth.username,
                 .password = p->auth.password,
                 .identity_token = p->auth.identity_token,
+                .server = p->auth.server,
         };
 
         return engine_image_pull(p->engine, &pull, write_progress, s, err);
@@ -108,6 +109,7 @@ static int stream_push(struct stream *s, void *data, struct err *err) {
                 .username = p->auth.username,
                 .password = p->auth.password,
                 .identity_token = p->auth.identity_token,
+                .server = p->auth.server,
         };
 
         return engine_image_push(p->engine, &push, write_progress, s, err);

@@ -41,6 +41,7 @@ struct engine_options {
 };
 
 /* Whether these options can be used, for who checks a configuration. */
+int engine_set_registries(struct engine *e, const struct image_registries *r, struct err *err);
 int engine_check_runtimes(const char *const *texts, size_t n, const char *default_name, struct err *err);
 
 int engine_open(const struct engine_options *o, struct engine **ret, struct err *err);

@@ -153,6 +153,10 @@ int engine_image_pull(struct engine *e, const struct image_pull *p, image_progre
         return r;
 }
 
+int engine_set_registries(struct engine *e, const struct image_registries *r, struct err *err) {
+        return image_store_set_registries(e->images, r, err);
+}
+
 int engine_image_push(struct engine *e, const struct image_push *p, image_progress_fn progress, void *data, struct err *err) {
         int r = image_push(e->images, p, progress, data, err);
 

@@ -121,11 +121,10 @@ int engine_info(struct engine *e, json_t **ret, struct err *err) {
                                     os_version, "OSType", "linux", "Architecture", u.machine, "NCPU", (int) sysconf(_SC_NPROCESSORS_ONLN), "MemTotal",
                                     (json_int_t) ((uint64_t) si.totalram * si.mem_unit), "IndexServerAddress", "https://index.docker.io/v1/", "DockerRootDir", e->root, "Name",
                                     u.nodename, "ServerVersion", KIST_VERSION, "DefaultRuntime", e->default_runtime, "Debug", 0);
-        auto_json *rest = json_pack("{s:o, s:{s:s, s:b}, s:{s:s}, s:{s:s}, s:{s:s}, s:[s, s, s], s:b, s:b, s:o, s:s, s:s, s:s, s:o, s:{s:[], s:{}, s:n}}", "Runtimes", runtimes_describe(e),
+        auto_json *rest = json_pack("{s:o, s:{s:s, s:b}, s:{s:s}, s:{s:s}, s:{s:s}, s:[s, s, s], s:b, s:b, s:o, s:o}", "Runtimes", runtimes_describe(e),
                                     "Swarm", "LocalNodeState", "inactive", "ControlAvailable", 0, "ContainerdCommit", "ID", "", "RuncCommit", "ID", "",
                                     "InitCommit", "ID", "", "SecurityOptions", "name=seccomp,profile=builtin", "name=userns", "name=cgroupns", "LiveRestoreEnabled", 1,
-                                    "ExperimentalBuild", 0, "Labels", defaults_labels(e), "HttpProxy", "", "HttpsProxy", "", "NoProxy", "", "Warnings", warnings(e), "RegistryConfig",
-                                    "InsecureRegistryCIDRs", "IndexConfigs", "Mirrors");
+                                    "ExperimentalBuild", 0, "Labels", defaults_labels(e), "Warnings", warnings(e));
 
         if (!more || !rest) {
                 json_decref(o);
@@ -133,6 +132,7 @@ int engine_info(struct engine *e, json_t **ret, struct err *err) {
         }
         json_object_update(o, more);
         json_object_update(o, rest);
+        json_object_update_new(o, image_store_describe_registries(e->images));
         json_object_set(o, "CDISpecDirs", e->cdi_dirs);
         if (e->has_apparmor_profile)
                 json_array_insert_new(json_object_get(o, "SecurityOptions"), 0, json_string("name=apparmor"));

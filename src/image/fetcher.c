@@ -8,10 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -43,25 +45,59 @@ static int read_ca(const char *path, char **ret, struct err *err) {
         return r < 0 ? err_errno(err, r, "certificates of %s", path) : 0;
 }
 
-int fetcher_start(struct image_store *s, const struct image_pull *p, const struct image_reference *r, const struct fetcher_use *use,
-                  struct fetcher *ret, struct err *err) {
-        static const struct fetcher_use to_pull = { 0 };
-        struct fetcher f = { .worker = WORKER_NONE };
+/* Credentials are shown to whom they are for. Without a word about that, it is the registry of the reference; a mirror is somebody else. */
+static bool may_be_told(const struct image_pull *p, const char *whom, bool mirror) {
+        char owner[256];
+
+        if (!p->server || !*p->server)
+                return !mirror;
+        image_registry_of_address(p->server, owner, sizeof(owner));
+        return strcasecmp(owner, whom) == 0;
+}
+
+static void withhold(const struct image_pull *p, struct fetcher *f, const char *whom) {
+        if ((!p->username && !p->identity_token) || !p->server || !*p->server)
+                return;
+        image_registry_of_address(p->server, f->withheld, sizeof(f->withheld));
+        log_debug("%s: credentials for %s are not shown to %s", f->repository, f->withheld, whom);
+}
+
+static int open_request(const struct registries *registries, const struct image_pull *p, const struct image_reference *r, const struct fetcher_use *use, struct fetcher *f,
+                        json_t **ret, struct err *err) {
+        const char *host = use->mirror ? strstr(use->mirror, "://") + 3 : r->registry;
+        auto_free char *scheme = use->mirror ? strndup(use->mirror, (size_t) (host - 3 - use->mirror)) : NULL;
+        bool told = may_be_told(p, host, use->mirror), insecure = (p->insecure && !use->mirror) || registry_is_loopback(host) || registries_is_insecure(registries, host);
         auto_certs certs = { 0 };
         json_t *open;
         int e;
 
-        snprintf(f.repository, sizeof(f.repository), "%s%s%s", r->registry, *r->repository ? "/" : "", r->repository);
-        if (!use)
-                use = &to_pull;
-        e = p->ca_file ? read_ca(p->ca_file, &certs.ca, err) : registries_read_certs(s->registries, r->registry, &certs, err);
+        snprintf(f->repository, sizeof(f->repository), "%s%s%s", host, *r->repository ? "/" : "", r->repository);
+        if (!told)
+                withhold(p, f, host);
+        e = p->ca_file ? read_ca(p->ca_file, &certs.ca, err) : registries_read_certs(registries, host, &certs, err);
         if (e < 0)
                 return e;
-        open = json_pack("{s:s, s:s, s:s, s:b, s:s*, s:s*, s:s*, s:s*, s:b, s:b, s:s*, s:s*, s:s*}", "op", "open", "registry", r->registry, "repository", r->repository,
-                         "insecure", p->insecure || registry_is_loopback(r->registry) || registries_is_insecure(s->registries, r->registry), "username", p->username, "password", p->password,
-                         "identity_token", p->identity_token, "ca_pem", certs.ca, "push", use->push, "offline", use->offline, "from", use->from, "cert_pem", certs.cert, "key_pem", certs.key);
-        if (!open)
-                return err_set(err, ERR_INVALID, -EINVAL, "the credentials or certificates for %s are not UTF-8", r->registry);
+        open = json_pack("{s:s, s:s, s:s, s:b, s:s*, s:s*, s:s*, s:s*, s:b, s:b, s:s*, s:s*, s:s*, s:s*}", "op", "open", "registry", host, "repository", r->repository, "insecure", insecure,
+                         "username", told ? p->username : NULL, "password", told ? p->password : NULL, "identity_token", told ? p->identity_token : NULL, "ca_pem", certs.ca, "push",
+                         use->push, "offline", use->offline, "from", use->from, "cert_pem", certs.cert, "key_pem", certs.key, "scheme", scheme);
+        if (!open || registries_fill_request(registries, open) < 0) {
+                json_decref(open);
+                return err_set(err, ERR_INVALID, -EINVAL, "the credentials or certificates for %s are not UTF-8", host);
+        }
+        *ret = open;
+        return 0;
+}
+
+int fetcher_start(struct image_store *s, const struct image_pull *p, const struct image_reference *r, const struct fetcher_use *use,
+                  struct fetcher *ret, struct err *err) {
+        static const struct fetcher_use to_pull = { 0 };
+        auto_registries struct registries *registries = registries_of(s);
+        struct fetcher f = { .worker = WORKER_NONE };
+        json_t *open = NULL;
+        int e = open_request(registries, p, r, use ? use : &to_pull, &f, &open, err);
+
+        if (e < 0)
+                return e;
         e = worker_start(s->worker_fd, s->sink.userns_fd, "fetch", &f.worker, err);
         if (e < 0) {
                 json_decref(open);
@@ -81,6 +117,11 @@ int fetcher_error(const struct fetcher *f, const json_t *event, struct err *err)
         size_t n = strlen(f->repository);
         char *rest;
 
+        if (err && err->kind == ERR_UNAUTHORIZED && *f->withheld) {
+                struct err said = *err;
+
+                err_set(err, ERR_UNAUTHORIZED, said.num, "%s: those that were given are for %s", said.msg, f->withheld);
+        }
         if (!err || strncmp(err->msg, f->repository, n) != 0 || (err->msg[n] != ':' && err->msg[n] != '@'))
                 return r;
         rest = strstr(err->msg + n, ": ");
@@ -89,11 +130,17 @@ int fetcher_error(const struct fetcher *f, const json_t *event, struct err *err)
         return r;
 }
 
+static json_t *manifest_request(const char *op, const char *reference) {
+        return json_pack("{s:s, s:s, s:[s,s,s,s], s:i}", "op", op, "reference", reference, "accept", media_type_name(MEDIA_OCI_INDEX), media_type_name(MEDIA_DOCKER_LIST),
+                         media_type_name(MEDIA_OCI_MANIFEST), media_type_name(MEDIA_DOCKER_MANIFEST), "max", MANIFEST_SIZE_MAX);
+}
+
 /* A body that is being read whole. */
 struct body {
         uint64_t id;
         struct strbuf text;
         char media_type[128];
+        struct digest digest; /* that the registry says; untouched when it says none */
         bool done;
 };
 
@@ -112,6 +159,7 @@ static int on_event(struct fetcher *f, struct body *b, struct err *err) {
                 return err_set(err, ERR_INTERNAL, -EPROTO, "the worker answers what was not asked");
         if (strcmp(what, "done") == 0) {
                 snprintf(b->media_type, sizeof(b->media_type), "%s", json_get_str(event, "media_type", ""));
+                digest_parse(json_get_str(event, "digest", ""), &b->digest);
                 b->done = true;
         }
         return 0;
@@ -156,6 +204,25 @@ static int read_body(struct fetcher *f, struct body *b, int pipe_fd, struct err 
         return 0;
 }
 
+int fetcher_get_digest(struct fetcher *f, const char *reference, struct digest *ret, char media_type[128], struct err *err) {
+        json_t *request = manifest_request("head", reference);
+        struct body b = { .id = ++f->last_id, .digest = *ret };
+        int r;
+
+        if (!request || json_object_set_new(request, "id", json_integer((json_int_t) b.id)) < 0) {
+                json_decref(request);
+                return err_errno(err, -ENOMEM, "request to a worker");
+        }
+        r = worker_send(&f->worker, request, NULL, 0, err);
+        if (r >= 0)
+                r = read_body(f, &b, -EBADF, err);
+        if (r < 0)
+                return r;
+        memcpy(media_type, b.media_type, sizeof(b.media_type));
+        *ret = b.digest;
+        return 0;
+}
+
 /* `request` (stolen) gets its id; its body is read into *b. */
 static int fetch_whole(struct fetcher *f, json_t *request, size_t max, struct body *b, struct err *err) {
         auto_fd ours = -EBADF, theirs = -EBADF;
@@ -195,12 +262,7 @@ static int verify(const struct strbuf *text, const struct digest *want, struct e
 int fetcher_get_manifest(struct fetcher *f, const char *reference, char **ret, size_t *ret_size, char media_type[128], struct err *err) {
         struct body b = { 0 };
         struct digest want;
-        int r = fetch_whole(f,
-                            json_pack("{s:s, s:s, s:[s,s,s,s], s:i}", "op", "manifest", "reference", reference, "accept",
-                                      media_type_name(MEDIA_OCI_INDEX), media_type_name(MEDIA_DOCKER_LIST),
-                                      media_type_name(MEDIA_OCI_MANIFEST), media_type_name(MEDIA_DOCKER_MANIFEST), "max",
-                                      MANIFEST_SIZE_MAX),
-                            MANIFEST_SIZE_MAX, &b, err);
+        int r = fetch_whole(f, manifest_request("manifest", reference), MANIFEST_SIZE_MAX, &b, err);
 
         if (r >= 0 && digest_parse(reference, &want))
                 r = verify(&b.text, &want, err);

@@ -18,12 +18,14 @@ struct fetcher {
         struct worker worker;
         uint64_t last_id;
         char repository[520]; /* "registry/repository" */
+        char withheld[256];   /* whom the credentials are for that were not shown; "": none were withheld */
 };
 
 struct fetcher_use {
         bool push;        /* tokens are to be good for pushing, too */
         const char *from; /* one more repository of that registry to be read: blobs are mounted from it. NULL: none */
         bool offline;     /* an identity token is wanted */
+        const char *mirror; /* "http[s]://HOST[:PORT]": asked instead of the registry, and not told who we are. NULL: none */
 };
 /* `use` may be NULL: to pull. A reference without a repository: only to be asked whether it knows us. */
 int fetcher_start(struct image_store *s, const struct image_pull *p, const struct image_reference *r, const struct fetcher_use *use, struct fetcher *ret,
@@ -31,6 +33,8 @@ int fetcher_start(struct image_store *s, const struct image_pull *p, const struc
 
 /* A manifest or index by tag or digest, whole. The digest of a body that was asked for by digest is verified. *ret is the caller's, NUL-terminated. */
 int fetcher_get_manifest(struct fetcher *f, const char *reference, char **ret, size_t *ret_size, char media_type[128], struct err *err);
+/* What the registry says is behind a name, without the text. *ret is untouched when it does not say. */
+int fetcher_get_digest(struct fetcher *f, const char *reference, struct digest *ret, char media_type[128], struct err *err);
 /* A small blob, whole, its size and digest verified. */
 int fetcher_get_blob(struct fetcher *f, const struct descriptor *d, char **ret, struct err *err);
 

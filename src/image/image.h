@@ -53,10 +53,23 @@ struct image_registries {
         size_t n_insecure;
         const char *const *certs_dirs; /* DIR/HOST[:PORT]/{*.crt,*.cert,*.key} */
         size_t n_certs_dirs;
-        unsigned uploads_at_once; /* of one push; 0: 5 */
+        /* "[REGISTRY=]http[s]://HOST[:PORT]": asked before REGISTRY (docker.io), in this order, when something is pulled from there. */
+        const char *const *mirrors;
+        size_t n_mirrors;
+        const char *http_proxy, *https_proxy, *no_proxy; /* as in the environment; NULL: none */
+        unsigned uploads_at_once;   /* of one push; 0: 5 */
+        unsigned downloads_at_once; /* of one pull; 0: 3; at most IMAGE_AT_ONCE_MAX */
+        unsigned attempts;          /* of each request that may go better next time; 0: 5 */
 };
-/* Before anything is pulled or pushed. The lists are copied. */
+enum { IMAGE_AT_ONCE_MAX = 32 };
+/* ERR_INVALID: a mirror or a proxy of another form. */
+int image_check_registries(const struct image_registries *r, struct err *err);
+/* All is copied. Pulls that are under way go on as they began. */
 int image_store_set_registries(struct image_store *s, const struct image_registries *r, struct err *err);
+/* As GET /info has it: "RegistryConfig", "HttpProxy", "HttpsProxy" (without who we are to them) and "NoProxy"; the caller's. NULL when memory is out. */
+json_t *image_store_describe_registries(struct image_store *s);
+/* The registry that an address of a client's configuration means: "https://index.docker.io/v1/", "localhost:5000", "". */
+void image_registry_of_address(const char *address, char *ret, size_t size);
 
 int image_store_open(int root_fd, int worker_fd, const struct image_sink *sink, struct image_store **ret, struct err *err);
 void image_store_free(struct image_store *s);
@@ -114,6 +127,7 @@ struct image_pull {
         const char *reference;
         const char *platform;      /* "linux/amd64", or NULL for the host's */
         const char *username, *password, *identity_token; /* NULL: anonymous */
+        const char *server;        /* the address of whom they are for: nobody else is shown them; NULL: the reference's registry */
         const char *ca_file;       /* extra CA, or NULL */
         bool insecure;             /* plain HTTP is allowed; always so for loopback registries */
 };
@@ -124,14 +138,14 @@ struct image_push {
         const char *reference;     /* with a tag; with all_tags only its repository counts */
         bool all_tags;
         const char *platform;      /* NULL: the whole index, if all of it is here */
-        const char *username, *password, *identity_token;
+        const char *username, *password, *identity_token, *server; /* as for a pull */
         bool insecure;
 };
 /* Blobs that the registry has not, then manifests, then the name, byte for byte as they were pulled or made. ERR_NOT_FOUND: no such image. */
 int image_push(struct image_store *s, const struct image_push *p, image_progress_fn progress, void *data, struct err *err);
 
 struct image_login {
-        const char *registry; /* HOST[:PORT] */
+        const char *registry; /* HOST[:PORT], or an address as of image_registry_of_address() */
         const char *username, *password, *identity_token;
 };
 /* Does the registry take the credentials? ERR_UNAUTHORIZED: it does not. *ret_known is false when it asks nobody for any; *ret_token, the caller's, is what to

@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Pulling an image: tag → (index → platform →) manifest → config → layers → name. One fetch worker, one unpack worker per layer
- * under way, and this thread between them. */
+ * under way, and this thread between them. It is asked of the mirrors of the registry in their order, then of the registry itself; who fails in the middle
+ * of the layers is followed by the next one, which goes on where that was: bytes are known by their digests, whoever sends them. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "base/fd.h"
+#include "base/json.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "image/blobs.h"
 #include "image/fetcher.h"
 #include "image/import.h"
 #include "image/progress.h"
+#include "image/registries.h"
 #include "image/transfer.h"
 
 #define LOCAL_REGISTRY "kist.local"
@@ -23,6 +27,10 @@ struct pull {
         struct platform platform;
         bool explicit_platform;
         char familiar[600];
+        const struct image_pull *asked;
+        struct registries *registries;
+        size_t n_asked; /* mirrors so far */
+        bool from_mirror;
         struct fetcher fetcher;
         struct progress progress;
 };
@@ -31,10 +39,46 @@ static int canceled(struct err *err) {
         return err_set(err, ERR_UNAVAILABLE, -ECANCELED, "canceled");
 }
 
+/* --- where it is had from --- */
+
+static int start_source(struct pull *p, struct err *err) {
+        const char *mirror = registries_mirror(p->registries, p->reference.registry, p->n_asked);
+
+        p->from_mirror = mirror;
+        p->n_asked += p->from_mirror;
+        return fetcher_start(p->store, p->asked, &p->reference, &(struct fetcher_use) { .mirror = mirror }, &p->fetcher, err);
+}
+
+/* After the one before has failed by `r` and *err. False: that was the last one, or nobody wants more. */
+static bool next_source(struct pull *p, int r, struct err *err) {
+        struct err why = err ? *err : (struct err) { 0 };
+
+        if (!p->from_mirror || r == -ECANCELED)
+                return false;
+        log_info("%s: the mirror does not give it, the next one is asked: %s", p->familiar, why.msg);
+        worker_kill(&p->fetcher.worker);
+        return start_source(p, err) >= 0;
+}
+
+/* --- texts --- */
+
+/* Only Docker's must say what they are. */
+static void type_of(const char *text, size_t size, char media_type[128]) {
+        auto_json *object = NULL;
+
+        json_parse(text, size, MANIFEST_SIZE_MAX, "manifest", &object, NULL);
+        snprintf(media_type, 128, "%s", json_get_str(object, "mediaType", media_type_name(MEDIA_OCI_MANIFEST)));
+}
+
 static int get_manifest(void *data, const struct descriptor *d, char **ret, size_t *ret_size, char media_type[128], struct err *err) {
         struct pull *p = data;
         char digest[DIGEST_TEXT_SIZE];
 
+        /* Of an unchanged index it is here. */
+        if (blob_read(p->store->blobs_fd, &d->digest, MANIFEST_SIZE_MAX, ret, ret_size, NULL) >= 0) {
+                type_of(*ret, *ret_size, media_type);
+                return 0;
+        }
         digest_format(&d->digest, digest);
         return fetcher_get_manifest(&p->fetcher, digest, ret, ret_size, media_type, err);
 }
@@ -52,12 +96,43 @@ static int get_config(void *data, const struct descriptor *d, char **ret, struct
         return fetcher_get_blob(&p->fetcher, d, ret, err);
 }
 
+static bool is_known(struct pull *p) {
+        char canonical[600];
+        struct digest d;
+        bool known;
+
+        if (digest_parse(p->reference.digest, &d))
+                return blob_exists(p->store->blobs_fd, &d);
+        image_reference_canonical(&p->reference, canonical, sizeof(canonical));
+        pthread_rwlock_rdlock(&p->store->lock);
+        known = entry_find_canonical(p->store, canonical);
+        pthread_rwlock_unlock(&p->store->lock);
+        return known;
+}
+
+/* What the name stands for. Of an image that is here the registry is first asked whether it is still that: this costs it, and a limit of it, nothing. */
+static int get_named(struct pull *p, const char *name, char **ret, size_t *ret_size, char media_type[128], struct err *err) {
+        struct digest now = { 0 };
+        static const struct digest none;
+        int r = 0;
+
+        if (is_known(p)) {
+                r = fetcher_get_digest(&p->fetcher, name, &now, media_type, err);
+                if (r >= 0 && !digest_equal(&now, &none) && blob_read(p->store->blobs_fd, &now, MANIFEST_SIZE_MAX, ret, ret_size, NULL) >= 0)
+                        return 0;
+                /* Some do not know that kind of question. */
+                if (r < 0 && err && err->kind != ERR_INVALID && err->kind != ERR_NOT_FOUND)
+                        return r;
+        }
+        return fetcher_get_manifest(&p->fetcher, name, ret, ret_size, media_type, err);
+}
+
 static int read_image(struct pull *p, struct import *i, struct err *err) {
         const struct import_source source = { .manifest = get_manifest, .config = get_config, .data = p };
         const char *name = *p->reference.digest ? p->reference.digest : p->reference.tag;
         char media_type[128], *text;
         size_t size;
-        int r = fetcher_get_manifest(&p->fetcher, name, &text, &size, media_type, err);
+        int r = get_named(p, name, &text, &size, media_type, err);
 
         if (r < 0 && err && err->kind == ERR_NOT_FOUND)
                 return err_prefix(err, str_starts_with(err->msg, "not found") ? "manifest for %s" : "manifest for %s not found",
@@ -98,6 +173,16 @@ static void name_of(const struct pull *p, char *ret, size_t size) {
         image_reference_canonical(&r, ret, size);
 }
 
+static int run_transfer(struct pull *p, struct transfer *t, struct err *err) {
+        int r = transfer_run(t, err);
+
+        while (r < 0 && next_source(p, r, err)) {
+                transfer_continue(t, &p->fetcher);
+                r = transfer_run(t, err);
+        }
+        return r;
+}
+
 static int move_image(struct pull *p, const struct import *i, struct err *err) {
         bool present = import_is_present(p->store, i), is_new = false;
         struct transfer t;
@@ -108,8 +193,9 @@ static int move_image(struct pull *p, const struct import *i, struct err *err) {
         t.fetcher = &p->fetcher;
         if (r >= 0 && !present)
                 r = announce_layers(p, &t, err);
+        t.at_once = registries_downloads_at_once(p->store);
         if (r >= 0)
-                r = transfer_run(&t, err);
+                r = run_transfer(p, &t, err);
         if (r >= 0)
                 r = import_commit(p->store, i, &t, (const char *[]){ name }, 1, true, &is_new, err);
         transfer_done(&t, r >= 0);
@@ -118,14 +204,24 @@ static int move_image(struct pull *p, const struct import *i, struct err *err) {
         return tell_result(p, i, is_new, err);
 }
 
-static int run(struct pull *p, const struct image_pull *asked, struct err *err) {
-        auto_import i = { 0 };
-        int r;
+/* Whose manifest it is, is decided by the first one that has it. */
+static int read_from_any(struct pull *p, struct import *i, struct err *err) {
+        int r = start_source(p, err);
 
-        r = fetcher_start(p->store, asked, &p->reference, NULL, &p->fetcher, err);
-        if (r < 0)
-                return r;
-        r = read_image(p, &i, err);
+        if (r >= 0)
+                r = read_image(p, i, err);
+        while (r < 0 && next_source(p, r, err)) {
+                import_done(i);
+                *i = (struct import) { 0 };
+                r = read_image(p, i, err);
+        }
+        return r;
+}
+
+static int run(struct pull *p, struct err *err) {
+        auto_import i = { 0 };
+        int r = read_from_any(p, &i, err);
+
         /* Not before: as long as nothing was told, a front door can still answer with the status that fits the error. */
         if (r >= 0 && progress_status(&p->progress, *p->reference.digest ? p->reference.digest : p->reference.tag, "Pulling from %s",
                                       p->reference.repository) < 0)
@@ -137,7 +233,8 @@ static int run(struct pull *p, const struct image_pull *asked, struct err *err) 
 }
 
 int image_pull(struct image_store *s, const struct image_pull *asked, image_progress_fn progress, void *data, struct err *err) {
-        struct pull p = { .store = s, .fetcher = { .worker = WORKER_NONE }, .progress = { .fn = progress, .data = data } };
+        auto_registries struct registries *registries = registries_of(s);
+        struct pull p = { .store = s, .asked = asked, .registries = registries, .fetcher = { .worker = WORKER_NONE }, .progress = { .fn = progress, .data = data } };
         int r = image_reference_parse(asked->reference, &p.reference, err);
 
         if (r < 0)
@@ -151,7 +248,7 @@ int image_pull(struct image_store *s, const struct image_pull *asked, image_prog
         if (r < 0)
                 return r;
         store_busy_begin(s);
-        r = run(&p, asked, err);
+        r = run(&p, err);
         store_busy_end(s);
         return r;
 }

@@ -16,6 +16,7 @@
 #include "image/blobs.h"
 #include "image/fetcher.h"
 #include "image/progress.h"
+#include "image/registries.h"
 #include "image/store.h"
 
 #define LOCAL_REGISTRY "kist.local"
@@ -23,7 +24,6 @@
 enum {
         BLOBS_MAX = 4096,
         MANIFESTS_MAX = 64,
-        UPLOADS_AT_ONCE = 5,
         PATIENCE_MS = 600000, /* a registry may sum up a large blob before it answers; the worker has its own patience */
 };
 
@@ -383,7 +383,7 @@ static int announce(struct push *p) {
 
 static int push_one(struct push *p, const struct image_push *asked, struct err *err) {
         const struct image_pull access = {
-                .username = asked->username, .password = asked->password, .identity_token = asked->identity_token, .insecure = asked->insecure,
+                .username = asked->username, .password = asked->password, .identity_token = asked->identity_token, .server = asked->server, .insecure = asked->insecure,
         };
         struct entry e;
         bool partly;
@@ -444,7 +444,7 @@ static int list_tags(struct push *p, char **ret, struct err *err) {
 }
 
 int image_push(struct image_store *s, const struct image_push *asked, image_progress_fn progress, void *data, struct err *err) {
-        struct push p = { .store = s, .fetcher = { .worker = WORKER_NONE }, .progress = { .fn = progress, .data = data }, .at_once = s->uploads_at_once ? s->uploads_at_once : UPLOADS_AT_ONCE };
+        struct push p = { .store = s, .fetcher = { .worker = WORKER_NONE }, .progress = { .fn = progress, .data = data }, .at_once = registries_uploads_at_once(s) };
         auto_free char *tags = NULL;
         char *save = NULL;
         int r = image_reference_parse(asked->reference, &p.reference, err);
@@ -480,9 +480,9 @@ int image_login(struct image_store *s, const struct image_login *l, bool *ret_kn
         auto_json *event = NULL;
         int r;
 
-        if (!*l->registry || strlen(l->registry) >= sizeof(p.reference.registry))
+        if (strlen(l->registry) >= sizeof(p.reference.registry))
                 return err_set(err, ERR_INVALID, -EINVAL, "\"%s\" is not the name of a registry", l->registry);
-        snprintf(p.reference.registry, sizeof(p.reference.registry), "%s", l->registry);
+        image_registry_of_address(l->registry, p.reference.registry, sizeof(p.reference.registry));
         r = fetcher_start(s, &access, &p.reference, &(struct fetcher_use) { .offline = !l->identity_token }, &p.fetcher, err);
         if (r < 0)
                 return r;

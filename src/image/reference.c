@@ -213,3 +213,13 @@ void image_reference_familiar(const struct image_reference *r, char *ret, size_t
 void image_reference_canonical(const struct image_reference *r, char *ret, size_t size) {
         format(r->registry, r->repository, r, ret, size);
 }
+
+void image_registry_of_address(const char *address, char *ret, size_t size) {
+        const char *scheme = strstr(address, "://");
+
+        if (scheme)
+                address = scheme + 3;
+        snprintf(ret, size, "%.*s", (int) strcspn(address, "/"), address);
+        if (!*ret || !strcmp(ret, "index.docker.io") || !strcmp(ret, "registry-1.docker.io"))
+                snprintf(ret, size, "docker.io");
+}

@@ -68,6 +68,7 @@ int image_store_open(int root_fd, int worker_fd, const struct image_sink *sink, 
         pthread_mutex_init(&s->change, NULL);
         pthread_rwlock_init(&s->lock, NULL);
         pthread_mutex_init(&s->claims_lock, NULL);
+        pthread_mutex_init(&s->registries_lock, NULL);
         r = open_dir(root_fd, "oci", &s->oci_fd, err);
         if (r >= 0)
                 r = open_dir(s->oci_fd, "blobs", &blobs, err);
@@ -87,14 +88,16 @@ int image_store_open(int root_fd, int worker_fd, const struct image_sink *sink, 
 }
 
 int image_store_set_registries(struct image_store *s, const struct image_registries *r, struct err *err) {
-        struct registries *made;
+        struct registries *made, *old;
         int e = registries_new(r, &made, err);
 
         if (e < 0)
                 return e;
-        registries_free(s->registries);
+        pthread_mutex_lock(&s->registries_lock);
+        old = s->registries;
         s->registries = made;
-        s->uploads_at_once = r->uploads_at_once;
+        pthread_mutex_unlock(&s->registries_lock);
+        registries_unref(old);
         return 0;
 }
 
@@ -105,7 +108,7 @@ void image_store_free(struct image_store *s) {
                 entry_free(s->entries[i]);
         free(s->entries);
         free(s->claims);
-        registries_free(s->registries);
+        registries_unref(s->registries);
         fd_close(s->blobs_fd);
         fd_close(s->oci_fd);
         pthread_mutex_destroy(&s->change);

@@ -55,8 +55,8 @@ struct claim {
 struct image_store {
         int oci_fd, blobs_fd, worker_fd;
         struct image_sink sink;
-        struct registries *registries; /* NULL: nothing was said of any */
-        unsigned uploads_at_once;
+        pthread_mutex_t registries_lock; /* innermost */
+        struct registries *registries;   /* of whoever holds the lock; NULL: nothing was said of any */
 
         pthread_mutex_t change; /* held by the one writer, over disk writes; taken before `lock` */
         pthread_rwlock_t lock;  /* entries: readers, and the writer's swap */

@@ -19,7 +19,7 @@
 #include "worker/job.h"
 
 enum {
-        LAYERS_AT_ONCE = 3,
+        LAYERS_AT_ONCE = 3, /* when nobody says */
         PIPE_SIZE = 1 << 20,
         TELL_EVERY_MS = 80,
         HEARTBEAT_MS = 1000,   /* a client that went away is noticed by telling it something */
@@ -52,7 +52,7 @@ static void release_running(struct transfer *t, struct transfer_layer *l) {
 
 int transfer_init(struct transfer *t, struct image_store *s, const struct manifest *m, const struct image_config *c,
                   const struct progress *progress, struct err *err) {
-        *t = (struct transfer) { .store = s, .progress = progress, .source_fd = -EBADF };
+        *t = (struct transfer) { .store = s, .progress = progress, .source_fd = -EBADF, .at_once = LAYERS_AT_ONCE };
         if (m->n_layers != c->n_diff_ids)
                 return err_set(err, ERR_INVALID, -EINVAL, "the manifest has %zu layers, its config has %zu diff ids", m->n_layers,
                                c->n_diff_ids);
@@ -83,6 +83,20 @@ int transfer_init(struct transfer *t, struct image_store *s, const struct manife
                 t->n_layers++;
         }
         return 0;
+}
+
+void transfer_continue(struct transfer *t, struct fetcher *f) {
+        t->fetcher = f;
+        for (size_t i = 0; i < t->n_layers; i++) {
+                struct transfer_layer *l = &t->layers[i];
+
+                release_running(t, l);
+                if (l->state == LAYER_RUNNING)
+                        l->state = LAYER_WAITING;
+                l->fetching = l->adopt = false;
+                l->fetch_id = l->fetched = l->unpacked = 0;
+                l->why_until_ms = 0;
+        }
 }
 
 static int drop_layer(const char *diff_id, void *data) {
@@ -236,7 +250,7 @@ static size_t count(const struct transfer *t, enum layer_state state) {
 static int start_layers(struct transfer *t, struct err *err) {
         size_t running = count(t, LAYER_RUNNING);
 
-        for (size_t i = 0; i < t->n_layers && running < LAYERS_AT_ONCE; i++) {
+        for (size_t i = 0; i < t->n_layers && running < t->at_once; i++) {
                 struct transfer_layer *l = &t->layers[i];
                 int r;
 
@@ -438,8 +452,8 @@ static int heartbeat(struct transfer *t, struct err *err) {
 }
 
 static int wait_and_handle(struct transfer *t, int64_t *last_ms, struct err *err) {
-        struct pollfd p[LAYERS_AT_ONCE + 1];
-        struct transfer_layer *of[LAYERS_AT_ONCE + 1] = { NULL };
+        struct pollfd p[IMAGE_AT_ONCE_MAX + 1];
+        struct transfer_layer *of[IMAGE_AT_ONCE_MAX + 1] = { NULL };
         bool hurry = false;
         nfds_t n = 0;
         int r = 0;
@@ -450,7 +464,7 @@ static int wait_and_handle(struct transfer *t, int64_t *last_ms, struct err *err
                 else if (t->layers[i].state == LAYER_RUNNING)
                         of[n] = &t->layers[i], p[n++] = (struct pollfd) { .fd = t->layers[i].worker.control, .events = POLLIN };
         }
-        hurry = hurry || (n < LAYERS_AT_ONCE && count(t, LAYER_WAITING) > 0);
+        hurry = hurry || (n < t->at_once && count(t, LAYER_WAITING) > 0);
         if (t->fetcher)
                 p[n++] = (struct pollfd) { .fd = t->fetcher->worker.control, .events = POLLIN };
         if (poll(p, n, hurry ? RETRY_OWN_MS : HEARTBEAT_MS) < 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The layers of one image, from a registry or from the blobs of an archive, into the store and the engine's layers: up to three
- * at once, each one stream from its source through an unpack worker.
+/* The layers of one image, from a registry or from the blobs of an archive, into the store and the engine's layers: some
+ * at once (downloads as many as the daemon is told), each one stream from its source through an unpack worker.
  *
  * A layer that is there, made from this very blob, is not moved again; one that somebody else is making is waited for. */
 
@@ -52,6 +52,7 @@ struct transfer {
         int source_fd;           /* blobs by their hex digits, such as an archive's; -1: none */
         struct transfer_layer *layers;
         size_t n_layers;
+        size_t at_once;
 };
 
 /* Pins what the image needs. After that transfer_done() is due, whatever happens. */
@@ -59,5 +60,7 @@ int transfer_init(struct transfer *t, struct image_store *s, const struct manife
                   struct err *err);
 /* All layers, or none that was not there before. The message names the layer. */
 int transfer_run(struct transfer *t, struct err *err);
+/* After that has failed: what is there stays, and the rest is to be had from `f` when it is run again. */
+void transfer_continue(struct transfer *t, struct fetcher *f);
 /* Kill what runs and give back what is half-made; with `keep` false also the layers that were finished, unless an image needs them. */
 void transfer_done(struct transfer *t, bool keep);

@@ -107,6 +107,27 @@ static int set_runtimes(struct options *o, const struct option *row, const char 
         return 0;
 }
 
+/* {"ghcr.io": ["https://mirror:5000"]}: what the stock daemon's list has no word for. */
+static int set_mirrors(struct options *o, const struct option *row, const char *where, const json_t *object, struct err *err) {
+        const char *registry;
+        const json_t *item;
+        json_t *list;
+        size_t i;
+
+        json_object_foreach((json_t *) object, registry, list) {
+                if (!json_is_array(list))
+                        return err_set(err, ERR_INVALID, -EINVAL, "%s: %.64s is not a list", where, registry);
+                json_array_foreach(list, i, item) {
+                        auto_free char *text = json_is_string(item) ? str_format("%s=%s", registry, json_string_value(item)) : NULL;
+                        int r = text ? option_set(o, row, where, text, err) : err_set(err, ERR_INVALID, -EINVAL, "%s: %.64s: item %zu is not a text", where, registry, i + 1);
+
+                        if (r < 0)
+                                return r;
+                }
+        }
+        return 0;
+}
+
 static int add_log_option(struct options *o, const struct option *row, const char *where, const char *name, const json_t *value, struct err *err) {
         auto_free char *text = json_is_string(value) ? str_format("%s=%s", name, json_string_value(value)) : NULL;
 
@@ -120,6 +141,8 @@ static int set_value(struct options *o, const struct option *row, const char *wh
                 return set_runtimes(o, row, where, value, err);
         if (!strcmp(row->name, "default-ulimit") && json_is_object(value))
                 return add_ulimits(o, row, where, value, err);
+        if (!strcmp(row->name, "registry-mirror") && json_is_object(value))
+                return set_mirrors(o, row, where, value, err);
         if (row->type == OPTION_LIST)
                 return set_list(o, row, where, value, err);
         if (row->type == OPTION_FLAG) {
@@ -142,7 +165,17 @@ static const struct option *find_key(const char *key) {
         return NULL;
 }
 
-/* `prefix` is "log-opts." inside that object, "" outside. */
+/* Keys "a.b" are in an object "a". */
+static bool is_group(const char *key) {
+        size_t n = strlen(key);
+
+        for (size_t i = 0; i < n_options; i++)
+                if (option_table[i].key && !strncmp(option_table[i].key, key, n) && option_table[i].key[n] == '.')
+                        return true;
+        return false;
+}
+
+/* `prefix` is "NAME." inside an object of that name, "" outside. */
 static int take_object(struct options *o, const char *path, const char *prefix, const json_t *object, struct err *err) {
         const char *key;
         json_t *value;
@@ -150,18 +183,19 @@ static int take_object(struct options *o, const char *path, const char *prefix, 
         json_object_foreach((json_t *) object, key, value) {
                 const struct option *row;
                 bool log_option;
-                char full[128], where[512];
+                char full[128], inner[64], where[512];
                 int r;
 
                 snprintf(full, sizeof(full), "%s%s", prefix, key);
                 snprintf(where, sizeof(where), "%.300s: key \"%s\"", path, full);
                 row = find_key(full);
                 /* Two of the driver's options are the daemon's own; the others are a list. */
-                log_option = !row && *prefix;
+                log_option = !row && !strcmp(prefix, "log-opts.");
                 if (log_option)
                         row = find_key("log-opts");
-                if (row && !strcmp(full, "log-opts")) {
-                        r = json_is_object(value) ? take_object(o, path, "log-opts.", value, err) : err_set(err, ERR_INVALID, -EINVAL, "%s is not an object", where);
+                snprintf(inner, sizeof(inner), "%.60s.", key);
+                if (!*prefix && is_group(key)) {
+                        r = json_is_object(value) ? take_object(o, path, inner, value, err) : err_set(err, ERR_INVALID, -EINVAL, "%s is not an object", where);
                 } else if (row && o->from_command_line[row - option_table]) {
                         r = err_set(err, ERR_INVALID, -EINVAL, "%s is given on the command line too, as --%s", where, row->name);
                 } else if (row) {

@@ -126,6 +126,36 @@ static int open_listeners(struct daemon *d, struct err *err) {
         return r;
 }
 
+/* What the configuration does not say, the environment may. */
+static const char *proxy_of(const char *told, const char *upper, const char *lower) {
+        const char *found = told ? told : getenv(upper);
+
+        return found ? found : getenv(lower);
+}
+
+static struct image_registries registries_of(const struct options *o) {
+        return (struct image_registries) {
+                .insecure = (const char *const *) o->insecure_registries.items,
+                .n_insecure = o->insecure_registries.n,
+                .certs_dirs = (const char *const *) o->certs_dirs.items,
+                .n_certs_dirs = o->certs_dirs.n,
+                .mirrors = (const char *const *) o->mirrors.items,
+                .n_mirrors = o->mirrors.n,
+                .http_proxy = proxy_of(o->http_proxy, "HTTP_PROXY", "http_proxy"),
+                .https_proxy = proxy_of(o->https_proxy, "HTTPS_PROXY", "https_proxy"),
+                .no_proxy = proxy_of(o->no_proxy, "NO_PROXY", "no_proxy"),
+                .uploads_at_once = (unsigned) o->max_uploads,
+                .downloads_at_once = (unsigned) o->max_downloads,
+                .attempts = (unsigned) o->download_attempts,
+        };
+}
+
+static int check_registries(const struct options *o, struct err *err) {
+        const struct image_registries registries = registries_of(o);
+
+        return image_check_registries(&registries, err);
+}
+
 static int open_engine(struct daemon *d, struct err *err) {
         const struct options *o = &d->options;
         auto_free char *bundled = o->bundled_image ? strdup(o->bundled_image) : default_bundled_image();
@@ -137,13 +167,7 @@ static int open_engine(struct daemon *d, struct err *err) {
                 .n_pools = o->pools.n,
                 .cdi_dirs = (const char *const *) o->cdi_dirs.items,
                 .n_cdi_dirs = o->cdi_dirs.n,
-                .registries = {
-                        .insecure = (const char *const *) o->insecure_registries.items,
-                        .n_insecure = o->insecure_registries.n,
-                        .certs_dirs = (const char *const *) o->certs_dirs.items,
-                        .n_certs_dirs = o->certs_dirs.n,
-                        .uploads_at_once = (unsigned) o->max_uploads,
-                },
+                .registries = registries_of(o),
                 .cgroup_parent = o->cgroup_parent,
                 .bundled_image = bundled,
                 .first_id = (uint32_t) o->userns_first_id,
@@ -212,9 +236,15 @@ static void reload(struct daemon *d) {
 
         if (r == 0) {
                 swap_command_line(d, &fresh);
+                struct image_registries registries = registries_of(&fresh);
+
                 r = set_log_level(&fresh, &err);
                 if (r == 0)
+                        r = check_registries(&fresh, &err);
+                if (r == 0)
                         r = set_defaults(d, &fresh, d->engine, &err);
+                if (r == 0)
+                        r = engine_set_registries(d->engine, &registries, &err);
                 swap_command_line(d, &fresh);
         }
         if (r < 0) {
@@ -312,6 +342,8 @@ int main(int argc, char **argv) {
                 r = set_log_level(&d.options, &err);
         if (r == 0)
                 r = set_defaults(&d, &d.options, NULL, &err);
+        if (r == 0)
+                r = check_registries(&d.options, &err);
         if (r == 0)
                 r = engine_check_runtimes((const char *const *) d.options.runtimes.items, d.options.runtimes.n, d.options.default_runtime, &err);
         if (r < 0) {

@@ -34,10 +34,18 @@ const struct option option_table[] = {
         { "cdi-spec-dir", 0, OPTION_LIST, AT(cdi_dirs), "cdi-spec-dirs", "DIR", "/etc/cdi,/var/run/cdi",
           "where devices by name (CDI) are described; the last one counts most; repeatable" },
         { "insecure-registry", 0, OPTION_LIST, AT(insecure_registries), "insecure-registries", "HOST[:PORT]|CIDR", NULL,
-          "registries that need no known certificate, or no TLS; repeatable" },
+          "registries that need no known certificate, or no TLS; repeatable", .live = true },
+        { "registry-mirror", 0, OPTION_LIST, AT(mirrors), "registry-mirrors", "[REGISTRY=]URL", NULL,
+          "asked before REGISTRY (docker.io) when something is pulled from there: http[s]://HOST[:PORT]; repeatable", .live = true },
         { "registry-certs-dir", 0, OPTION_LIST, AT(certs_dirs), "registry-certs-dirs", "DIR", "/etc/kist/certs.d,/etc/docker/certs.d",
-          "authorities and our certificates for registries: DIR/HOST[:PORT]/*.crt, *.cert, *.key; repeatable" },
-        { "max-concurrent-uploads", 0, OPTION_NUMBER, AT(max_uploads), "max-concurrent-uploads", "N", "5", "blobs of one push that are sent at once" },
+          "authorities and our certificates for registries: DIR/HOST[:PORT]/*.crt, *.cert, *.key; repeatable", .live = true },
+        { "max-concurrent-uploads", 0, OPTION_NUMBER, AT(max_uploads), "max-concurrent-uploads", "N", "5", "blobs of one push that are sent at once", .live = true },
+        { "max-concurrent-downloads", 0, OPTION_NUMBER, AT(max_downloads), "max-concurrent-downloads", "N", "3", "layers of one pull that are fetched at once", .live = true },
+        { "max-download-attempts", 0, OPTION_NUMBER, AT(download_attempts), "max-download-attempts", "N", "5", "how often a registry is asked for what broke off, in all", .live = true },
+        { "http-proxy", 0, OPTION_TEXT, AT(http_proxy), "proxies.http-proxy", "URL", NULL, "proxy to registries without TLS (default: HTTP_PROXY of the environment)", .live = true },
+        { "https-proxy", 0, OPTION_TEXT, AT(https_proxy), "proxies.https-proxy", "URL", NULL, "proxy to registries with TLS (default: HTTPS_PROXY of the environment)", .live = true },
+        { "no-proxy", 0, OPTION_TEXT, AT(no_proxy), "proxies.no-proxy", "LIST", NULL,
+          "registries that no proxy is used for: names, addresses, networks, with commas between (default: NO_PROXY of the environment)", .live = true },
         { "bundled-image", 0, OPTION_TEXT, AT(bundled_image), "bundled-image", "FILE", NULL,
           "OCI archive that an empty store imports (default: the one installed with this program)" },
         { "userns-first-id", 0, OPTION_NUMBER, AT(userns_first_id), "userns-first-id", "ID", "1073741824",
@@ -279,6 +287,10 @@ static int check(const struct options *o, struct err *err) {
                         return err_set(err, ERR_INVALID, -EINVAL, "--insecure-registry: \"%.64s\" is neither HOST[:PORT] nor a network (a.b.c.d/n)", o->insecure_registries.items[i]);
         if (o->max_uploads < 1 || o->max_uploads > 32)
                 return err_set(err, ERR_INVALID, -ERANGE, "--max-concurrent-uploads must be from 1 to 32");
+        if (o->max_downloads < 1 || o->max_downloads > 32)
+                return err_set(err, ERR_INVALID, -ERANGE, "--max-concurrent-downloads must be from 1 to 32");
+        if (o->download_attempts < 1 || o->download_attempts > 100)
+                return err_set(err, ERR_INVALID, -ERANGE, "--max-download-attempts must be from 1 to 100");
         if (o->log_max_size < 4096)
                 return err_set(err, ERR_INVALID, -ERANGE, "--log-max-size must be at least 4096 bytes");
         if (o->log_max_files < 1 || o->log_max_files > 1000)

@@ -10,7 +10,7 @@
 
 struct err;
 
-enum { OPTIONS_MAX = 48 };
+enum { OPTIONS_MAX = 64 };
 
 struct text_list {
         char **items;
@@ -20,8 +20,9 @@ struct text_list {
 struct options {
         char *root, *run_root, *config, *bridge, *cgroup_parent, *group, *bundled_image, *log_level;
         char *tls_ca, *tls_cert, *tls_key;
-        struct text_list hosts, pools, cdi_dirs, runtimes, insecure_registries, certs_dirs;
-        uint64_t max_uploads;
+        struct text_list hosts, pools, cdi_dirs, runtimes, insecure_registries, certs_dirs, mirrors;
+        char *http_proxy, *https_proxy, *no_proxy;
+        uint64_t max_uploads, max_downloads, download_attempts;
         uint64_t userns_first_id, userns_ids, log_max_size, log_max_files;
         char *log_driver, *default_runtime;
         /* What new containers get: defaults.h. */

@@ -20,36 +20,12 @@
 
 enum { END_GRACE_MS = 2000, SEND_TIMEOUT_S = 30 };
 
-/* What a fetch needs to know of the daemon's environment: the way out. */
-static const char *const passed_on[] = {
-        "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "no_proxy", "all_proxy",
-};
-
-static void free_strings(char **list, size_t n) {
-        for (size_t i = 0; i < n; i++)
-                free(list[i]);
-}
-
 static int spawn(int program_fd, const char *mode, const int fds[2], struct worker *w, struct err *err) {
         char *const argv[] = { (char *) "kist-worker", (char *) mode, NULL };
-        char *envp[ARRAY_SIZE(passed_on) + 1] = { NULL };
-        struct proc_spawn p = { .exe_fd = program_fd, .argv = argv, .envp = envp, .stdio = { -1, -1, -1 }, .fds = fds, .n_fds = 2 };
-        size_t n = 0;
-        int r = 0;
+        char *const envp[] = { NULL };
+        const struct proc_spawn p = { .exe_fd = program_fd, .argv = argv, .envp = envp, .stdio = { -1, -1, -1 }, .fds = fds, .n_fds = 2 };
 
-        for (size_t i = 0; i < ARRAY_SIZE(passed_on) && r == 0 && strcmp(mode, "fetch") == 0; i++) {
-                const char *value = getenv(passed_on[i]);
-
-                if (!value)
-                        continue;
-                envp[n] = str_format("%s=%s", passed_on[i], value);
-                r = envp[n] ? 0 : err_errno(err, -ENOMEM, "kist-worker");
-                n += envp[n] != NULL;
-        }
-        if (r == 0)
-                r = proc_spawn(&p, &w->pid, &w->pidfd, err);
-        free_strings(envp, n);
-        return r;
+        return proc_spawn(&p, &w->pid, &w->pidfd, err);
 }
 
 int worker_start(int program_fd, int userns_fd, const char *mode, struct worker *ret, struct err *err) {

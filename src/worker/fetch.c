@@ -21,7 +21,7 @@
 #include "worker/jobs.h"
 
 enum {
-        CONNECTIONS_MAX = 8,
+        CONNECTIONS_MAX = 32, /* the daemon asks for no more at once than it was told */
         PIPE_SIZE = 1 << 20,
         MANIFEST_MAX = 4 << 20,
         ACCEPTS_MAX = 32,
@@ -87,6 +87,11 @@ static int take_manifest(struct transfer *t, const json_t *job, struct err *err)
         return take_accept(t, job, err);
 }
 
+static int take_head(struct transfer *t, const json_t *job, struct err *err) {
+        t->head = true;
+        return take_manifest(t, job, err);
+}
+
 static int take_blob(struct transfer *t, const json_t *job, struct err *err) {
         const char *digest = json_get_str(job, "digest", "");
         int64_t size = json_get_int(job, "size", 0);
@@ -105,6 +110,7 @@ static const struct {
         size_t n_fds;
 } orders[] = {
         { "manifest", take_manifest, 1 },
+        { "head", take_head, 0 },
         { "blob", take_blob, 1 },
         { "upload", upload_take_blob, 1 },
         { "put", upload_take_manifest, 1 },

@@ -14,8 +14,10 @@
  *
  * fetch   one registry, many requests at once (libcurl multi: connections are reused, HTTP/2 where the registry has it)
  *   →  {"op":"open","registry":"localhost:5000","repository":"a/b","insecure":true,"username":…,"password":…,"identity_token":…,"ca_pem":…,"cert_pem":…,"key_pem":…}   first, once
+ *        "scheme":"http"|"https" of a mirror: nothing else is tried; "attempts":5 of what may go better next time; "http_proxy", "https_proxy", "no_proxy"
  *        to push also "push":true, and "from": another repository whose blobs may be mounted; without a repository, for "ping" only: "offline":true asks for an identity token
  *   →  {"op":"manifest","id":1,"reference":"latest"|"sha256:…","accept":["…"],"max":4194304}  + fd: write end of a pipe for the body
+ *   →  {"op":"head","id":1,"reference":…,"accept":["…"]}   what is behind the name: "digest" and "media_type" of its "done"; without a digest, the registry does not say
  *   →  {"op":"blob","id":2,"digest":"sha256:…","size":123}                                     + fd: write end of a pipe for the body
  *   →  {"op":"upload","id":3,"digest":"sha256:…","size":123,"from":"c/d"}                      + fd: the blob's file
  *   →  {"op":"put","id":4,"reference":"latest","digest":"sha256:…","media_type":"…","size":…}  + fd: the manifest's file
@@ -25,7 +27,7 @@
  *   ←  {"event":"done","id":1,"media_type":"…","size":…}            after the last byte was written and the pipe closed; of a manifest
  *                                                                   also its "digest": the sum of what was written
  *   ←  {"event":"error","id":1,"kind":"not found","message":"…"}    kind: err_kind_name(); the pipe is closed
- *      A blob that breaks off is resumed by range, 5 times with back-off. Credentials (basic, bearer token from the realm of the
+ *      A blob that breaks off is resumed by range, as often as "attempts" says, with back-off or after the Retry-After of the registry (a minute at most). Credentials (basic, bearer token from the realm of the
  *      challenge) go to the registry's own origin and, for tokens, to its realm over TLS only (or loopback); never along a redirect to another host.
  *      Insecure: TLS without asking for a known certificate, else plain HTTP. "docker.io" is known to mean
  *      registry-1.docker.io. The worker ends when the control socket is closed.

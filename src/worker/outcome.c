@@ -19,11 +19,11 @@
 
 enum {
         REDIRECTS_MAX = 10,
-        TRIES_MAX = 5,           /* after the first one */
         TRIES_UNREACHED_MAX = 2, /* nobody listens, or no such name, or no TLS: a person waits for the answer */
         CHALLENGES_MAX = 2,      /* one for the first token, one for when it has run out */
         PROGRESS_THAT_COUNTS = 1 << 20,
-        RETRY_AFTER_MAX_S = 30,
+        RETRY_AFTER_MAX_S = 60,  /* who wants us to wait longer is told to the person, who may come again */
+        PAUSE_DOUBLED_MAX = 6,
         DETAIL_SIZE = 240,
 };
 
@@ -68,8 +68,24 @@ static void error_detail(const struct transfer *t, char *ret, size_t size) {
                 snprintf(ret, size, ": %s", message);
 }
 
+static int64_t asked_to_wait_s(const struct transfer *t) {
+        curl_off_t after = 0;
+
+        curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &after);
+        return after;
+}
+
+static const char *wait_text(const struct transfer *t, char *ret, size_t size) {
+        int64_t after = asked_to_wait_s(t);
+
+        *ret = '\0';
+        if (after > 0)
+                snprintf(ret, size, ", and asks to wait for %" PRId64 " seconds", after);
+        return ret;
+}
+
 void fetch_fail_status(struct fetch *f, struct transfer *t, long status) {
-        char detail[DETAIL_SIZE];
+        char detail[DETAIL_SIZE], wait[64];
         const char *name = transfer_name(t);
         struct err err;
 
@@ -85,7 +101,7 @@ void fetch_fail_status(struct fetch *f, struct transfer *t, long status) {
                 err_set(&err, ERR_NOT_FOUND, -ENOENT, "%s: not found%s", name, detail);
                 break;
         case 429:
-                err_set(&err, ERR_UNAVAILABLE, -EAGAIN, "%s: the registry has had too many requests%s", name, detail);
+                err_set(&err, ERR_UNAVAILABLE, -EAGAIN, "%s: the registry has had too many requests%s%s", name, wait_text(t, wait, sizeof(wait)), detail);
                 break;
         default:
                 err_set(&err, status >= 500 ? ERR_UNAVAILABLE : ERR_INVALID, -EIO, "%s: the registry answers with HTTP status %ld%s", name, status, detail);
@@ -115,17 +131,14 @@ int fetch_aim(struct fetch *f, struct transfer *t) {
 
 /* False: enough. Bytes that came since the last time buy new tries. */
 static bool retry(struct fetch *f, struct transfer *t, unsigned tries_max) {
-        curl_off_t after = 0;
-        int64_t pause;
+        int64_t after = asked_to_wait_s(t), pause;
 
         if (t->done > t->begun_at && t->done - t->begun_at >= PROGRESS_THAT_COUNTS)
                 t->tries = 0;
-        if (t->tries >= tries_max)
+        if (t->tries >= tries_max || after > RETRY_AFTER_MAX_S)
                 return false;
-        pause = FIRST_PAUSE_NS << t->tries++;
-        curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &after);
-        if (after > RETRY_AFTER_MAX_S)
-                after = RETRY_AFTER_MAX_S;
+        pause = FIRST_PAUSE_NS << (t->tries < PAUSE_DOUBLED_MAX ? t->tries : PAUSE_DOUBLED_MAX);
+        t->tries++;
         if (after * 1000000000 > pause)
                 pause = after * 1000000000;
         upload_look_again(t);
@@ -170,6 +183,7 @@ static bool fall_back_to_plain(struct fetch *f, struct transfer *t) {
 }
 
 void fetch_on_broken(struct fetch *f, struct transfer *t, CURLcode code) {
+        unsigned tries_max = f->registry.tries_max;
         struct err err;
 
         if (t->err.kind != ERR_NONE) { /* it was us who broke it off */
@@ -179,7 +193,9 @@ void fetch_on_broken(struct fetch *f, struct transfer *t, CURLcode code) {
         }
         if (fall_back_to_plain(f, t))
                 return;
-        if (is_passing(code) && retry(f, t, is_unreached(code) ? TRIES_UNREACHED_MAX : TRIES_MAX))
+        if (is_unreached(code) && tries_max > TRIES_UNREACHED_MAX)
+                tries_max = TRIES_UNREACHED_MAX;
+        if (is_passing(code) && retry(f, t, tries_max))
                 return;
         err_set(&err, ERR_UNAVAILABLE, -EHOSTUNREACH, "%s: registry %s cannot be reached: %s", transfer_name(t), f->registry.host,
                 *t->reason ? t->reason : curl_easy_strerror(code));
@@ -318,7 +334,7 @@ static void on_body(struct fetch *f, struct transfer *t) {
         struct err err;
 
         if (t->kind == TRANSFER_BLOB && t->size > 0 && t->done < t->size) {
-                if (retry(f, t, TRIES_MAX))
+                if (retry(f, t, f->registry.tries_max))
                         return;
                 err_set(&err, ERR_UNAVAILABLE, -ENODATA, "%s: the registry sends %" PRIu64 " of %" PRIu64 " bytes", transfer_name(t), t->done, t->size);
                 fetch_fail(f, t, &err);
@@ -354,6 +370,16 @@ static void on_manifest(struct fetch *f, struct transfer *t) {
         t->state = TRANSFER_DRAINING;
 }
 
+/* Its word for what is behind the name; without one, the daemon has to look itself. */
+static void on_head(struct transfer *t) {
+        const char *said = transfer_header(t, "Docker-Content-Digest", 0);
+
+        if (said && digest_is_valid(said))
+                snprintf(t->digest, sizeof(t->digest), "%s", said);
+        keep_media_type(t);
+        t->state = TRANSFER_DRAINING;
+}
+
 void fetch_on_answer(struct fetch *f, struct transfer *t) {
         long status = transfer_status(t);
 
@@ -361,6 +387,8 @@ void fetch_on_answer(struct fetch *f, struct transfer *t) {
                 f->registry.plain_known = true;
         if ((status == 200 || status == 206) && t->kind == TRANSFER_TOKEN)
                 on_token(f, t);
+        else if (status == 200 && t->head)
+                on_head(t);
         else if (status == 200 && t->kind == TRANSFER_MANIFEST)
                 on_manifest(f, t);
         else if ((status == 200 || status == 206) && t->kind == TRANSFER_BLOB)
@@ -371,6 +399,6 @@ void fetch_on_answer(struct fetch *f, struct transfer *t) {
                 on_unauthorized(f, t);
         else if (transfer_is_sending(t) && status != 429 && status < 500)
                 upload_on_answer(f, t, status);
-        else if (!((status == 429 || status >= 500) && retry(f, t, TRIES_MAX)))
+        else if (!((status == 429 || status >= 500) && retry(f, t, f->registry.tries_max)))
                 fetch_fail_status(f, t, status);
 }

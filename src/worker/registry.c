@@ -18,6 +18,8 @@ enum {
         TAG_MAX = 128,
         TOKEN_ANSWER_MAX = 1 << 20,
         TOKEN_MAX = 64 << 10,
+        ATTEMPTS = 5, /* when the daemon does not say */
+        ATTEMPTS_MAX = 100,
 };
 
 #define LOWER "abcdefghijklmnopqrstuvwxyz"
@@ -55,6 +57,26 @@ static int copy_text(const json_t *job, const char *key, char **to) {
         return *to ? 0 : -ENOMEM;
 }
 
+/* A mirror is named with its scheme: nothing else is tried there. */
+static int take_scheme(struct registry *r, const json_t *job, struct err *err) {
+        const char *scheme = json_get_str(job, "scheme", "");
+
+        if (*scheme && strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0)
+                return err_set(err, ERR_INVALID, -EINVAL, "worker: \"%s\" is not a scheme", scheme);
+        r->plain_known = *scheme;
+        r->plain = strcmp(scheme, "http") == 0;
+        return 0;
+}
+
+static int take_attempts(struct registry *r, const json_t *job, struct err *err) {
+        int64_t attempts = json_get_int(job, "attempts", ATTEMPTS);
+
+        if (attempts < 1 || attempts > ATTEMPTS_MAX)
+                return err_set(err, ERR_INVALID, -ERANGE, "worker: attempts must be from 1 to %d", ATTEMPTS_MAX);
+        r->tries_max = (unsigned) attempts - 1;
+        return 0;
+}
+
 int registry_open(struct registry *r, const json_t *job, struct err *err) {
         const char *host = json_get_str(job, "registry", ""), *repository = json_get_str(job, "repository", ""), *authority = host;
         const char *from = json_get_str(job, "from", "");
@@ -65,6 +87,8 @@ int registry_open(struct registry *r, const json_t *job, struct err *err) {
                 return err_set(err, ERR_INVALID, -EINVAL, "\"%s\" is not the name of a registry", host);
         if ((*repository && !registry_is_repository(repository)) || (*from && !registry_is_repository(from)))
                 return err_set(err, ERR_INVALID, -EINVAL, "\"%s\" is not the name of a repository", repository);
+        if (take_scheme(r, job, err) < 0 || take_attempts(r, job, err) < 0)
+                return -EINVAL;
         for (size_t i = 0; i < ARRAY_SIZE(aliases); i++)
                 if (strcmp(host, aliases[i].host) == 0)
                         authority = aliases[i].authority;
@@ -76,7 +100,8 @@ int registry_open(struct registry *r, const json_t *job, struct err *err) {
         r->insecure = json_get_bool(job, "insecure", false);
         if (!r->host || !r->authority || !r->repository || copy_text(job, "username", &r->username) < 0 || copy_text(job, "password", &r->password) < 0 ||
             copy_text(job, "identity_token", &r->identity_token) < 0 || copy_text(job, "ca_pem", &r->ca_pem) < 0 || copy_text(job, "from", &r->from) < 0 ||
-            copy_text(job, "cert_pem", &r->cert_pem) < 0 || copy_text(job, "key_pem", &r->key_pem) < 0)
+            copy_text(job, "cert_pem", &r->cert_pem) < 0 || copy_text(job, "key_pem", &r->key_pem) < 0 ||
+            copy_text(job, "http_proxy", &r->http_proxy) < 0 || copy_text(job, "https_proxy", &r->https_proxy) < 0 || copy_text(job, "no_proxy", &r->no_proxy) < 0)
                 return err_errno(err, -ENOMEM, "registry %s", host);
         r->is_open = true;
         return 0;
@@ -98,6 +123,9 @@ void registry_done(struct registry *r) {
         free(take_ptr(&r->ca_pem));
         free(take_ptr(&r->cert_pem));
         free_secret(&r->key_pem);
+        free_secret(&r->http_proxy);
+        free_secret(&r->https_proxy);
+        free(take_ptr(&r->no_proxy));
         free(take_ptr(&r->host));
         free(take_ptr(&r->authority));
         free(take_ptr(&r->repository));
@@ -143,6 +171,13 @@ bool registry_is_own_url(const struct registry *r, const char *url) {
 
         return own && origin_of(own, &a) && origin_of(url, &b) && strcmp(a.scheme, b.scheme) == 0 && strcasecmp(a.host, b.host) == 0 &&
                strcmp(a.port, b.port) == 0;
+}
+
+const char *registry_proxy(const struct registry *r, const char *url) {
+        const struct proxies proxies = { .http = r->http_proxy, .https = r->https_proxy, .none = r->no_proxy };
+        auto_origin o = { 0 };
+
+        return origin_of(url, &o) ? proxy_for(&proxies, o.scheme, o.host, o.port) : "";
 }
 
 bool registry_may_follow(const char *from, const char *to) {

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "worker/challenge.h"
+#include "worker/proxy.h"
 
 struct err;
 
@@ -30,6 +31,8 @@ struct registry {
         char *cert_pem, *key_pem; /* ours, to be shown to the registry and nobody else; NULL: none */
         char *token;       /* of the realm; NULL: none yet */
         char *granted;     /* identity token of the realm; NULL: none */
+        unsigned tries_max; /* of a request that may go better next time, after the first one */
+        char *http_proxy, *https_proxy, *no_proxy; /* NULL: none */
 };
 
 /* From an "open" message. ERR_INVALID: something in it has a wrong form. */
@@ -43,6 +46,9 @@ char *registry_base_url(const struct registry *r);
 
 /* "https://host/v2/REPOSITORY/WHAT/REFERENCE"; the caller frees; NULL when memory is out. */
 char *registry_url(const struct registry *r, const char *what, const char *reference);
+
+/* The proxy for a request to `url`; "": none. */
+const char *registry_proxy(const struct registry *r, const char *url);
 
 /* Would a request to `url` go to the registry itself (scheme, host and port)? Credentials go nowhere else. */
 bool registry_is_own_url(const struct registry *r, const char *url);

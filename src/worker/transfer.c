@@ -272,6 +272,11 @@ static void set_options(struct transfer *t) {
         curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take_body);
         curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
         curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->reason);
+        curl_easy_setopt(e, CURLOPT_PROXY, registry_proxy(r, t->url)); /* never the library's own idea of one */
+        curl_easy_setopt(e, CURLOPT_NOPROXY, "");
+        curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L); /* what a proxy says is not the registry's word */
+        if (t->head)
+                curl_easy_setopt(e, CURLOPT_NOBODY, 1L);
         curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->headers);
         if (r->insecure && t->kind != TRANSFER_TOKEN) {
                 curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L);

@@ -38,6 +38,7 @@ struct transfer {
         size_t max;                /* of a manifest */
         char *form;                /* of a token: to be posted; NULL: a plain request */
         struct curl_slist *accept;
+        bool head;                 /* of a manifest: its digest is wanted, not the text */
 
         /* The pipe. Bytes that it does not take yet wait in `backlog`, and the connection is paused. */
         int pipe_fd;
