@@ -64,7 +64,7 @@ int network_endpoint_parse(const struct args *a, const char *option, const char 
                 if (value)
                         *value++ = '\0';
                 if (!value || !*value || !set_part(endpoint, part, value, &name))
-                        return option_wrong(a, option, text, "name, alias, ip, mac-address, driver-opt, interface-name and gw-priority are known, each with =VALUE");
+                        return option_wrong(a, option, text, "name, alias, ip, ip6, mac-address, driver-opt, interface-name and gw-priority are known, each with =VALUE");
         }
         if (!name)
                 return option_wrong(a, option, text, "name=NETWORK is missing");
@@ -76,7 +76,7 @@ int network_endpoint_parse(const struct args *a, const char *option, const char 
 /* The options that say something about the network without naming it: about the first. */
 static void set_first(const struct args *a, json_t *endpoint) {
         static const char *const lists[] = { "network-alias", "net-alias" };
-        const char *ip = args_text(a, "ip"), *mac = args_text(a, "mac-address");
+        const char *ip = args_text(a, "ip"), *ip6 = args_text(a, "ip6"), *mac = args_text(a, "mac-address");
 
         for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
                 const char *const *items;
@@ -87,6 +87,8 @@ static void set_first(const struct args *a, json_t *endpoint) {
         }
         if (ip)
                 json_object_set_new(member(endpoint, "IPAMConfig", json_object), "IPv4Address", json_string(ip));
+        if (ip6)
+                json_object_set_new(member(endpoint, "IPAMConfig", json_object), "IPv6Address", json_string(ip6));
         if (mac)
                 json_object_set_new(endpoint, "MacAddress", json_string(mac));
 }

@@ -49,6 +49,7 @@ const struct option container_options[] = {
         { 0, "init", OPTION_FLAG, NULL, "Run a small init that reaps processes" },
         { 'i', "interactive", OPTION_FLAG, NULL, "Keep standard input open" },
         { 0, "ip", OPTION_TEXT, "ADDRESS", "A fixed IPv4 address on a network of yours" },
+        { 0, "ip6", OPTION_TEXT, "ADDRESS", "A fixed IPv6 address on a network of yours" },
         { 0, "ipc", OPTION_TEXT, "MODE", "IPC namespace: private, shareable, host, none or container:NAME" },
         { 0, "isolation", OPTION_TEXT, "KIND", "default; other kinds are for Windows" },
         { 0, "kernel-memory", OPTION_TEXT, "BYTES", "Gone from kernels: refused" },

@@ -22,19 +22,51 @@ static void set_pairs(const struct args *a, const char *option, json_t *object) 
                 set_pair(object, items[i], '=');
 }
 
+/* By their order, but those of IPv6 by themselves: --subnet 10.5.0.0/16 --subnet fd00:5::/64 --gateway fd00:5::9. */
+static void set_entries(const struct args *a, const char *option, const char *key, json_t *entries) {
+        size_t n[2] = { 0, 0 };
+        const char *const *items;
+        size_t count = args_list(a, option, &items);
+
+        for (size_t i = 0; i < count; i++) {
+                bool ipv6 = strchr(items[i], ':') != NULL;
+                json_t *list = json_array_get(entries, ipv6);
+
+                if (n[ipv6] == json_array_size(list))
+                        json_array_append_new(list, json_object());
+                json_object_set_new(json_array_get(list, n[ipv6]++), key, json_string(items[i]));
+        }
+}
+
+static void set_reserved(const struct args *a, json_t *entries) {
+        const char *const *items;
+        size_t n = args_list(a, "aux-address", &items);
+
+        for (size_t i = 0; i < n; i++) {
+                json_t *list = json_array_get(entries, strchr(items[i], ':') != NULL), *entry, *reserved;
+
+                if (!json_array_size(list))
+                        json_array_append_new(list, json_object());
+                entry = json_array_get(list, 0);
+                reserved = json_object_get(entry, "AuxiliaryAddresses");
+                if (!reserved)
+                        json_object_set_new(entry, "AuxiliaryAddresses", reserved = json_object());
+                set_pair(reserved, items[i], '=');
+        }
+}
+
 static json_t *ipam(const struct args *a) {
         static const char *const options[][2] = { { "subnet", "Subnet" }, { "ip-range", "IPRange" }, { "gateway", "Gateway" } };
-        json_t *entry = json_object(), *reserved = json_object();
+        auto_json *entries = json_pack("[[], []]");
         const char *driver = args_text(a, "ipam-driver");
+        json_t *config = json_array();
 
         for (size_t i = 0; i < ARRAY_SIZE(options); i++)
-                if (args_text(a, options[i][0]))
-                        json_object_set_new(entry, options[i][1], json_string(args_text(a, options[i][0])));
-        set_pairs(a, "aux-address", reserved);
-        if (json_object_size(reserved))
-                json_object_set(entry, "AuxiliaryAddresses", reserved);
-        json_decref(reserved);
-        return json_pack("{s:s, s:[o]}", "Driver", driver ? driver : "default", "Config", entry);
+                set_entries(a, options[i][0], options[i][1], entries);
+        set_reserved(a, entries);
+        for (size_t i = 0; i < 2; i++)
+                json_array_extend(config, json_array_get(entries, i));
+        return json_pack("{s:s, s:o}", "Driver", driver ? driver : "default", "Config", config);
 }
 
 static int run_create(struct client *c, const struct args *a) {
@@ -255,14 +287,14 @@ static const struct option create_options[] = {
         { 0, "attachable", OPTION_FLAG, NULL, "Recorded; every network here is" },
         { 0, "aux-address", OPTION_LIST, "NAME=ADDRESS", "An address that no container gets" },
         { 'd', "driver", OPTION_TEXT, "DRIVER", "bridge" },
-        { 0, "gateway", OPTION_TEXT, "ADDRESS", "The host's address on it" },
+        { 0, "gateway", OPTION_LIST, "ADDRESS", "The host's address on it" },
         { 0, "internal", OPTION_FLAG, NULL, "No way out, and none in" },
-        { 0, "ip-range", OPTION_TEXT, "SUBNET", "The part of the subnet that containers get addresses from" },
+        { 0, "ip-range", OPTION_LIST, "SUBNET", "The part of the subnet that containers get addresses from" },
         { 0, "ipam-driver", OPTION_TEXT, "DRIVER", "default" },
         { 0, "ipv6", OPTION_FLAG, NULL, "IPv6 addresses too" },
         { 0, "label", OPTION_LIST, "KEY=VALUE", "A label" },
         { 'o', "opt", OPTION_LIST, "KEY=VALUE", "An option of the driver" },
-        { 0, "subnet", OPTION_TEXT, "SUBNET", "Such as 10.5.0.0/16; otherwise a free one is found" },
+        { 0, "subnet", OPTION_LIST, "SUBNET", "Such as 10.5.0.0/16, and one of IPv6; otherwise a free one is found" },
         { 0 },
 };
 static const struct option ls_options[] = {

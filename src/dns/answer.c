@@ -120,15 +120,24 @@ static ldns_rr *new_record(const ldns_rr *question, ldns_rr_type type, ldns_rdf 
         return rr;
 }
 
-static ldns_rr_list *address_records(const ldns_rr *question, const uint32_t *addresses, size_t n, unsigned turn) {
+static void add_record(ldns_rr_list *list, const ldns_rr *question, ldns_rr_type type, ldns_rdf_type form, const void *data, size_t size) {
+        ldns_rr *rr = list ? new_record(question, type, ldns_rdf_new_frm_data(form, size, data)) : NULL;
+
+        if (rr)
+                ldns_rr_list_push_rr(list, rr);
+}
+
+static ldns_rr_list *address_records(const ldns_rr *question, uint16_t type, const struct dns_endpoint *const *who, size_t n, unsigned turn) {
         ldns_rr_list *list = ldns_rr_list_new();
 
-        for (size_t i = 0; i < n && list; i++) {
-                uint32_t a = htonl(addresses[(i + turn) % n]);
-                ldns_rr *rr = new_record(question, LDNS_RR_TYPE_A, ldns_rdf_new_frm_data(LDNS_RDF_TYPE_A, sizeof(a), &a));
+        for (size_t i = 0; i < n; i++) {
+                const struct dns_endpoint *p = who[(i + turn) % n];
+                uint32_t a = htonl(p->address);
 
-                if (rr)
-                        ldns_rr_list_push_rr(list, rr);
+                if (type != LDNS_RR_TYPE_AAAA)
+                        add_record(list, question, LDNS_RR_TYPE_A, LDNS_RDF_TYPE_A, &a, sizeof(a));
+                if (type != LDNS_RR_TYPE_A && p->has_ipv6)
+                        add_record(list, question, LDNS_RR_TYPE_AAAA, LDNS_RDF_TYPE_AAAA, p->address6, sizeof(p->address6));
         }
         return list;
 }
@@ -169,6 +178,24 @@ static bool read_reverse(const struct dns_question *q, uint32_t *ret) {
         return q->size - at == sizeof(tail) && !memcmp(q->name + at, tail, sizeof(tail));
 }
 
+/* "f.0.…" of 32 digits and "ip6.arpa". */
+static bool read_reverse6(const struct dns_question *q, uint8_t ret[16]) {
+        static const uint8_t tail[] = "\3ip6\4arpa";
+        static const char digits[] = "0123456789abcdef";
+
+        if (q->size != 64 + sizeof(tail) || memcmp(q->name + 64, tail, sizeof(tail)) != 0)
+                return false;
+        memset(ret, 0, 16);
+        for (unsigned i = 0; i < 32; i++) {
+                const char *digit = q->name[i * 2] == 1 && q->name[i * 2 + 1] ? strchr(digits, q->name[i * 2 + 1]) : NULL;
+
+                if (!digit)
+                        return false;
+                ret[15 - i / 2] |= (uint8_t) ((digit - digits) << (i % 2 * 4));
+        }
+        return true;
+}
+
 static bool is_single_label(const struct dns_question *q) {
         return q->size > 1 && q->name[0] + 2u == q->size;
 }
@@ -184,13 +211,15 @@ static enum dns_verdict unknown(const struct dns_network *from, const struct dns
 static enum dns_verdict look_up(const struct dns_table *t, const struct dns_network *from, uint32_t address, const ldns_rr *question, const struct dns_question *q,
                                 unsigned turn, ldns_rr_list **ret, unsigned *rcode) {
         const struct dns_endpoint *asker = dns_table_asker(t, from, address), *owner;
-        uint32_t addresses[ADDRESSES_MAX], asked;
-        bool ours;
+        const struct dns_endpoint *who[ADDRESSES_MAX];
+        uint8_t asked6[16];
+        uint32_t asked;
+        bool ours, is_ipv4 = read_reverse(q, &asked);
         size_t n;
 
         *rcode = LDNS_RCODE_NOERROR;
-        if (read_reverse(q, &asked)) {
-                owner = dns_table_owner(t, from, asker, asked, &ours);
+        if (is_ipv4 || read_reverse6(q, asked6)) {
+                owner = is_ipv4 ? dns_table_owner(t, from, asker, asked, &ours) : dns_table_owner6(t, from, asker, asked6, &ours);
                 if (!ours)
                         return unknown(from, q, rcode);
                 if (!owner)
@@ -199,12 +228,12 @@ static enum dns_verdict look_up(const struct dns_table *t, const struct dns_netw
                         *ret = name_record(question, owner);
                 return DNS_REPLY;
         }
-        n = dns_table_lookup(t, from, asker, q->name, q->size, addresses, ADDRESSES_MAX);
+        n = dns_table_lookup(t, from, asker, q->name, q->size, who, ADDRESSES_MAX);
         if (!n)
                 return unknown(from, q, rcode);
         /* A known name has no other records: said at once, so that nobody waits for its AAAA. */
-        if (q->type == LDNS_RR_TYPE_A || q->type == LDNS_RR_TYPE_ANY)
-                *ret = address_records(question, addresses, n, turn);
+        if (q->type == LDNS_RR_TYPE_A || q->type == LDNS_RR_TYPE_AAAA || q->type == LDNS_RR_TYPE_ANY)
+                *ret = address_records(question, q->type, who, n, turn);
         return DNS_REPLY;
 }
 

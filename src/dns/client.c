@@ -288,6 +288,8 @@ static int fill_network(const struct dns_client_network *n, struct known_network
         if (inet_pton(AF_INET, n->gateway, &a) != 1)
                 return err_set(err, ERR_INVALID, -EINVAL, "network %s: its gateway \"%s\" is no address", n->name, n->gateway);
         ret->m.address = ntohl(a.s_addr);
+        if (n->gateway6 && inet_pton(AF_INET6, n->gateway6, ret->m.address6) == 1)
+                ret->m.prefix6 = n->prefix6;
         snprintf(ret->m.network, sizeof(ret->m.network), "%s", n->id);
         snprintf(ret->m.text, sizeof(ret->m.text), "%s", n->name);
         snprintf(ret->bridge, sizeof(ret->bridge), "%s", n->bridge);
@@ -308,6 +310,7 @@ static int fill_endpoint(const char *network, const struct dns_client_endpoint *
         if (inet_pton(AF_INET, p->address, &a) != 1)
                 return err_set(err, ERR_INVALID, -EINVAL, "container %.12s: \"%s\" is no address", p->container, p->address);
         ret->m.address = ntohl(a.s_addr);
+        ret->m.prefix6 = p->address6 && inet_pton(AF_INET6, p->address6, ret->m.address6) == 1;
         snprintf(ret->m.network, sizeof(ret->m.network), "%s", network);
         snprintf(ret->m.container, sizeof(ret->m.container), "%s", p->container);
         for (size_t i = 0; i < p->n_servers && i < DNS_SERVERS_MAX; i++)

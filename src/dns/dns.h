@@ -25,11 +25,13 @@ struct dns_client_network {
         const char *id, *name, *bridge;
         const char *gateway; /* "10.5.0.1" */
         uint8_t prefix;
+        const char *gateway6; /* NULL, "": no IPv6 */
+        uint8_t prefix6;
         bool internal;       /* nothing is asked of anybody outside */
 };
 
 struct dns_client_endpoint {
-        const char *container, *address;
+        const char *container, *address, *address6; /* address6 NULL, "": none */
         const char *const *names; /* at most 70; the first is what its address leads back to */
         size_t n_names;
         const char *const *servers; /* who knows what nobody here does; none: the host's */

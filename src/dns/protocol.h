@@ -13,9 +13,9 @@ enum { DNS_FD = 3, DNS_ID_SIZE = 65, DNS_TEXT_SIZE = 256, DNS_SERVERS_MAX = 3, D
 
 enum dns_message_type {
         DNS_BEGIN = 1,
-        DNS_NETWORK,       /* network, address (of the gateway), prefix, internal, index (of the bridge), text: its name. fds: UDP, TCP; or none */
+        DNS_NETWORK,       /* network, address (of the gateway), prefix, address6 and prefix6 (0: no IPv6), internal, index (of the bridge), text: its name. fds: UDP, TCP; or none */
         DNS_NETWORK_DROP,  /* network; with all endpoints on it */
-        DNS_ENDPOINT,      /* network, container, address, servers; in place of an earlier one of that container on that network, with its names */
+        DNS_ENDPOINT,      /* network, container, address, address6 (prefix6 0: none), servers; in place of an earlier one of that container on that network, with its names */
         DNS_NAME,          /* network, container, text: one more name of that endpoint; the first is the one that its address leads back to */
         DNS_ENDPOINT_DROP, /* network, container */
         DNS_END,
@@ -26,7 +26,7 @@ struct dns_message {
         uint32_t type;
         uint32_t address; /* in host byte order */
         int32_t index;
-        uint8_t prefix, internal, n_servers;
+        uint8_t prefix, internal, n_servers, prefix6, address6[16];
         char network[DNS_ID_SIZE], container[DNS_ID_SIZE], text[DNS_TEXT_SIZE];
         char servers[DNS_SERVERS_MAX][DNS_SERVER_SIZE]; /* addresses, IPv4 or IPv6 */
 };

@@ -58,6 +58,18 @@ static uint32_t mask(uint8_t prefix) {
         return prefix ? ~0u << (32 - prefix) : 0;
 }
 
+static void mask6(const uint8_t address[16], uint8_t prefix, uint8_t ret[16]) {
+        for (unsigned i = 0; i < 16; i++)
+                ret[i] = i * 8 >= prefix ? 0 : address[i] & (uint8_t) (prefix >= (i + 1) * 8 ? 0xff : 0xff << (8 - prefix % 8));
+}
+
+static bool network_contains6(const struct dns_network *n, const uint8_t address[16]) {
+        uint8_t subnet[16];
+
+        mask6(address, n->prefix6, subnet);
+        return n->prefix6 && !memcmp(subnet, n->subnet6, sizeof(subnet));
+}
+
 bool dns_network_contains(const struct dns_network *n, uint32_t address) {
         return (address & mask(n->prefix)) == (n->gateway & mask(n->prefix));
 }
@@ -65,7 +77,7 @@ bool dns_network_contains(const struct dns_network *n, uint32_t address) {
 int dns_table_set_network(struct dns_table *t, const struct dns_message *m, struct dns_network **ret) {
         struct dns_network *n = dns_table_network(t, m->network);
 
-        if (!*m->network || !m->address || m->prefix < 8 || m->prefix > 30)
+        if (!*m->network || !m->address || m->prefix < 8 || m->prefix > 30 || m->prefix6 > 127)
                 return -EINVAL;
         if (!n) {
                 if (t->n_networks >= DNS_NETWORKS_MAX)
@@ -81,6 +93,8 @@ int dns_table_set_network(struct dns_table *t, const struct dns_message *m, stru
         memcpy(n->name, m->text, sizeof(n->name));
         n->gateway = m->address;
         n->prefix = m->prefix;
+        n->prefix6 = m->prefix6;
+        mask6(m->address6, m->prefix6, n->subnet6);
         n->internal = m->internal;
         n->stale = false;
         *ret = n;
@@ -116,12 +130,23 @@ static void unlink_address(struct dns_table *t, struct dns_endpoint *p) {
         while (*at != p)
                 at = &(*at)->next_address;
         *at = p->next_address;
+        if (!p->has_ipv6)
+                return;
+        at = &t->by_address6[hash(p->address6, sizeof(p->address6))];
+        while (*at != p)
+                at = &(*at)->next_address6;
+        *at = p->next_address6;
 }
 
 static void link_address(struct dns_table *t, struct dns_endpoint *p) {
         struct dns_endpoint **at = &t->by_address[hash(&p->address, sizeof(p->address))];
 
         p->next_address = *at;
+        *at = p;
+        if (!p->has_ipv6)
+                return;
+        at = &t->by_address6[hash(p->address6, sizeof(p->address6))];
+        p->next_address6 = *at;
         *at = p;
 }
 
@@ -143,7 +168,7 @@ int dns_table_set_endpoint(struct dns_table *t, const struct dns_message *m) {
 
         if (!n)
                 return -ENOENT;
-        if (!*m->container || !dns_network_contains(n, m->address) || m->n_servers > DNS_SERVERS_MAX)
+        if (!*m->container || !dns_network_contains(n, m->address) || m->n_servers > DNS_SERVERS_MAX || (m->prefix6 && !network_contains6(n, m->address6)))
                 return -EINVAL;
         if (p) {
                 forget_names(t, p);
@@ -163,6 +188,8 @@ int dns_table_set_endpoint(struct dns_table *t, const struct dns_message *m) {
         }
         p->network = n;
         p->address = m->address;
+        p->has_ipv6 = m->prefix6 > 0;
+        memcpy(p->address6, m->address6, sizeof(p->address6));
         p->stale = false;
         p->n_servers = m->n_servers;
         memcpy(p->servers, m->servers, sizeof(p->servers));
@@ -288,12 +315,13 @@ bool dns_table_sees(const struct dns_table *t, const struct dns_network *from, c
         return false;
 }
 
-size_t dns_table_lookup(const struct dns_table *t, const struct dns_network *from, const struct dns_endpoint *asker, const uint8_t *name, size_t size, uint32_t *ret, size_t max) {
+size_t dns_table_lookup(const struct dns_table *t, const struct dns_network *from, const struct dns_endpoint *asker, const uint8_t *name, size_t size,
+                        const struct dns_endpoint **ret, size_t max) {
         size_t n = 0;
 
         for (struct dns_name *p = t->by_name[hash(name, size)]; p && n < max; p = p->next)
                 if (p->size == size && !memcmp(p->wire, name, size) && dns_table_sees(t, from, asker, p->endpoint->network))
-                        ret[n++] = p->endpoint->address;
+                        ret[n++] = p->endpoint;
         return n;
 }
 
@@ -304,6 +332,20 @@ struct dns_endpoint *dns_table_owner(const struct dns_table *t, const struct dns
                         *ret_ours = true;
                         return dns_table_asker(t, n, address);
                 }
+        return NULL;
+}
+
+struct dns_endpoint *dns_table_owner6(const struct dns_table *t, const struct dns_network *from, const struct dns_endpoint *asker, const uint8_t address[16], bool *ret_ours) {
+        *ret_ours = false;
+        for (struct dns_network *n = t->networks; n; n = n->next) {
+                if (!network_contains6(n, address) || !dns_table_sees(t, from, asker, n))
+                        continue;
+                *ret_ours = true;
+                for (struct dns_endpoint *p = t->by_address6[hash(address, 16)]; p; p = p->next_address6)
+                        if (p->network == n && !memcmp(p->address6, address, 16))
+                                return p;
+                return NULL;
+        }
         return NULL;
 }
 

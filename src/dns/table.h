@@ -17,17 +17,19 @@ struct dns_network {
         char id[DNS_ID_SIZE], name[DNS_TEXT_SIZE];
         uint32_t gateway;
         uint8_t prefix;
+        uint8_t prefix6, subnet6[16]; /* prefix6 0: no IPv6 */
         bool internal, stale;
         int index;
         void *sockets; /* the server's; not looked at here */
 };
 
 struct dns_endpoint {
-        struct dns_endpoint *next_address, *next_container; /* of the same hash value */
+        struct dns_endpoint *next_address, *next_address6, *next_container; /* of the same hash value */
         struct dns_network *network;
         char container[DNS_ID_SIZE];
         uint32_t address;
-        bool stale;
+        uint8_t address6[16];
+        bool has_ipv6, stale;
         size_t n_names, n_servers;
         struct dns_name *names; /* the last one first */
         char servers[DNS_SERVERS_MAX][DNS_SERVER_SIZE];
@@ -44,7 +46,7 @@ enum { DNS_BUCKETS = 8192 };
 
 struct dns_table {
         struct dns_network *networks;
-        struct dns_endpoint *by_address[DNS_BUCKETS], *by_container[DNS_BUCKETS];
+        struct dns_endpoint *by_address[DNS_BUCKETS], *by_address6[DNS_BUCKETS], *by_container[DNS_BUCKETS];
         struct dns_name *by_name[DNS_BUCKETS];
         size_t n_networks, n_endpoints;
         void (*network_gone)(struct dns_network *n, void *data); /* before one is freed; may be NULL */
@@ -71,9 +73,11 @@ bool dns_network_contains(const struct dns_network *n, uint32_t address);
 struct dns_endpoint *dns_table_asker(const struct dns_table *t, const struct dns_network *from, uint32_t address);
 /* May who asks see what is on `n`? With asker NULL: the network that it asked on only. */
 bool dns_table_sees(const struct dns_table *t, const struct dns_network *from, const struct dns_endpoint *asker, const struct dns_network *n);
-/* The addresses of a name that the asker may see, at most `max`; each once. */
-size_t dns_table_lookup(const struct dns_table *t, const struct dns_network *from, const struct dns_endpoint *asker, const uint8_t *name, size_t size, uint32_t *ret, size_t max);
+/* Who has a name, of those that the asker may see, at most `max`; each once. */
+size_t dns_table_lookup(const struct dns_table *t, const struct dns_network *from, const struct dns_endpoint *asker, const uint8_t *name, size_t size,
+                        const struct dns_endpoint **ret, size_t max);
 /* Whose address is it, among what the asker may see? *ret_ours: it belongs to such a network, whether it has an owner or not. */
 struct dns_endpoint *dns_table_owner(const struct dns_table *t, const struct dns_network *from, const struct dns_endpoint *asker, uint32_t address, bool *ret_ours);
+struct dns_endpoint *dns_table_owner6(const struct dns_table *t, const struct dns_network *from, const struct dns_endpoint *asker, const uint8_t address[16], bool *ret_ours);
 /* The name that was given first, in the form of the wire, with the network's after it; 0: none fits. */
 size_t dns_endpoint_full_name(const struct dns_endpoint *p, uint8_t ret[DNS_WIRE_NAME_MAX]);

@@ -179,8 +179,15 @@ static void bind_text(sqlite3_stmt *s, int i, const char *text) {
 }
 
 static json_t *endpoint_object(const struct network_endpoint *e) {
-        return json_pack("{s:s, s:s, s:s, s:i, s:s, s:b, s:s, s:s, s:s}", "network", e->network, "inside", e->link, "address", e->address, "prefix", (int) e->prefix, "gateway", e->gateway,
-                         "default", e->is_gateway, "mac", e->mac, "link", e->host_link, "bridge", e->bridge);
+        json_t *o = json_pack("{s:s, s:s, s:s, s:i, s:s, s:b, s:s, s:s, s:s}", "network", e->network, "inside", e->link, "address", e->address, "prefix", (int) e->prefix, "gateway",
+                              e->gateway, "default", e->is_gateway, "mac", e->mac, "link", e->host_link, "bridge", e->bridge);
+
+        if (*e->address6) {
+                json_object_set_new(o, "address6", json_string(e->address6));
+                json_object_set_new(o, "prefix6", json_integer(e->prefix6));
+                json_object_set_new(o, "gateway6", json_string(e->gateway6));
+        }
+        return o;
 }
 
 static char *endpoint_text(const struct container_row *r) {
@@ -209,6 +216,9 @@ static void endpoint_read(const json_t *o, struct network_endpoint *e) {
         copy_text(e->mac, sizeof(e->mac), json_get_str(o, "mac", ""));
         copy_text(e->host_link, sizeof(e->host_link), json_get_str(o, "link", ""));
         copy_text(e->bridge, sizeof(e->bridge), json_get_str(o, "bridge", ""));
+        copy_text(e->address6, sizeof(e->address6), json_get_str(o, "address6", ""));
+        e->prefix6 = (uint8_t) json_get_int(o, "prefix6", 0);
+        copy_text(e->gateway6, sizeof(e->gateway6), json_get_str(o, "gateway6", ""));
 }
 
 static void endpoints_parse(const char *text, struct container_row *r) {

@@ -118,7 +118,7 @@ static json_t *describe_endpoint(const struct container_row *row, const struct s
         return json_pack("{s:o, s:n, s:o, s:s, s:o, s:i, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:i, s:o}", "IPAMConfig", copy_or_null(json_object_get(config, "IPAMConfig")), "Links",
                          "Aliases", copy_or_null(p ? p->aliases : NULL), "MacAddress", *e->mac ? e->mac : p ? p->mac : "", "DriverOpts",
                          copy_or_null(json_object_get(config, "DriverOpts")), "GwPriority", p ? (int) p->priority : 0, "NetworkID", id, "EndpointID", endpoint_id, "Gateway", e->gateway,
-                         "IPAddress", e->address, "IPPrefixLen", (int) e->prefix, "IPv6Gateway", "", "GlobalIPv6Address", "", "GlobalIPv6PrefixLen", 0, "DNSNames",
+                         "IPAddress", e->address, "IPPrefixLen", (int) e->prefix, "IPv6Gateway", e->gateway6, "GlobalIPv6Address", e->address6, "GlobalIPv6PrefixLen", (int) e->prefix6, "DNSNames",
                          user ? dns_names(row, s, p) : json_null());
 }
 

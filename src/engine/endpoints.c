@@ -92,7 +92,7 @@ static int connect_one(struct engine *e, const struct spec *s, const struct spec
                        struct err *err) {
         struct network_endpoint *endpoint = &row->endpoints[row->n_endpoints];
         char link[16];
-        struct network_attachment a = { .bridge = n->bridge, .id = row->id, .link = link, .address = p->address, .mac = p->mac, .gateway = gateway };
+        struct network_attachment a = { .bridge = n->bridge, .id = row->id, .link = link, .address = p->address, .address6 = p->address6, .mac = p->mac, .gateway = gateway };
         int r;
 
         endpoint_link_name(s, row, p, link);

@@ -126,7 +126,7 @@ static void load_apparmor(struct engine *e) {
 }
 
 static int open_rooms(struct engine *e, const struct engine_options *o, struct err *err) {
-        struct network_options network = { .bridge = o->bridge, .pools = o->pools, .n_pools = o->n_pools, .nat = true };
+        struct network_options network = { .bridge = o->bridge, .pools = o->pools, .n_pools = o->n_pools, .nat = true, .ipv6 = o->ipv6, .subnet6 = o->subnet6 };
         struct image_sink sink;
         int r;
 
@@ -161,6 +161,7 @@ static int copy_options(struct engine *e, const struct engine_options *o, struct
                 return err->num;
         if (runtimes_open(e, o, err) < 0)
                 return err->num;
+        e->ipv6 = o->ipv6;
         e->bridge = strdup(o->bridge);
         e->cgroup_parent = strdup(o->cgroup_parent);
         return e->bridge && e->cgroup_parent ? 0 : err_errno(err, -ENOMEM, "options");

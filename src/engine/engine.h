@@ -26,6 +26,8 @@ struct engine_options {
         const char *bridge;
         const char *const *pools;        /* address pools, CIDR */
         size_t n_pools;
+        bool ipv6;                       /* of the default network */
+        const char *subnet6;             /* NULL: one is found */
         const char *cgroup_parent;       /* "kist" */
         const char *bundled_image;       /* OCI archive that an empty store imports, or NULL */
         uint32_t first_id, n_ids;        /* host ids to hand out to containers, in ranges of 65,536 */

@@ -155,10 +155,16 @@ static char *hosts(const struct spec *s, const struct container_row *row, const 
                 strbuf_addf(&b, "%s\n", json_string_value(v));
         config_hostname(s, row->id, hostname);
         for (size_t n = 0; n < row->n_endpoints; n++) {
-                if (*s->domainname)
-                        strbuf_addf(&b, "%s\t%s.%s %s\n", row->endpoints[n].address, hostname, s->domainname, hostname);
-                else
-                        strbuf_addf(&b, "%s\t%s\n", row->endpoints[n].address, hostname);
+                const char *const addresses[] = { row->endpoints[n].address, row->endpoints[n].address6 };
+
+                for (size_t k = 0; k < ARRAY_SIZE(addresses); k++) {
+                        if (!*addresses[k])
+                                continue;
+                        if (*s->domainname)
+                                strbuf_addf(&b, "%s\t%s.%s %s\n", addresses[k], hostname, s->domainname, hostname);
+                        else
+                                strbuf_addf(&b, "%s\t%s\n", addresses[k], hostname);
+                }
         }
         return strbuf_take(&b, NULL);
 }

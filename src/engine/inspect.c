@@ -117,8 +117,8 @@ static json_t *network_settings(struct container *c, const struct container_row 
                 }
         return json_pack("{s:s, s:s, s:s, s:b, s:s, s:i, s:o, s:n, s:n, s:s, s:s, s:s, s:i, s:s, s:i, s:s, s:s, s:o}", "Bridge", "", "SandboxID", row->n_endpoints ? row->id : "",
                          "SandboxKey", "", "HairpinMode", 0, "LinkLocalIPv6Address", "", "LinkLocalIPv6PrefixLen", 0, "Ports", ports_describe(c, s), "SecondaryIPAddresses",
-                         "SecondaryIPv6Addresses", "EndpointID", endpoint_id, "Gateway", n->gateway, "GlobalIPv6Address", "",
-                         "GlobalIPv6PrefixLen", 0, "IPAddress", n->address, "IPPrefixLen", (int) n->prefix, "IPv6Gateway", "",
+                         "SecondaryIPv6Addresses", "EndpointID", endpoint_id, "Gateway", n->gateway, "GlobalIPv6Address", n->address6,
+                         "GlobalIPv6PrefixLen", (int) n->prefix6, "IPAddress", n->address, "IPPrefixLen", (int) n->prefix, "IPv6Gateway", n->gateway6,
                          "MacAddress", n->mac, "Networks", describe_networks(row, s));
 }
 

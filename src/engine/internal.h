@@ -38,6 +38,7 @@ struct health_checks;
 
 struct engine {
         char *root, *run_root, *bridge, *cgroup_parent;
+        bool ipv6; /* of the default network */
         uint32_t first_id, n_ids;
         bool has_apparmor_profile; /* the default one is loaded */
         uint64_t log_max_size;

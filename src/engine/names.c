@@ -18,8 +18,8 @@
 enum { NAMES_MAX = 70, SERVERS_MAX = 3, SHORT_ID = 12 };
 
 /* An internal network's endpoints have no gateway; it has one all the same. */
-static const char *gateway_of(const struct network *n) {
-        const json_t *config = json_array_get(json_object_get(json_object_get(n->spec, "IPAM"), "Config"), 0);
+static const char *gateway_of(const struct network *n, bool ipv6) {
+        const json_t *config = json_array_get(json_object_get(json_object_get(n->spec, "IPAM"), "Config"), ipv6);
 
         return json_get_str(config, "Gateway", "");
 }
@@ -48,7 +48,7 @@ static const json_t *aliases_on(const struct spec *s, const char *network_id) {
 void names_add(struct engine *e, const struct spec *s, const struct container_row *row, const struct network_endpoint *p) {
         const char *names[NAMES_MAX], *servers[SERVERS_MAX];
         char short_id[SHORT_ID + 1];
-        struct dns_client_endpoint endpoint = { .container = row->id, .address = p->address, .names = names, .servers = servers };
+        struct dns_client_endpoint endpoint = { .container = row->id, .address = p->address, .address6 = p->address6, .names = names, .servers = servers };
         auto_network n = {};
         struct err err;
 
@@ -61,7 +61,8 @@ void names_add(struct engine *e, const struct spec *s, const struct container_ro
         if (*s->hostname)
                 names[endpoint.n_names++] = s->hostname;
         endpoint.n_servers = texts(s->dns, servers, 0, SERVERS_MAX);
-        const struct dns_client_network network = { .id = n.id, .name = n.name, .bridge = n.bridge, .gateway = gateway_of(&n), .prefix = p->prefix, .internal = network_is_internal(&n) };
+        const struct dns_client_network network = { .id = n.id, .name = n.name, .bridge = n.bridge, .gateway = gateway_of(&n, false), .prefix = p->prefix, .gateway6 = gateway_of(&n, true), .prefix6 = p->prefix6,
+                                                 .internal = network_is_internal(&n) };
         if (dns_client_add(e->names, &network, &endpoint, &err) < 0)
                 log_warning("container %.12s: its names are not served: %s", row->id, err.msg);
 }
@@ -87,7 +88,7 @@ void names_resolvers(struct engine *e, const struct container_row *row, struct n
                         auto_network n = {};
 
                         if (find_user_network(e, &row->endpoints[i], &n) && network_is_internal(&n) == internal && dns_client_serves(e->names, n.id))
-                                snprintf(ret->v[ret->n++], sizeof(ret->v[0]), "%s", gateway_of(&n));
+                                snprintf(ret->v[ret->n++], sizeof(ret->v[0]), "%s", gateway_of(&n, false));
                 }
 }
 

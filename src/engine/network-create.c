@@ -20,7 +20,7 @@
 
 enum { RESERVED_MAX = 256, BRIDGE_ID_DIGITS = 12, OPTIONS_MAX = 64 };
 
-/* Of the network's driver. The first four do something; the others say what is so anyway. */
+/* Of the network's driver. The last ones say what is so anyway. */
 static const struct option {
         const char *name;
         enum { NAME, TRUTH, NUMBER, MUST_BE_TRUE, MUST_BE_FALSE } type;
@@ -30,7 +30,7 @@ static const struct option {
         { "com.docker.network.bridge.enable_ip_masquerade", TRUTH },
         { "com.docker.network.driver.mtu", NUMBER },
         { "com.docker.network.enable_ipv4", MUST_BE_TRUE },
-        { "com.docker.network.enable_ipv6", MUST_BE_FALSE },
+        { "com.docker.network.enable_ipv6", TRUTH },
         { "com.docker.network.bridge.default_bridge", MUST_BE_FALSE },
 };
 
@@ -91,8 +91,6 @@ static int take_ipam_entry(const json_t *entry, json_t *ret, struct err *err) {
         for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
                 const char *text = json_get_str(entry, texts[i], "");
 
-                if (strchr(text, ':'))
-                        return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "invalid network config: %s %s: IPv6 networks are not supported by this version", texts[i], text);
                 if (*text)
                         json_object_set_new(ret, texts[i], json_string(text));
         }
@@ -103,7 +101,8 @@ static int take_ipam_entry(const json_t *entry, json_t *ret, struct err *err) {
         return 0;
 }
 
-static int take_ipam(const json_t *body, json_t *ret_entry, struct err *err) {
+/* *ret: an array, first what is of IPv4, and with IPv6 what is of that; an empty object where nothing was said. */
+static int take_ipam(const json_t *body, bool ipv6, json_t *ret, struct err *err) {
         const json_t *ipam = json_object_get(body, "IPAM"), *list = json_object_get(ipam, "Config");
         const char *driver = json_get_str(ipam, "Driver", "");
 
@@ -111,13 +110,26 @@ static int take_ipam(const json_t *body, json_t *ret_entry, struct err *err) {
                 return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "IPAM driver \"%s\" is not supported; default is", driver);
         if (json_object_size(json_get_object(ipam, "Options")))
                 return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "IPAM options are not supported by this version");
-        if (json_array_size(list) > 1)
-                return err_set(err, ERR_INVALID, -EINVAL, "invalid network config: a bridge network has one subnet");
-        return json_array_size(list) ? take_ipam_entry(json_array_get(list, 0), ret_entry, err) : 0;
+        for (size_t i = 0; i < (ipv6 ? 2 : 1); i++)
+                json_array_append_new(ret, json_object());
+        for (size_t i = 0; i < json_array_size(list); i++) {
+                const json_t *entry = json_array_get(list, i);
+                const char *subnet = json_get_str(entry, "Subnet", "");
+                json_t *place = json_array_get(ret, strchr(subnet, ':') != NULL);
+                int r;
+
+                if (!place)
+                        return err_set(err, ERR_INVALID, -EINVAL, "invalid network config: subnet %s: IPv6 is not enabled for this network", subnet);
+                if (json_object_size(place))
+                        return err_set(err, ERR_INVALID, -EINVAL, "invalid network config: a bridge network has one subnet%s", ipv6 ? " of IPv4 and one of IPv6" : "");
+                if ((r = take_ipam_entry(entry, place, err)) < 0)
+                        return r;
+        }
+        return 0;
 }
 
 static int check_kind(const json_t *body, const char *name, struct err *err) {
-        static const char *const refused[] = { "EnableIPv6", "Ingress", "ConfigOnly" };
+        static const char *const refused[] = { "Ingress", "ConfigOnly" };
         const char *driver = json_get_str(body, "Driver", ""), *scope = json_get_str(body, "Scope", "");
         int r = network_check_name(name, err);
 
@@ -142,31 +154,35 @@ static int check_kind(const json_t *body, const char *name, struct err *err) {
 }
 
 static int make_spec(const json_t *body, const char *id, json_t **ret, struct err *err) {
-        auto_json *labels = NULL, *given = NULL, *entry = json_object();
+        auto_json *labels = NULL, *given = NULL, *entries = json_array();
+        bool ipv6 = json_get_bool(body, "EnableIPv6", false);
         const char *key, *bridge;
         json_t *v;
         int r;
 
-        if ((r = take_texts(body, "Labels", &labels, err)) < 0 || (r = take_texts(body, "Options", &given, err)) < 0 || (r = take_ipam(body, entry, err)) < 0)
+        if ((r = take_texts(body, "Labels", &labels, err)) < 0 || (r = take_texts(body, "Options", &given, err)) < 0)
                 return r;
         json_object_foreach(given, key, v)
                 if ((r = check_option(key, json_string_value(v), err)) < 0)
                         return r;
+        read_truth(json_get_str(given, "com.docker.network.enable_ipv6", ""), &ipv6);
+        if ((r = take_ipam(body, ipv6, entries, err)) < 0)
+                return r;
         bridge = json_get_str(given, "com.docker.network.bridge.name", "");
-        *ret = json_pack("{s:s, s:o, s:b, s:b, s:{s:s, s:{}, s:[O]}, s:O, s:O}", "Driver", "bridge", "Bridge",
-                         *bridge ? json_string(bridge) : json_sprintf("br-%.*s", BRIDGE_ID_DIGITS, id), "Internal", json_get_bool(body, "Internal", false), "Attachable",
-                         json_get_bool(body, "Attachable", false), "IPAM", "Driver", "default", "Options", "Config", entry, "Options", given, "Labels", labels);
+        *ret = json_pack("{s:s, s:o, s:b, s:b, s:b, s:{s:s, s:{}, s:O}, s:O, s:O}", "Driver", "bridge", "Bridge",
+                         *bridge ? json_string(bridge) : json_sprintf("br-%.*s", BRIDGE_ID_DIGITS, id), "EnableIPv6", ipv6, "Internal", json_get_bool(body, "Internal", false), "Attachable",
+                         json_get_bool(body, "Attachable", false), "IPAM", "Driver", "default", "Options", "Config", entries, "Options", given, "Labels", labels);
         return *ret ? 0 : err_errno(err, -ENOMEM, "network");
 }
 
 /* --- what is stored → the network room --- */
 
-static json_t *ipam_entry(const json_t *spec) {
-        return json_array_get(json_object_get(json_object_get(spec, "IPAM"), "Config"), 0);
+static json_t *ipam_entry(const json_t *spec, bool ipv6) {
+        return json_array_get(json_object_get(json_object_get(spec, "IPAM"), "Config"), ipv6);
 }
 
-static int define(struct engine *e, const json_t *spec, char subnet[20], char gateway[16], struct err *err) {
-        const json_t *entry = ipam_entry(spec);
+static int define(struct engine *e, const json_t *spec, struct network_addresses *ret, struct err *err) {
+        const json_t *entries[] = { ipam_entry(spec, false), ipam_entry(spec, true) }, *entry = entries[0];
         const char *reserved[RESERVED_MAX], *key;
         uint64_t mtu = 0;
         struct network_definition d = {
@@ -174,6 +190,10 @@ static int define(struct engine *e, const json_t *spec, char subnet[20], char ga
                 .subnet = json_get_str(entry, "Subnet", ""),
                 .gateway = json_get_str(entry, "Gateway", ""),
                 .range = json_get_str(entry, "IPRange", ""),
+                .ipv6 = json_get_bool(spec, "EnableIPv6", false),
+                .subnet6 = json_get_str(entries[1], "Subnet", ""),
+                .gateway6 = json_get_str(entries[1], "Gateway", ""),
+                .range6 = json_get_str(entries[1], "IPRange", ""),
                 .reserved = reserved,
                 .internal = json_get_bool(spec, "Internal", false),
                 .icc = truth_of(spec, "com.docker.network.bridge.enable_icc", true),
@@ -181,12 +201,13 @@ static int define(struct engine *e, const json_t *spec, char subnet[20], char ga
         };
         json_t *v;
 
-        json_object_foreach(json_object_get(entry, "AuxiliaryAddresses"), key, v)
-                if (d.n_reserved < RESERVED_MAX)
-                        reserved[d.n_reserved++] = json_string_value(v);
+        for (size_t i = 0; i < ARRAY_SIZE(entries); i++)
+                json_object_foreach(json_object_get(entries[i], "AuxiliaryAddresses"), key, v)
+                        if (d.n_reserved < RESERVED_MAX)
+                                reserved[d.n_reserved++] = json_string_value(v);
         str_to_u64(json_get_str(json_object_get(spec, "Options"), "com.docker.network.driver.mtu", "0"), 0, 65535, &mtu);
         d.mtu = (uint32_t) mtu;
-        return network_define(e->network, &d, subnet, gateway, err);
+        return network_define(e->network, &d, ret, err);
 }
 
 static int store(struct engine *e, const char *id, const char *name, const json_t *spec, struct err *err) {
@@ -202,14 +223,17 @@ static int store(struct engine *e, const char *id, const char *name, const json_
 
 static int make(struct engine *e, const char *id, const char *name, json_t *spec, struct err *err) {
         const char *bridge = json_get_str(spec, "Bridge", "");
-        char subnet[20], gateway[16];
-        json_t *entry = ipam_entry(spec);
-        int r = define(e, spec, subnet, gateway, err);
+        struct network_addresses a;
+        int r = define(e, spec, &a, err);
 
         if (r < 0)
                 return r;
-        json_object_set_new(entry, "Subnet", json_string(subnet));
-        json_object_set_new(entry, "Gateway", json_string(gateway));
+        json_object_set_new(ipam_entry(spec, false), "Subnet", json_string(a.subnet));
+        json_object_set_new(ipam_entry(spec, false), "Gateway", json_string(a.gateway));
+        if (*a.subnet6) {
+                json_object_set_new(ipam_entry(spec, true), "Subnet", json_string(a.subnet6));
+                json_object_set_new(ipam_entry(spec, true), "Gateway", json_string(a.gateway6));
+        }
         r = store(e, id, name, spec, err);
         if (r == 0 && (r = network_make(e->network, bridge, err)) < 0)
                 db_network_delete(e->db, id, NULL);
@@ -263,10 +287,10 @@ int networks_recover(struct engine *e, struct err *err) {
                 return r;
         network_sweep(e->network);
         for (size_t i = 0; i < n; i++) {
-                char subnet[20], gateway[16];
+                struct network_addresses ignored;
                 struct err why;
 
-                if (all[i].kind == SPEC_NETWORK_USER && define(e, all[i].spec, subnet, gateway, &why) < 0)
+                if (all[i].kind == SPEC_NETWORK_USER && define(e, all[i].spec, &ignored, &why) < 0)
                         log_warning("network %s: %s", all[i].name, why.msg);
                 network_done(&all[i]);
         }

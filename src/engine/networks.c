@@ -55,6 +55,10 @@ void network_done(struct network *n) {
         n->spec = NULL;
 }
 
+bool network_has_ipv6(const struct network *n) {
+        return json_get_bool(n->spec, "EnableIPv6", false);
+}
+
 bool network_is_internal(const struct network *n) {
         return json_get_bool(n->spec, "Internal", false);
 }
@@ -162,14 +166,16 @@ int network_all(struct engine *e, struct network **ret, size_t *ret_n, struct er
 
 /* [{Subnet, Gateway}] of the default bridge. */
 static json_t *default_ipam(struct engine *e) {
-        char subnet[20], gateway[16];
+        struct network_addresses a;
         struct err err;
 
-        if (network_describe(e->network, subnet, gateway, &err) < 0) {
+        if (network_describe(e->network, &a, &err) < 0) {
                 log_debug("network bridge: %s", err.msg);
                 return json_array();
         }
-        return json_pack("[{s:s, s:s}]", "Subnet", subnet, "Gateway", gateway);
+        if (*a.subnet6)
+                return json_pack("[{s:s, s:s}, {s:s, s:s}]", "Subnet", a.subnet, "Gateway", a.gateway, "Subnet", a.subnet6, "Gateway", a.gateway6);
+        return json_pack("[{s:s, s:s}]", "Subnet", a.subnet, "Gateway", a.gateway);
 }
 
 /* Who runs on it: {id: {Name, EndpointID, …}}. */
@@ -192,8 +198,9 @@ static json_t *members(struct engine *e, const struct network *n) {
                                 continue;
                         network_endpoint_id(row.id, n->id, endpoint_id);
                         json_object_set_new(all, row.id,
-                                            json_pack("{s:s, s:s, s:s, s:o, s:s}", "Name", row.name, "EndpointID", endpoint_id, "MacAddress", p->mac, "IPv4Address",
-                                                      json_sprintf("%s/%u", p->address, p->prefix), "IPv6Address", ""));
+                                            json_pack("{s:s, s:s, s:s, s:o, s:o}", "Name", row.name, "EndpointID", endpoint_id, "MacAddress", p->mac, "IPv4Address",
+                                                      json_sprintf("%s/%u", p->address, p->prefix), "IPv6Address",
+                                                      *p->address6 ? json_sprintf("%s/%u", p->address6, p->prefix6) : json_string("")));
                 }
                 container_unref(containers[i]);
         }
@@ -222,7 +229,7 @@ static json_t *options_object(struct engine *e, const struct network *n) {
 
 static json_t *describe(struct engine *e, const struct network *n, bool with_members) {
         return json_pack("{s:s, s:s, s:o, s:s, s:s, s:b, s:b, s:o, s:b, s:b, s:b, s:{s:s}, s:b, s:o, s:o, s:o}", "Name", n->name, "Id", n->id, "Created",
-                         describe_time(n->created_ns), "Scope", "local", "Driver", n->driver, "EnableIPv4", 1, "EnableIPv6", 0, "IPAM", ipam_object(e, n), "Internal",
+                         describe_time(n->created_ns), "Scope", "local", "Driver", n->driver, "EnableIPv4", 1, "EnableIPv6", n->kind == SPEC_NETWORK_BRIDGE ? e->ipv6 : network_has_ipv6(n), "IPAM", ipam_object(e, n), "Internal",
                          network_is_internal(n), "Attachable", json_get_bool(n->spec, "Attachable", false), "Ingress", 0, "ConfigFrom", "Network", "", "ConfigOnly", 0,
                          "Containers", with_members ? members(e, n) : json_object(), "Options", options_object(e, n), "Labels", copy_object(n->spec, "Labels"));
 }

@@ -21,7 +21,7 @@ struct network {
         enum spec_network kind; /* SPEC_NETWORK_USER: of the database */
         int64_t created_ns;
         char bridge[16];        /* "": no bridge */
-        json_t *spec;           /* SPEC_NETWORK_USER: {Driver, Bridge, Internal, Attachable, IPAM, Options, Labels}, as it was made; else NULL */
+        json_t *spec;           /* SPEC_NETWORK_USER: {Driver, Bridge, EnableIPv6, Internal, Attachable, IPAM, Options, Labels}, as it was made; else NULL */
 };
 void network_done(struct network *n);
 #define auto_network __attribute__((cleanup(network_done))) struct network
@@ -29,6 +29,7 @@ void network_done(struct network *n);
 /* By name, id, or unique prefix of the id. ERR_NOT_FOUND: "network NAME not found". */
 int network_find(struct engine *e, const char *name, struct network *ret, struct err *err);
 bool network_is_internal(const struct network *n);
+bool network_has_ipv6(const struct network *n); /* of one of the user's */
 /* All: first those that are always there. The caller frees each and the array. */
 int network_all(struct engine *e, struct network **ret, size_t *ret_n, struct err *err);
 /* The grammar of names, and not one of the words that mean something else. */

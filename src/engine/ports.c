@@ -58,15 +58,12 @@ static int read_key(const char *key, struct network_port *ret) {
         return 0;
 }
 
-static int read_binding(const char *key, const json_t *binding, struct network_port *p, struct err *err) {
+static int read_binding(const json_t *binding, struct network_port *p, struct err *err) {
         const char *address = json_get_str(binding, "HostIp", ""), *port = json_get_str(binding, "HostPort", "");
 
-        if (strchr(address, ':'))
-                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "HostConfig.PortBindings: %s: IPv6 address %s: publishing on IPv6 is not supported by this version", key, address);
-        if (*address && !network_is_address(address))
+        if (*address && !network_is_address(address) && !network_is_address6(address))
                 return err_set(err, ERR_INVALID, -EINVAL, "invalid IP address: %s", address);
-        if (strcmp(address, "0.0.0.0") != 0)
-                snprintf(p->host_address, sizeof(p->host_address), "%s", address);
+        snprintf(p->host_address, sizeof(p->host_address), "%s", address);
         if (*port && strcmp(port, "0") != 0 && read_range(port, &p->host_first, &p->host_last) < 0)
                 return err_set(err, ERR_INVALID, -EINVAL, "invalid port specification: \"%s\"", port);
         return 0;
@@ -109,7 +106,7 @@ static int read_bindings(const json_t *bindings, struct list *l, struct err *err
                         return r;
                 json_array_foreach(all, i, binding) {
                         one = p;
-                        if ((r = read_binding(key, binding, &one, err)) < 0 || (r = list_add(l, &one, err)) < 0)
+                        if ((r = read_binding(binding, &one, err)) < 0 || (r = list_add(l, &one, err)) < 0)
                                 return r;
                 }
         }
@@ -153,7 +150,12 @@ json_t *ports_warnings(const json_t *body) {
 
 /* --- what is published, as JSON --- */
 
-static json_t *to_json(const struct network_port *v, size_t n) {
+static void add_json(json_t *list, const char *address, const struct network_port *p) {
+        json_array_append_new(list, json_pack("{s:s, s:o}", "HostIp", address, "HostPort", json_sprintf("%u", p->host_first)));
+}
+
+/* With IPv6, what is published on no address in particular is so on all of both kinds. */
+static json_t *to_json(const struct network_port *v, size_t n, bool ipv6) {
         json_t *all = json_object();
 
         for (size_t i = 0; i < n; i++) {
@@ -162,7 +164,9 @@ static json_t *to_json(const struct network_port *v, size_t n) {
 
                 if (key && !list)
                         json_object_set_new(all, key, list = json_array());
-                json_array_append_new(list, json_pack("{s:s, s:o}", "HostIp", *v[i].host_address ? v[i].host_address : "0.0.0.0", "HostPort", json_sprintf("%u", v[i].host_first)));
+                add_json(list, *v[i].host_address ? v[i].host_address : "0.0.0.0", &v[i]);
+                if (!*v[i].host_address && ipv6)
+                        add_json(list, "::", &v[i]);
         }
         return all;
 }
@@ -223,7 +227,7 @@ int ports_publish(struct engine *e, struct container *c, const struct spec *s, c
         }
         if (r < 0)
                 return err_prefix(err, "driver failed programming external connectivity on endpoint %s", row->name);
-        ports = to_json(l.v, l.n);
+        ports = to_json(l.v, l.n, *endpoint->address6);
         r = store(e, c, ports, err);
         if (r < 0)
                 network_unpublish(e->network, row->id);
@@ -242,6 +246,16 @@ void ports_unpublish(struct engine *e, struct container *c) {
         db_set_ports(e->db, c->row.id, NULL, NULL);
 }
 
+/* Where there is no IPv6 now, what was published on it waits. */
+static void drop_ipv6(struct list *l, const struct network_endpoint *p) {
+        size_t kept = 0;
+
+        for (size_t i = 0; i < l->n; i++)
+                if (*p->address6 || !network_is_address6(l->v[i].host_address))
+                        l->v[kept++] = l->v[i];
+        l->n = kept;
+}
+
 void ports_follow(struct engine *e, struct container *c, const struct container_row *row) {
         const struct network_endpoint *endpoint = gateway_endpoint(row);
         auto_json *ports = get_ports(c);
@@ -252,6 +266,8 @@ void ports_follow(struct engine *e, struct container *c, const struct container_
         if (!ports || read_bindings(ports, &l, NULL) < 0)
                 return;
         network_unpublish(e->network, row->id);
+        if (endpoint)
+                drop_ipv6(&l, endpoint);
         if (endpoint && network_publish(e->network, row->id, endpoint, l.v, l.n, owner, &err) < 0)
                 log_warning("container %.12s: %s", row->id, err.msg);
 }

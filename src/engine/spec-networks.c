@@ -39,7 +39,7 @@ static int wrong(struct err *err, const char *network, const char *what) {
 /* What is not in the list is an answer of inspect that a client sends back (IPAddress, EndpointID, …), or means nothing here. */
 static int refuse_others(const json_t *config, const char *network, struct err *err) {
         static const char *const refused[] = { "Links" };
-        static const char *const ipam_refused[] = { "IPv6Address", "LinkLocalIPs" };
+        static const char *const ipam_refused[] = { "LinkLocalIPs" };
         const json_t *ipam = json_object_get(config, "IPAMConfig");
 
         for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
@@ -101,14 +101,16 @@ static int read_endpoint(struct spec *s, const char *network, json_t *config, st
 
         *p = (struct spec_endpoint) { .network = is_default ? "bridge" : network, .config = config, .priority = json_get_int(config, "GwPriority", 0) };
         if ((r = read_text(config, "NetworkID", &p->network_id, network, err)) < 0 || (r = read_text(config, "MacAddress", &p->mac, network, err)) < 0 ||
-            (r = read_text(ipam, "IPv4Address", &p->address, network, err)) < 0 || (r = read_aliases(p, err)) < 0 || (r = read_driver_options(p, err)) < 0 ||
+            (r = read_text(ipam, "IPv4Address", &p->address, network, err)) < 0 || (r = read_text(ipam, "IPv6Address", &p->address6, network, err)) < 0 || (r = read_aliases(p, err)) < 0 || (r = read_driver_options(p, err)) < 0 ||
             (r = refuse_others(config, network, err)) < 0)
                 return r;
         if (*p->mac && !network_is_mac(p->mac))
                 return err_set(err, ERR_INVALID, -EINVAL, "invalid MAC address: %s", p->mac);
         if (*p->address && !network_is_address(p->address))
                 return err_set(err, ERR_INVALID, -EINVAL, "invalid IPv4 address: %s", p->address);
-        if (is_default && *p->address)
+        if (*p->address6 && !network_is_address6(p->address6))
+                return err_set(err, ERR_INVALID, -EINVAL, "invalid IPv6 address: %s", p->address6);
+        if (is_default && (*p->address || *p->address6))
                 return err_set(err, ERR_INVALID, -EINVAL, "invalid endpoint settings: user specified IP address is supported on user defined networks only");
         if (is_default && p->aliases)
                 return err_set(err, ERR_INVALID, -EINVAL, "invalid endpoint settings: network-scoped aliases are only supported for user-defined networks");

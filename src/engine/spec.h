@@ -23,7 +23,7 @@ enum { ENDPOINTS_MAX = 8 }; /* networks of one container */
 
 struct spec_endpoint {
         const char *network, *network_id; /* "bridge" for the default one */
-        const char *address, *mac, *link;
+        const char *address, *address6, *mac, *link;
         json_t *aliases; /* an array of names, or NULL */
         json_t *config;  /* the whole object, or NULL */
         int64_t priority; /* of its gateway; the highest is the default route */

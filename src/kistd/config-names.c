@@ -29,7 +29,6 @@ static const struct {
         { "shutdown-timeout", "containers are not stopped with the daemon" },
         { "metrics-addr", "this version has no metrics" },
         { "ip-forward", "this version cannot set it" },
-        { "ipv6", "this version cannot set it" },
         { "bip", "this version cannot set it: see default-address-pools" },
         { "fixed-cidr", "this version cannot set it: see default-address-pools" },
         { "icc", "this version cannot set it" },

@@ -11,7 +11,7 @@
 #include "kistd/config-names.h"
 #include "kistd/options.h"
 
-enum { CONFIG_MAX = 1024 * 1024, SUBNETS_MAX = 256 };
+enum { CONFIG_MAX = 1024 * 1024, SUBNETS_MAX = 256, IPV6_PART = 64 };
 
 /* {"base": "172.16.0.0/12", "size": 16}: the first of the networks of that size in it. */
 static int add_pool(struct options *o, const struct option *row, const char *where, const json_t *pool, struct err *err) {
@@ -21,6 +21,10 @@ static int add_pool(struct options *o, const struct option *row, const char *whe
         unsigned prefix;
         uint32_t first;
 
+        if (option_is_network6(base) && size == IPV6_PART)
+                return option_set(o, row, where, base, err);
+        if (option_is_network6(base))
+                return err_set(err, ERR_INVALID, -EINVAL, "%s: size of %s is not %d", where, base, IPV6_PART);
         if (!option_parse_network(base, &first, &prefix))
                 return err_set(err, ERR_INVALID, -EINVAL, "%s: base \"%.64s\" is not an IPv4 network (a.b.c.d/n)", where, base);
         if (size < (int64_t) prefix || size > 30)

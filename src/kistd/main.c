@@ -165,6 +165,8 @@ static int open_engine(struct daemon *d, struct err *err) {
                 .bridge = o->bridge,
                 .pools = (const char *const *) o->pools.items,
                 .n_pools = o->pools.n,
+                .ipv6 = o->ipv6,
+                .subnet6 = o->subnet6,
                 .cdi_dirs = (const char *const *) o->cdi_dirs.items,
                 .n_cdi_dirs = o->cdi_dirs.n,
                 .registries = registries_of(o),

@@ -29,7 +29,9 @@ const struct option option_table[] = {
           "group that may use the sockets (default \"kist\" or \"docker\", if there is one)" },
         { "bridge", 'b', OPTION_TEXT, AT(bridge), "bridge", "NAME", "kist0", "bridge of the default network" },
         { "address-pool", 0, OPTION_LIST, AT(pools), "default-address-pools", "CIDR", "172.30.0.0/16,10.230.0.0/16,192.168.224.0/20",
-          "addresses for networks, in order of preference; repeatable" },
+          "addresses for networks, of IPv4 or IPv6, in order of preference; repeatable (IPv6 without one: a prefix fdXX of this host's own)" },
+        { "ipv6", 0, OPTION_FLAG, AT(ipv6), "ipv6", NULL, NULL, "IPv6 on the default network, too" },
+        { "fixed-cidr-v6", 0, OPTION_TEXT, AT(subnet6), "fixed-cidr-v6", "CIDR", NULL, "the default network's IPv6 subnet (default: one of the address pools)" },
         { "cgroup-parent", 0, OPTION_TEXT, AT(cgroup_parent), "cgroup-parent", "NAME", "kist", "cgroup that holds those of the containers" },
         { "cdi-spec-dir", 0, OPTION_LIST, AT(cdi_dirs), "cdi-spec-dirs", "DIR", "/etc/cdi,/var/run/cdi",
           "where devices by name (CDI) are described; the last one counts most; repeatable" },
@@ -120,6 +122,15 @@ int option_parse_size(const char *text, uint64_t *ret) {
                 return 0;
         }
         return -EINVAL;
+}
+
+bool option_is_network6(const char *text) {
+        const char *slash = strchr(text, '/');
+        auto_free char *address = slash ? strndup(text, (size_t) (slash - text)) : NULL;
+        struct in6_addr in;
+        uint64_t prefix;
+
+        return address && inet_pton(AF_INET6, address, &in) == 1 && str_to_u64(slash + 1, 0, 127, &prefix) == 0;
 }
 
 bool option_parse_network(const char *text, uint32_t *ret_address, unsigned *ret_prefix) {
@@ -275,8 +286,12 @@ static int check(const struct options *o, struct err *err) {
         unsigned prefix;
 
         for (size_t i = 0; i < o->pools.n; i++)
-                if (!option_parse_network(o->pools.items[i], &address, &prefix))
-                        return err_set(err, ERR_INVALID, -EINVAL, "--address-pool: \"%.64s\" is not an IPv4 network (a.b.c.d/n)", o->pools.items[i]);
+                if (!option_parse_network(o->pools.items[i], &address, &prefix) && !option_is_network6(o->pools.items[i]))
+                        return err_set(err, ERR_INVALID, -EINVAL, "--address-pool: \"%.64s\" is not an IPv4 network (a.b.c.d/n), nor one of IPv6", o->pools.items[i]);
+        if (o->subnet6 && !o->ipv6)
+                return err_set(err, ERR_INVALID, -EINVAL, "--fixed-cidr-v6 has no effect without --ipv6");
+        if (o->subnet6 && !option_is_network6(o->subnet6))
+                return err_set(err, ERR_INVALID, -EINVAL, "--fixed-cidr-v6: \"%.64s\" is not an IPv6 network such as fd00:5::/64", o->subnet6);
         if (o->root[0] != '/' || o->run_root[0] != '/')
                 return err_set(err, ERR_INVALID, -EINVAL, "--root and --run-root must be absolute paths, not \"%s\"",
                                o->root[0] != '/' ? o->root : o->run_root);

@@ -18,7 +18,7 @@ struct text_list {
 };
 
 struct options {
-        char *root, *run_root, *config, *bridge, *cgroup_parent, *group, *bundled_image, *log_level;
+        char *root, *run_root, *config, *bridge, *cgroup_parent, *group, *bundled_image, *log_level, *subnet6;
         char *tls_ca, *tls_cert, *tls_key;
         struct text_list hosts, pools, cdi_dirs, runtimes, insecure_registries, certs_dirs, mirrors;
         char *http_proxy, *https_proxy, *no_proxy;
@@ -30,7 +30,7 @@ struct options {
         struct text_list log_opts, labels, ulimits, dns, dns_opts, dns_search;
         uint64_t shm_size;
         bool init, no_new_privileges;
-        bool debug, tls, tls_verify, validate, help, version;
+        bool ipv6, debug, tls, tls_verify, validate, help, version;
         unsigned n_problems; /* with --validate: how many were told */
         bool from_command_line[OPTIONS_MAX], from_file[OPTIONS_MAX]; /* by row */
 };
@@ -81,5 +81,7 @@ extern const size_t n_options;
 int option_parse_size(const char *text, uint64_t *ret);
 /* "10.1.0.0/16" → address in host order and prefix (1 to 30); false when it is anything else. */
 bool option_parse_network(const char *text, uint32_t *ret_address, unsigned *ret_prefix);
+/* "fd00:5::/64" */
+bool option_is_network6(const char *text);
 /* Store one value; `where` names the source in the message: "--bridge", "key bridge of /etc/…". */
 int option_set(struct options *o, const struct option *row, const char *where, const char *text, struct err *err);

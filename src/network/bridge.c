@@ -3,6 +3,7 @@
 /* The bridge, made at its first use or found as an earlier daemon left it. Every step can have been the last one of a daemon that was
  * killed: so each is done only when its result is not there yet. */
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "network/netns.h"
 
 #define IP_FORWARD "/proc/sys/net/ipv4/ip_forward"
+#define IPV6_CONF "/proc/sys/net/ipv6/conf"
 
 enum { DEFAULT_MTU = 1500, PORTS_AT_ONCE = 64 };
 
@@ -93,22 +95,88 @@ static int give_address(struct network_host *host, struct bridge_network *h, str
                 if (r < 0)
                         return r;
         }
-        r = address_add(n, index, h->pool.gateway, h->pool.subnet.prefix);
+        const struct address6 gateway_any = address6_of_ipv4(h->pool.gateway);
+        r = address_add(n, index, &gateway_any, h->pool.subnet.prefix);
         return r < 0 ? rtnl_error(n, r, err, "bridge %s: giving it an address", h->bridge) : 0;
 }
 
-/* Written only when it is off: the host's setting, and on some hosts a read-only one. */
-static int forward_ipv4(struct err *err) {
-        auto_fd fd = open(IP_FORWARD, O_RDONLY | O_CLOEXEC);
-        char value = '0';
-        int r;
+/* A daemon that chooses takes the address that an earlier one gave. */
+static int give_address6(struct network_host *host, struct bridge_network *h, struct rtnl *n, int index, struct err *err) {
+        struct address6 there;
+        uint8_t prefix;
+        int r = address6_find(n, index, &there, &prefix);
 
-        if (fd < 0 || fd_read_all(fd, &value, 1) < 0)
-                return err_errno(err, errno, IP_FORWARD);
+        if (r < 0 && r != -ENODATA)
+                return rtnl_error(n, r, err, "bridge %s: its IPv6 address", h->bridge);
+        if (!h->pool6.subnet.prefix && r == 0 && prefix >= SUBNET6_PREFIX_MIN && prefix <= SUBNET6_PREFIX_MAX) {
+                h->pool6.subnet = h->pool6.range = subnet6_around(&there, prefix);
+                h->pool6.gateway = there;
+        }
+        if (r == 0 && h->pool6.subnet.prefix) {
+                if (address6_equal(&there, &h->pool6.gateway) && prefix == h->pool6.subnet.prefix)
+                        return 0;
+                return err_set(err, ERR_CONFLICT, -EBUSY, "bridge %s: has another IPv6 address than the network is to have", h->bridge);
+        }
+        r = network_choose_subnet6(host, n, h, NULL, err);
+        if (r < 0)
+                return r;
+        r = address_add(n, index, &h->pool6.gateway, h->pool6.subnet.prefix);
+        return r < 0 ? rtnl_error(n, r, err, "bridge %s: giving it an IPv6 address", h->bridge) : 0;
+}
+
+static int read_switch(const char *path, char *ret) {
+        auto_fd fd = open(path, O_RDONLY | O_CLOEXEC);
+
+        return fd < 0 ? -errno : fd_read_all(fd, ret, 1);
+}
+
+/* Written only when it is off: the host's setting, and on some hosts a read-only one. */
+static int switch_forwarding_on(const char *path, void (*before)(void), struct err *err) {
+        char value = '0';
+        int r = read_switch(path, &value);
+
+        if (r < 0)
+                return err_errno(err, r, "%s", path);
         if (value != '0')
                 return 0;
-        r = netns_sysctl(IP_FORWARD, "1");
-        return r < 0 ? err_errno(err, r, "switching IPv4 forwarding on: " IP_FORWARD) : 0;
+        if (before)
+                before();
+        r = netns_sysctl(path, "1");
+        return r < 0 ? err_errno(err, r, "switching forwarding on: %s", path) : 0;
+}
+
+/* A host that forwards believes no router any more, unless it is told to (2): one that has its own default route from one is to keep it. */
+static void keep_own_routers(void) {
+        DIR *all = opendir(IPV6_CONF);
+        const struct dirent *d;
+
+        while (all && (d = readdir(all))) {
+                char path[sizeof(IPV6_CONF) + 272], value = '0';
+
+                if (*d->d_name == '.' || !strcmp(d->d_name, "all") || !strcmp(d->d_name, "default"))
+                        continue;
+                snprintf(path, sizeof(path), IPV6_CONF "/%s/accept_ra", d->d_name);
+                if (read_switch(path, &value) == 0 && value == '1')
+                        netns_sysctl(path, "2");
+        }
+        if (all)
+                closedir(all);
+}
+
+/* While the bridge is down: no packet goes by it before all is set. */
+static int set_up_ipv6(struct network_host *host, struct bridge_network *h, struct rtnl *n, int index, struct err *err) {
+        int r;
+
+        if (!h->ipv6) {
+                r = link_disable_ipv6(h->bridge); /* no address of its own, and deaf to router advertisements of containers */
+                return r < 0 ? err_errno(err, r, "bridge %s: switching IPv6 off", h->bridge) : 0;
+        }
+        r = link_enable_ipv6(h->bridge);
+        if (r == -EAFNOSUPPORT)
+                return err_set(err, ERR_UNSUPPORTED, r, "bridge %s: this kernel has no IPv6, or it is switched off", h->bridge);
+        if (r < 0)
+                return err_errno(err, r, "bridge %s: switching IPv6 on", h->bridge);
+        return give_address6(host, h, n, index, err);
 }
 
 static int make_ready(struct network_host *host, struct bridge_network *h, struct err *err) {
@@ -123,16 +191,17 @@ static int make_ready(struct network_host *host, struct bridge_network *h, struc
         r = find_or_add_link(h, &n, &bridge, err);
         if (r < 0)
                 return r;
-        r = link_disable_ipv6(h->bridge); /* before it is up: no address of its own, and deaf to router advertisements of containers */
-        if (r < 0)
-                return err_errno(err, r, "bridge %s: switching IPv6 off", h->bridge);
-        r = give_address(host, h, &n, bridge.index, err);
+        r = set_up_ipv6(host, h, &n, bridge.index, err);
+        if (r == 0)
+                r = give_address(host, h, &n, bridge.index, err);
         if (r < 0)
                 return r;
         /* The table before the first packet can pass. */
         r = network_apply_firewall(host, err);
         if (r == 0)
-                r = forward_ipv4(err);
+                r = switch_forwarding_on(IP_FORWARD, NULL, err);
+        if (r == 0 && h->ipv6)
+                r = switch_forwarding_on(IPV6_CONF "/all/forwarding", keep_own_routers, err);
         if (r < 0)
                 return r;
         r = link_set_up(&n, h->bridge);
@@ -158,7 +227,7 @@ int bridge_ensure(struct network_host *h, const char *bridge, struct bridge_stat
         b = network_find_locked(h, bridge);
         r = b ? ensure_locked(h, b, err) : network_unknown(bridge, err);
         if (r == 0)
-                *ret = (struct bridge_state) { b->bridge_index, b->mtu, b->pool.subnet, b->pool.gateway, b->internal, b->icc };
+                *ret = (struct bridge_state) { b->bridge_index, b->mtu, b->pool.subnet, b->pool.gateway, b->internal, b->icc, b->pool6.subnet, b->pool6.gateway };
         pthread_mutex_unlock(&h->lock);
         return r;
 }

@@ -11,7 +11,7 @@
 #include "network/firewall.h"
 #include "network/internal.h"
 
-enum { PART_PREFIX_MIN = 22, PART_PREFIX_MAX = 24, SHARED_PREFIX_MAX = 22, NETWORKS_MAX = 4096 };
+enum { PART_PREFIX_MIN = 22, PART_PREFIX_MAX = 24, SHARED_PREFIX_MAX = 22, NETWORKS_MAX = 4096, MTU6_MIN = 1280 };
 
 /* --- what is taken --- */
 
@@ -106,7 +106,7 @@ int network_choose_subnet(struct network_host *h, struct rtnl *n, bool whole, st
 
 /* --- definitions --- */
 
-static int bad(struct err *err, const char *what, const char *value, const char *why) {
+int network_bad(struct err *err, const char *what, const char *value, const char *why) {
         return err_set(err, ERR_INVALID, -EINVAL, "invalid %s %s: %s", what, value, why);
 }
 
@@ -142,13 +142,13 @@ static int set_addresses(struct bridge_network *b, const struct network_definiti
 
         if (is_given(d->range)) {
                 if (subnet_parse(d->range, &range) < 0)
-                        return bad(err, "ip-range", d->range, "not a subnet such as 10.5.1.0/24");
+                        return network_bad(err, "ip-range", d->range, "not a subnet such as 10.5.1.0/24");
                 if (range.prefix < s->prefix || !subnet_contains(s, range.base))
-                        return bad(err, "ip-range", d->range, "not a part of the subnet");
+                        return network_bad(err, "ip-range", d->range, "not a part of the subnet");
                 gateway = range.base == s->base ? s->base + 1 : range.base;
         }
         if (is_given(d->gateway) && (address_parse(d->gateway, &gateway) < 0 || !subnet_contains(s, gateway) || gateway == s->base || gateway == (s->base | ~subnet_mask(s->prefix))))
-                return bad(err, "gateway", d->gateway, "not an address of the subnet");
+                return network_bad(err, "gateway", d->gateway, "not an address of the subnet");
         r = address_pool_init(&b->pool, s, gateway);
         if (r == 0 && is_given(d->range))
                 r = address_pool_restrict(&b->pool, &range);
@@ -157,8 +157,10 @@ static int set_addresses(struct bridge_network *b, const struct network_definiti
         for (size_t i = 0; i < d->n_reserved; i++) {
                 uint32_t address;
 
+                if (d->ipv6 && network_is_address6(d->reserved[i])) /* in define6.c */
+                        continue;
                 if (address_parse(d->reserved[i], &address) < 0 || (address != gateway && address_pool_claim(&b->pool, ADDRESS_RESERVED, address) < 0))
-                        return bad(err, "auxiliary address", d->reserved[i], "not an address of the subnet");
+                        return network_bad(err, "auxiliary address", d->reserved[i], "not an address of the subnet");
         }
         return 0;
 }
@@ -178,14 +180,14 @@ static int define_locked(struct network_host *h, const struct network_definition
                 return err_errno(err, r, "netlink socket");
         if (is_given(d->subnet)) {
                 if (subnet_parse(d->subnet, &s) < 0)
-                        return bad(err, "subnet", d->subnet, "it has bits after its prefix, or is no IPv4 subnet such as 10.5.0.0/16");
+                        return network_bad(err, "subnet", d->subnet, "it has bits after its prefix, or is no IPv4 subnet such as 10.5.0.0/16");
                 if (s.prefix < SUBNET_PREFIX_MIN || s.prefix > SUBNET_PREFIX_MAX)
-                        return bad(err, "subnet", d->subnet, "must be between /8 and /30");
+                        return network_bad(err, "subnet", d->subnet, "must be between /8 and /30");
                 r = check_free(h, &n, d, &s, err);
         } else {
                 r = network_choose_subnet(h, &n, false, &s, err);
         }
-        if (r < 0 || (r = set_addresses(b, d, &s, err)) < 0)
+        if (r < 0 || (r = set_addresses(b, d, &s, err)) < 0 || (d->ipv6 && (r = network_choose_subnet6(h, &n, b, d, err)) < 0))
                 return r;
         grown = reallocarray(h->networks, h->n_networks + 1, sizeof(*grown));
         if (!grown)
@@ -195,13 +197,15 @@ static int define_locked(struct network_host *h, const struct network_definition
         return 0;
 }
 
-int network_define(struct network_host *h, const struct network_definition *d, char ret_subnet[20], char ret_gateway[16], struct err *err) {
+int network_define(struct network_host *h, const struct network_definition *d, struct network_addresses *ret, struct err *err) {
         struct bridge_network *b;
         struct bridge_state ignored;
         int r;
 
         if (!bridge_name_is_valid(d->bridge))
-                return bad(err, "bridge name", d->bridge, "not a name of at most 15 letters, digits, - and _");
+                return network_bad(err, "bridge name", d->bridge, "not a name of at most 15 letters, digits, - and _");
+        if (d->ipv6 && d->mtu != 0 && d->mtu < MTU6_MIN)
+                return err_set(err, ERR_INVALID, -EINVAL, "invalid mtu %u: IPv6 needs at least %d", d->mtu, MTU6_MIN);
         if (d->mtu != 0 && (d->mtu < 68 || d->mtu > 65535))
                 return err_set(err, ERR_INVALID, -EINVAL, "invalid mtu %u: not between 68 and 65535", d->mtu);
         /* The default network chooses first, so that it never finds its own pool cut up. */
@@ -210,15 +214,15 @@ int network_define(struct network_host *h, const struct network_definition *d, c
         b = calloc(1, sizeof(*b));
         if (!b)
                 return err_errno(err, -ENOMEM, "bridge %s", d->bridge);
-        *b = (struct bridge_network) { .defined = true, .nat = d->nat && !d->internal, .internal = d->internal, .icc = d->icc, .mtu_wanted = d->mtu };
+        *b = (struct bridge_network) { .defined = true, .nat = d->nat && !d->internal, .internal = d->internal, .icc = d->icc, .mtu_wanted = d->mtu, .ipv6 = d->ipv6 };
         snprintf(b->bridge, sizeof(b->bridge), "%s", d->bridge);
         pthread_mutex_lock(&h->lock);
         r = define_locked(h, d, b, err);
         if (r == 0) {
-                subnet_format(&b->pool.subnet, ret_subnet);
-                address_format(b->pool.gateway, ret_gateway);
+                network_describe_pools(b, ret);
         } else {
                 address_pool_done(&b->pool);
+                address6_pool_done(&b->pool6);
                 free(b);
         }
         pthread_mutex_unlock(&h->lock);
@@ -239,6 +243,7 @@ static void forget(struct network_host *h, struct bridge_network *b) {
         memmove(&h->networks[i], &h->networks[i + 1], (h->n_networks - i - 1) * sizeof(*h->networks));
         h->n_networks--;
         address_pool_done(&b->pool);
+        address6_pool_done(&b->pool6);
         free(b);
 }
 

@@ -37,6 +37,33 @@ void network_link_name(const struct network_host *h, const char *id, const char 
                 snprintf(ret, 16, "kv%013llx", (unsigned long long) ((owner_of(id) ^ owner_of(bridge) * 31) & 0xfffffffffffff));
 }
 
+static int take_address6(struct network_host *h, const struct network_attachment *a, uint32_t address, struct address6 *ret, struct err *err) {
+        bool asked = a->address6 && *a->address6;
+        struct bridge_network *b;
+        struct address6 got = { 0 };
+        int r = 0;
+
+        if (asked && address6_parse(a->address6, &got) < 0)
+                return err_set(err, ERR_INVALID, -EINVAL, "invalid IPv6 address: %s", a->address6);
+        pthread_mutex_lock(&h->lock);
+        b = network_find_locked(h, a->bridge);
+        if (!b || (asked && !b->pool6.subnet.prefix))
+                r = -EAFNOSUPPORT;
+        else if (b->pool6.subnet.prefix)
+                r = asked ? address6_pool_claim(&b->pool6, owner_of(a->id), &got) : address6_pool_take(&b->pool6, owner_of(a->id), address - b->pool.subnet.base, &got);
+        pthread_mutex_unlock(&h->lock);
+        if (r == -EAFNOSUPPORT)
+                return err_set(err, ERR_INVALID, r, "bridge %s: address %s: the network has no IPv6", a->bridge, a->address6);
+        if (r == -EEXIST)
+                return err_set(err, ERR_CONFLICT, r, "bridge %s: Address already in use: %s", a->bridge, a->address6);
+        if (r == -ERANGE)
+                return err_set(err, ERR_INVALID, r, "bridge %s: address %s is not one of its subnet that an endpoint can have", a->bridge, a->address6);
+        if (r < 0)
+                return err_errno(err, r, "bridge %s: no free IPv6 address", a->bridge);
+        *ret = got;
+        return 0;
+}
+
 static int take_address(struct network_host *h, const struct network_attachment *a, uint32_t *ret, struct err *err) {
         struct bridge_network *b;
         uint32_t wanted = 0;
@@ -60,13 +87,17 @@ static int take_address(struct network_host *h, const struct network_attachment 
         return r < 0 ? err_errno(err, r, "bridge %s: no free address", a->bridge) : 0;
 }
 
-static void release_address(struct network_host *h, const char *id, const char *bridge, uint32_t address) {
+/* Any that it has: address 0 and NULL, "" are none. */
+static void release_addresses(struct network_host *h, const char *id, const char *bridge, uint32_t address, const char *text6) {
         struct bridge_network *b;
+        struct address6 address6;
 
         pthread_mutex_lock(&h->lock);
         b = network_find_locked(h, bridge);
-        if (b && b->pool.owners)
+        if (b && b->pool.owners && address)
                 address_pool_release(&b->pool, owner_of(id), address);
+        if (b && text6 && address6_parse(text6, &address6) == 0)
+                address6_pool_release(&b->pool6, owner_of(id), &address6);
         pthread_mutex_unlock(&h->lock);
 }
 
@@ -87,14 +118,15 @@ static int set_up_host_end(struct rtnl *n, const char *name, bool isolated) {
         return r < 0 ? r : link_set_up(n, name);
 }
 
-static int set_up_container_end(struct rtnl *inside, const struct network_endpoint *e, uint32_t address) {
-        uint32_t gateway = 0;
+static int set_up_container_end(struct rtnl *inside, const struct network_endpoint *e, uint32_t address, int netns_fd) {
+        struct link_addresses a = { .address = address, .prefix = e->prefix, .prefix6 = *e->address6 ? e->prefix6 : 0, .has_gateway6 = e->is_gateway && *e->gateway6 };
         struct link l;
         int r = link_find(inside, e->link, &l);
 
-        if (r < 0 || (e->is_gateway && (r = address_parse(e->gateway, &gateway)) < 0))
+        if (r < 0 || (e->is_gateway && (r = address_parse(e->gateway, &a.gateway)) < 0) || (a.prefix6 && (r = address6_parse(e->address6, &a.address6)) < 0) ||
+            (a.has_gateway6 && (r = address6_parse(e->gateway6, &a.gateway6)) < 0) || (a.prefix6 && (r = netns_enable_ipv6(netns_fd, e->link)) < 0))
                 return r;
-        return link_configure(inside, l.index, address, e->prefix, gateway);
+        return link_configure(inside, l.index, &a);
 }
 
 static int plug(struct network_host *h, const struct bridge_state *b, const char *id, const struct network_endpoint *e, int netns_fd, struct err *err) {
@@ -116,20 +148,27 @@ static int plug(struct network_host *h, const struct bridge_state *b, const char
         r = set_up_host_end(&host, e->host_link, !b->icc);
         if (r < 0)
                 r = rtnl_error(&host, r, err, "container %.12s: link %s", id, e->host_link);
-        else if ((r = set_up_container_end(&inside, e, address)) < 0)
+        else if ((r = set_up_container_end(&inside, e, address, netns_fd)) < 0)
                 r = rtnl_error(&inside, r, err, "container %.12s: address and route of %s", id, e->link);
         if (r < 0)
                 reaper_discard(&h->reaper, &host, e->host_link, false);
         return r;
 }
 
-static int describe(struct network_host *h, const struct bridge_state *b, const struct network_attachment *a, uint32_t address, struct network_endpoint *ret) {
+static int describe(struct network_host *h, const struct bridge_state *b, const struct network_attachment *a, uint32_t address, const struct address6 *address6,
+                    struct network_endpoint *ret) {
         struct network_endpoint e = { .prefix = b->subnet.prefix, .is_gateway = a->gateway && !b->internal };
         uint8_t mac[6];
 
         address_format(address, e.address);
         if (!b->internal)
                 address_format(b->gateway, e.gateway);
+        if (b->subnet6.prefix) {
+                e.prefix6 = b->subnet6.prefix;
+                address6_format(address6, e.address6);
+                if (!b->internal)
+                        address6_format(&b->gateway6, e.gateway6);
+        }
         address_mac(address, mac);
         if (a->mac && *a->mac && mac_parse(a->mac, mac) < 0)
                 return -EINVAL;
@@ -142,6 +181,7 @@ static int describe(struct network_host *h, const struct bridge_state *b, const 
 }
 
 static int reserve(struct network_host *h, const struct network_attachment *a, struct bridge_state *ret_state, struct network_endpoint *ret, struct err *err) {
+        struct address6 address6 = { 0 };
         uint32_t address;
         int r = check_id(a->id, err);
 
@@ -151,9 +191,17 @@ static int reserve(struct network_host *h, const struct network_attachment *a, s
                 r = take_address(h, a, &address, err);
         if (r < 0)
                 return r;
-        r = describe(h, ret_state, a, address, ret);
+        r = take_address6(h, a, address, &address6, err);
         if (r < 0) {
-                release_address(h, a->id, a->bridge, address);
+                release_addresses(h, a->id, a->bridge, address, NULL);
+                return r;
+        }
+        r = describe(h, ret_state, a, address, &address6, ret);
+        if (r < 0) {
+                char text[ADDRESS6_TEXT];
+
+                address6_format(&address6, text);
+                release_addresses(h, a->id, a->bridge, address, text);
                 return err_set(err, ERR_INVALID, r, "invalid MAC address: %s", a->mac);
         }
         return 0;
@@ -204,7 +252,7 @@ int network_connect(struct network_host *h, const struct network_attachment *a, 
         if (r == 0)
                 *ret = e;
         else if (address_parse(e.address, &address) == 0)
-                release_address(h, a->id, a->bridge, address);
+                release_addresses(h, a->id, a->bridge, address, e.address6);
         return r;
 }
 
@@ -222,23 +270,27 @@ int network_disconnect(struct network_host *h, const char *id, const struct netw
                 return rtnl_error(&n, r, err, "container %.12s: deleting link %s", id, e->host_link);
         /* After it is unplugged: until then it answers to the address. */
         if (address_parse(e->address, &address) == 0)
-                release_address(h, id, e->bridge, address);
+                release_addresses(h, id, e->bridge, address, e->address6);
         return 0;
 }
 
 int network_route_by(struct network_host *h, const struct network_endpoint *e, int netns_fd, struct err *err) {
         auto_rtnl inside = { .fd = -EBADF };
-        uint32_t gateway;
+        struct address6 gateway;
         struct link l;
         int r = netns_prepare(netns_fd, &inside);
 
         (void) h;
-        if (r == 0 && (r = link_find(&inside, e->link, &l)) == 0 && (r = address_parse(e->gateway, &gateway)) == 0)
-                r = default_route_set(&inside, l.index, gateway);
+        if (r == 0 && (r = link_find(&inside, e->link, &l)) == 0 && (r = address_any_parse(e->gateway, &gateway)) == 0)
+                r = default_route_set(&inside, l.index, &gateway);
+        if (r == 0 && *e->gateway6 && (r = address6_parse(e->gateway6, &gateway)) == 0)
+                r = default_route_set(&inside, l.index, &gateway);
         return r < 0 ? rtnl_error(&inside, r, err, "default route by %s", e->link) : 0;
 }
 
 int network_claim(struct network_host *h, const char *id, const struct network_endpoint *e, struct err *err) {
+        const char *text = e->address;
+        struct address6 address6;
         struct bridge_network *n;
         struct bridge_state b;
         uint32_t address;
@@ -253,16 +305,29 @@ int network_claim(struct network_host *h, const char *id, const struct network_e
         pthread_mutex_lock(&h->lock);
         n = network_find_locked(h, e->bridge);
         r = n && n->pool.owners ? address_pool_claim(&n->pool, owner_of(id), address) : -ERANGE;
+        /* Of a network that had IPv6 and has it no more, it is nobody's. */
+        if (r == 0 && n->pool6.subnet.prefix && address6_parse(e->address6, &address6) == 0) {
+                text = e->address6;
+                r = address6_pool_claim(&n->pool6, owner_of(id), &address6);
+        }
         pthread_mutex_unlock(&h->lock);
         if (r == -EEXIST)
-                return err_set(err, ERR_CONFLICT, r, "container %.12s: another container has its address %s", id, e->address);
+                return err_set(err, ERR_CONFLICT, r, "container %.12s: another container has its address %s", id, text);
         if (r == -ERANGE)
-                return err_set(err, ERR_CONFLICT, r, "container %.12s: its address %s is not one of bridge %s", id, e->address, e->bridge);
+                return err_set(err, ERR_CONFLICT, r, "container %.12s: its address %s is not one of bridge %s", id, text, e->bridge);
         return 0;
 }
 
 bool network_is_address(const char *text) {
         return address_parse(text, &(uint32_t) { 0 }) == 0;
+}
+
+bool network_is_address6(const char *text) {
+        return address6_parse(text, &(struct address6) { 0 }) == 0;
+}
+
+bool network_is_subnet6(const char *text) {
+        return subnet6_parse(text, &(struct subnet6) { 0 }) == 0;
 }
 
 bool network_is_mac(const char *text) {

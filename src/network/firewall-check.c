@@ -58,24 +58,29 @@ static const json_t *elements_of(const json_t *table, const char *kind, const ch
         return found ? json_object_get(found, "elem") : NULL;
 }
 
-static size_t count_ports(const struct firewall *f, bool by_address) {
+static const struct map {
+        const char *name;
+        bool by_address, ipv6;
+} maps[] = { { "ports_at", true, false }, { "ports", false, false }, { "ports6_at", true, true }, { "ports6", false, true } };
+
+static size_t count_ports(const struct firewall *f, const struct map *m) {
         size_t n = 0;
 
         for (size_t i = 0; i < f->n_ports; i++)
-                n += (f->ports[i].host_address != 0) == by_address;
+                n += firewall_port_is_in(&f->ports[i], m->by_address, m->ipv6);
         return n;
 }
 
-static bool has_port(const struct firewall *f, bool by_address, const char *text) {
+static bool has_port(const struct firewall *f, const struct map *m, const char *text) {
         for (size_t i = 0; i < f->n_ports; i++) {
                 const struct firewall_port *p = &f->ports[i];
-                char host[ADDRESS_TEXT], address[ADDRESS_TEXT], wanted[TEXT_MAX];
+                char host[ADDRESS6_TEXT], address[ADDRESS6_TEXT], wanted[TEXT_MAX];
 
-                if ((p->host_address != 0) != by_address)
+                if (!firewall_port_is_in(p, m->by_address, m->ipv6))
                         continue;
-                address_format(p->host_address, host);
-                address_format(p->address, address);
-                snprintf(wanted, sizeof(wanted), "%s%s%u . %u : %s . %u", by_address ? host : "", by_address ? " . " : "", p->protocol, p->host_port, address, p->port);
+                address6_format(&p->host_address, host);
+                address6_format(&p->address, address);
+                snprintf(wanted, sizeof(wanted), "%s%s%u . %u : %s . %u", m->by_address ? host : "", m->by_address ? " . " : "", p->protocol, p->host_port, address, p->port);
                 if (!strcmp(wanted, text))
                         return true;
         }
@@ -83,8 +88,9 @@ static bool has_port(const struct firewall *f, bool by_address, const char *text
 }
 
 /* Each element is one of ours, and there are as many: then they are the same. */
-static bool map_fits(const struct firewall *f, const json_t *table, const char *name, bool by_address, char ret[160]) {
-        const json_t *elements = elements_of(table, "map", name);
+static bool map_fits(const struct firewall *f, const json_t *table, const struct map *m, char ret[160]) {
+        const json_t *elements = elements_of(table, "map", m->name);
+        size_t wanted = count_ports(f, m);
         json_t *pair;
         size_t i;
 
@@ -95,14 +101,14 @@ static bool map_fits(const struct firewall *f, const json_t *table, const char *
                 flatten(&b, json_array_get(pair, 0));
                 strbuf_adds(&b, " : ");
                 flatten(&b, json_array_get(pair, 1));
-                if (strbuf_error(&b) < 0 || !has_port(f, by_address, b.data)) {
+                if (strbuf_error(&b) < 0 || !has_port(f, m, b.data)) {
                         snprintf(ret, 160, "a published port that is nobody's: %s", b.data ? b.data : "?");
                         return false;
                 }
         }
-        if (json_array_size(elements) == count_ports(f, by_address))
+        if (json_array_size(elements) == wanted)
                 return true;
-        snprintf(ret, 160, "%zu of %zu published ports are missing", count_ports(f, by_address) - json_array_size(elements), count_ports(f, by_address));
+        snprintf(ret, 160, "%zu of %zu published ports are missing", wanted - json_array_size(elements), wanted);
         return false;
 }
 
@@ -115,8 +121,8 @@ static bool set_fits(const json_t *table, const char *name, size_t wanted, char 
 }
 
 int firewall_compare(const struct firewall *f, struct rtnl *netfilter, char ret[160], struct err *err) {
-        size_t n[5] = { f->n_networks, 0, 0, f->n_networks, 0 };
-        static const char *const sets[5] = { "networks", "within", "internal", "sources", "translated" };
+        size_t n[7] = { f->n_networks, 0, 0, f->n_networks };
+        static const char *const sets[7] = { "networks", "within", "internal", "sources", "translated", "sources6", "translated6" };
         auto_json *table = NULL;
         char name[32];
         int r;
@@ -133,9 +139,16 @@ int firewall_compare(const struct firewall *f, struct rtnl *netfilter, char ret[
                 n[1] += f->networks[i].icc;
                 n[2] += f->networks[i].internal;
                 n[4] += f->networks[i].nat;
+                n[5] += f->networks[i].subnet6.prefix > 0;
+                n[6] += f->networks[i].nat && f->networks[i].subnet6.prefix > 0;
         }
         for (size_t i = 0; i < ARRAY_SIZE(sets); i++)
                 if (!set_fits(table, sets[i], n[i], ret))
                         return 1;
-        return map_fits(f, table, "ports_at", true, ret) && map_fits(f, table, "ports", false, ret) ? 0 : 1;
+        if (!set_fits(table, "unreachable", f->no_loopback6, ret))
+                return 1;
+        for (size_t i = 0; i < ARRAY_SIZE(maps); i++)
+                if (!map_fits(f, table, &maps[i], ret))
+                        return 1;
+        return 0;
 }

@@ -67,6 +67,7 @@ static const char rules[] =
         "  chain outgoing {\n"
         "    iifname @internal drop\n"
         "    iifname . ip saddr @sources return\n"
+        "    iifname . ip6 saddr @sources6 return\n"
         "    drop\n"
         "  }\n"
         "  chain incoming {\n"
@@ -81,11 +82,17 @@ static const char rules[] =
         "    oifname . ip saddr @sources accept\n"
         "    oifname @networks ip saddr 127.0.0.0/8 masquerade\n"
         "    ip saddr @translated masquerade\n"
+        "    ct status dnat oifname . ip6 saddr @sources6 masquerade\n"
+        "    oifname . ip6 saddr @sources6 accept\n"
+        "    oifname @networks ip6 saddr ::1 masquerade\n"
+        "    ip6 saddr @translated6 masquerade\n"
         "  }\n"
         "  chain guard {\n"
         "    type filter hook prerouting priority raw; policy accept;\n"
         "    iifname @networks ip daddr 127.0.0.0/8 drop\n"
         "    iifname @networks ip saddr 127.0.0.0/8 drop\n"
+        "    iifname @networks ip6 daddr ::1 drop\n"
+        "    iifname @networks ip6 saddr ::1 drop\n"
         "  }\n"
         "  chain prerouting {\n"
         "    type nat hook prerouting priority dstnat; policy accept;\n"
@@ -93,19 +100,22 @@ static const char rules[] =
         "  }\n"
         "  chain output {\n"
         "    type nat hook output priority -100; policy accept;\n"
+        "    ip6 daddr @unreachable return\n"
         "    fib daddr type local jump published\n"
         "  }\n"
         "  chain published {\n"
         "    dnat ip to ip daddr . meta l4proto . th dport map @ports_at\n"
         "    dnat ip to meta l4proto . th dport map @ports\n"
+        "    dnat ip6 to ip6 daddr . meta l4proto . th dport map @ports6_at\n"
+        "    dnat ip6 to meta l4proto . th dport map @ports6\n"
         "  }\n";
 
 /* What the kernel counts as uses of each chain: its rules, and the jumps to it. */
 static const struct {
         const char *name;
         uint32_t uses;
-} chains[] = { { "forward", 3 }, { "outgoing", 4 }, { "incoming", 5 }, { "postrouting", 4 },
-        { "guard", 2 }, { "prerouting", 1 }, { "output", 1 }, { "published", 4 } };
+} chains[] = { { "forward", 3 }, { "outgoing", 5 }, { "incoming", 5 }, { "postrouting", 8 },
+        { "guard", 4 }, { "prerouting", 1 }, { "output", 2 }, { "published", 6 } };
 
 static bool is_any(const struct firewall_network *n) {
         (void) n;
@@ -124,7 +134,15 @@ static bool has_nat(const struct firewall_network *n) {
         return n->nat;
 }
 
-enum element { BRIDGE, BRIDGE_TO_ITSELF, BRIDGE_AND_SUBNET, SUBNET };
+static bool has_ipv6(const struct firewall_network *n) {
+        return n->subnet6.prefix > 0;
+}
+
+static bool has_nat6(const struct firewall_network *n) {
+        return n->nat && has_ipv6(n);
+}
+
+enum element { BRIDGE, BRIDGE_TO_ITSELF, BRIDGE_AND_SUBNET, SUBNET, BRIDGE_AND_SUBNET6, SUBNET6 };
 
 static const struct set {
         const char *name, *type;
@@ -136,18 +154,24 @@ static const struct set {
         { "internal", "type ifname;", BRIDGE, is_internal },
         { "sources", "type ifname . ipv4_addr; flags interval;", BRIDGE_AND_SUBNET, is_any },
         { "translated", "type ipv4_addr; flags interval;", SUBNET, has_nat },
+        { "sources6", "type ifname . ipv6_addr; flags interval;", BRIDGE_AND_SUBNET6, has_ipv6 },
+        { "translated6", "type ipv6_addr; flags interval;", SUBNET6, has_nat6 },
 };
 
 static void add_element(struct strbuf *b, enum element e, const struct firewall_network *n) {
-        char subnet[SUBNET_TEXT];
+        bool alone = e == SUBNET || e == SUBNET6;
+        char subnet[SUBNET6_TEXT];
 
-        subnet_format(&n->subnet, subnet);
-        if (e != SUBNET)
+        if (e == BRIDGE_AND_SUBNET6 || e == SUBNET6)
+                subnet6_format(&n->subnet6, subnet);
+        else
+                subnet_format(&n->subnet, subnet);
+        if (!alone)
                 strbuf_addf(b, "\"%s\"", n->bridge);
         if (e == BRIDGE_TO_ITSELF)
                 strbuf_addf(b, " . \"%s\"", n->bridge);
-        if (e == BRIDGE_AND_SUBNET || e == SUBNET)
-                strbuf_addf(b, "%s%s", e == SUBNET ? "" : " . ", subnet);
+        else if (e != BRIDGE)
+                strbuf_addf(b, "%s%s", alone ? "" : " . ", subnet);
 }
 
 static void add_set(struct strbuf *b, const struct set *s, const struct firewall *f) {
@@ -165,27 +189,33 @@ static void add_set(struct strbuf *b, const struct set *s, const struct firewall
 
 static const struct map {
         const char *name, *type;
-        bool by_address;
+        bool by_address, ipv6;
 } maps[] = {
-        { "ports_at", "type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service;", true },
-        { "ports", "type inet_proto . inet_service : ipv4_addr . inet_service;", false },
+        { "ports_at", "type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service;", true, false },
+        { "ports", "type inet_proto . inet_service : ipv4_addr . inet_service;", false, false },
+        { "ports6_at", "type ipv6_addr . inet_proto . inet_service : ipv6_addr . inet_service;", true, true },
+        { "ports6", "type inet_proto . inet_service : ipv6_addr . inet_service;", false, true },
 };
+
+bool firewall_port_is_in(const struct firewall_port *p, bool by_address, bool ipv6) {
+        return address6_is_ipv4(&p->address) != ipv6 && address6_is_any(&p->host_address) != by_address;
+}
 
 /* The elements that belong into this map, with or without what they lead to. Returns how many. */
 static size_t add_ports(struct strbuf *b, const struct map *m, const struct firewall_port *ports, size_t n, bool with_data) {
         size_t added = 0;
 
         for (size_t i = 0; i < n; i++) {
-                char address[ADDRESS_TEXT];
+                char address[ADDRESS6_TEXT];
 
-                if ((ports[i].host_address != 0) != m->by_address)
+                if (!firewall_port_is_in(&ports[i], m->by_address, m->ipv6))
                         continue;
                 strbuf_adds(b, added++ ? ", " : "");
-                address_format(ports[i].host_address, address);
+                address6_format(&ports[i].host_address, address);
                 if (m->by_address)
                         strbuf_addf(b, "%s . ", address);
                 strbuf_addf(b, "%u . %u", ports[i].protocol, ports[i].host_port);
-                address_format(ports[i].address, address);
+                address6_format(&ports[i].address, address);
                 if (with_data)
                         strbuf_addf(b, " : %s . %u", address, ports[i].port);
         }
@@ -241,6 +271,7 @@ int firewall_apply(const struct firewall *f, struct err *err) {
         strbuf_addf(&b, "table inet %1$s\ndelete table inet %1$s\ntable inet %1$s {\n", table);
         for (size_t i = 0; i < ARRAY_SIZE(sets); i++)
                 add_set(&b, &sets[i], f);
+        strbuf_addf(&b, "  set unreachable { type ipv6_addr; %s\n  }\n", f->no_loopback6 ? "elements = { ::1 }" : "");
         for (size_t i = 0; i < ARRAY_SIZE(maps); i++)
                 add_map(&b, &maps[i], f);
         strbuf_addf(&b, "%s}\n", rules);

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "network/addresses.h"
+#include "network/addresses6.h"
 #include "network/rtnl.h"
 
 struct err;
@@ -15,6 +16,7 @@ struct err;
 struct firewall_network {
         const char *bridge; /* a name whose grammar was checked: it becomes part of a rule */
         struct subnet subnet;
+        struct subnet6 subnet6; /* prefix 0: none */
         bool nat;      /* what leaves gets the host's address */
         bool internal; /* nothing leaves, nothing enters */
         bool icc;      /* endpoints may talk to each other */
@@ -23,8 +25,8 @@ struct firewall_network {
 struct firewall_port {
         uint8_t protocol;
         uint16_t host_port, port;
-        uint32_t host_address; /* 0: every address of the host */
-        uint32_t address;
+        struct address6 host_address; /* any: every address of the host of that kind */
+        struct address6 address;
 };
 
 struct firewall {
@@ -33,6 +35,7 @@ struct firewall {
         size_t n_networks;
         const struct firewall_port *ports;
         size_t n_ports;
+        bool no_loopback6; /* ports are not reached by ::1: whoever tries is told so at once */
 };
 
 /* Put the table there, in place of an earlier one, in one transaction: there is no moment without it. ERR_UNSUPPORTED: the kernel lacks
@@ -44,6 +47,8 @@ int firewall_apply(const struct firewall *f, struct err *err);
 bool firewall_is_intact(const char *name, struct rtnl *netfilter);
 /* firewall-check.c: compares the table that is there with the one that should be. 0: the same. 1: it is not; what is wrong is in *ret. */
 int firewall_compare(const struct firewall *f, struct rtnl *netfilter, char ret[160], struct err *err);
+/* Which of the four maps is it in? */
+bool firewall_port_is_in(const struct firewall_port *p, bool by_address, bool ipv6);
 void firewall_table_name(const char *bridge, char ret[32]);
 /* Elements of the maps of a table that is there. */
 int firewall_add_ports(const char *name, const struct firewall_port *ports, size_t n, struct err *err);

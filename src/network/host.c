@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <ctype.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
+#include "base/fd.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "network/firewall.h"
 #include "network/internal.h"
 
-enum { MTU_MIN = 576, MTU_MAX = 65535, POOL_PREFIX_MIN = 16, POOL_PREFIX_MAX = 29 };
+enum { MTU_MIN = 576, MTU_MAX = 65535, POOL_PREFIX_MIN = 16, POOL_PREFIX_MAX = 29, POOL6_PREFIX_MAX = 64 };
 
 /* Private ranges that other engines do not start with. */
 static const char *const default_pools[] = { "172.30.0.0/16", "172.31.0.0/16", "10.201.0.0/16", "10.202.0.0/16", "192.168.240.0/20" };
@@ -27,23 +29,58 @@ bool bridge_name_is_valid(const char *name) {
         return strcmp(name, "all") != 0 && strcmp(name, "default") != 0 && strcmp(name, "lo") != 0;
 }
 
-static int read_pools(struct network_host *h, const struct network_options *o, struct err *err) {
-        const char *const *texts = o->n_pools > 0 ? o->pools : default_pools;
+static int add_pool6(struct network_host *h, const char *text, struct err *err) {
+        struct subnet6 *s = &h->pools6[h->n_pools6];
 
-        h->n_pools = o->n_pools > 0 ? o->n_pools : ARRAY_SIZE(default_pools);
-        if (h->n_pools > POOLS_MAX)
-                return err_set(err, ERR_TOO_LARGE, -E2BIG, "address pools: %zu of them, at most %d are possible", h->n_pools, POOLS_MAX);
-        h->pools = calloc(h->n_pools, sizeof(*h->pools));
-        if (!h->pools)
-                return err_errno(err, -ENOMEM, "address pools");
-        for (size_t i = 0; i < h->n_pools; i++) {
-                if (subnet_parse(texts[i], &h->pools[i]) < 0)
-                        return err_set(err, ERR_INVALID, -EINVAL, "address pool \"%s\": not an IPv4 subnet such as 172.30.0.0/16", texts[i]);
-                if (h->pools[i].prefix < POOL_PREFIX_MIN || h->pools[i].prefix > POOL_PREFIX_MAX)
-                        return err_set(err, ERR_INVALID, -EINVAL, "address pool \"%s\": must be between /%d and /%d", texts[i], POOL_PREFIX_MIN,
-                                POOL_PREFIX_MAX);
-        }
+        if (subnet6_parse(text, s) < 0)
+                return err_set(err, ERR_INVALID, -EINVAL, "address pool \"%s\": not an IPv6 subnet such as fd00:5::/48", text);
+        if (s->prefix < SUBNET6_PREFIX_MIN || s->prefix > POOL6_PREFIX_MAX)
+                return err_set(err, ERR_INVALID, -EINVAL, "address pool \"%s\": must be between /%d and /%d", text, SUBNET6_PREFIX_MIN, POOL6_PREFIX_MAX);
+        h->n_pools6++;
         return 0;
+}
+
+static int add_pool(struct network_host *h, const char *text, struct err *err) {
+        struct subnet *s = &h->pools[h->n_pools];
+
+        if (subnet_parse(text, s) < 0)
+                return err_set(err, ERR_INVALID, -EINVAL, "address pool \"%s\": not an IPv4 subnet such as 172.30.0.0/16", text);
+        if (s->prefix < POOL_PREFIX_MIN || s->prefix > POOL_PREFIX_MAX)
+                return err_set(err, ERR_INVALID, -EINVAL, "address pool \"%s\": must be between /%d and /%d", text, POOL_PREFIX_MIN, POOL_PREFIX_MAX);
+        h->n_pools++;
+        return 0;
+}
+
+/* Of a kind that was not given: those that are known, and for IPv6 a prefix of this host's own. */
+static int add_default_pools(struct network_host *h, struct err *err) {
+        auto_free char *machine = NULL, *text = NULL;
+        int r = 0;
+
+        for (size_t i = 0; i < ARRAY_SIZE(default_pools) && r == 0 && (!h->n_pools || i); i++)
+                r = add_pool(h, default_pools[i], err);
+        if (r < 0 || h->n_pools6)
+                return r;
+        if (file_read_at(AT_FDCWD, "/etc/machine-id", 4096, &machine, NULL) < 0)
+                machine = NULL;
+        text = str_format("%s %s", machine ? machine : "", h->bridge);
+        if (!text)
+                return err_errno(err, -ENOMEM, "address pools");
+        h->pools6[h->n_pools6++] = subnet6_unique_local(text);
+        return 0;
+}
+
+static int read_pools(struct network_host *h, const struct network_options *o, struct err *err) {
+        int r = 0;
+
+        if (o->n_pools > POOLS_MAX)
+                return err_set(err, ERR_TOO_LARGE, -E2BIG, "address pools: %zu of them, at most %d are possible", o->n_pools, POOLS_MAX);
+        h->pools = calloc(o->n_pools + ARRAY_SIZE(default_pools), sizeof(*h->pools));
+        h->pools6 = calloc(o->n_pools + 1, sizeof(*h->pools6));
+        if (!h->pools || !h->pools6)
+                return err_errno(err, -ENOMEM, "address pools");
+        for (size_t i = 0; i < o->n_pools && r == 0; i++)
+                r = strchr(o->pools[i], ':') ? add_pool6(h, o->pools[i], err) : add_pool(h, o->pools[i], err);
+        return r < 0 ? r : add_default_pools(h, err);
 }
 
 static int add_default(struct network_host *h, const struct network_options *o, struct err *err) {
@@ -54,10 +91,12 @@ static int add_default(struct network_host *h, const struct network_options *o, 
                 free(n);
                 return err_errno(err, -ENOMEM, "bridge %s", o->bridge);
         }
-        *n = (struct bridge_network) { .mtu_wanted = o->mtu, .nat = o->nat, .icc = true };
+        *n = (struct bridge_network) { .mtu_wanted = o->mtu, .nat = o->nat, .icc = true, .ipv6 = o->ipv6 };
         strcpy(n->bridge, o->bridge);
         h->networks[h->n_networks++] = n;
-        return 0;
+        if (!o->ipv6 || !o->subnet6)
+                return 0;
+        return network_choose_subnet6(h, NULL, n, &(struct network_definition) { .bridge = o->bridge, .subnet6 = o->subnet6, .ipv6 = true }, err);
 }
 
 int network_host_open(const struct network_options *o, struct network_host **ret, struct err *err) {
@@ -94,12 +133,14 @@ void network_host_free(struct network_host *h) {
         rtnl_close(&h->netfilter);
         for (size_t i = 0; i < h->n_networks; i++) {
                 address_pool_done(&h->networks[i]->pool);
+                address6_pool_done(&h->networks[i]->pool6);
                 free(h->networks[i]);
         }
         free(h->networks);
         published_ports_done(&h->ports);
         pthread_mutex_destroy(&h->lock);
         free(h->pools);
+        free(h->pools6);
         free(h);
 }
 
@@ -119,14 +160,25 @@ int rtnl_error(const struct rtnl *n, int num, struct err *err, const char *forma
         return err_errno(err, num, "%s", text ? text : "network");
 }
 
-int network_describe(struct network_host *h, char subnet[20], char gateway[16], struct err *err) {
+void network_describe_pools(const struct bridge_network *b, struct network_addresses *ret) {
+        *ret = (struct network_addresses) { .subnet = "" };
+        subnet_format(&b->pool.subnet, ret->subnet);
+        address_format(b->pool.gateway, ret->gateway);
+        if (!b->pool6.subnet.prefix)
+                return;
+        subnet6_format(&b->pool6.subnet, ret->subnet6);
+        address6_format(&b->pool6.gateway, ret->gateway6);
+}
+
+int network_describe(struct network_host *h, struct network_addresses *ret, struct err *err) {
         struct bridge_state b;
         int r = bridge_ensure(h, h->bridge, &b, err);
 
         if (r < 0)
                 return r;
-        subnet_format(&b.subnet, subnet);
-        address_format(b.gateway, gateway);
+        pthread_mutex_lock(&h->lock);
+        network_describe_pools(h->networks[0], ret);
+        pthread_mutex_unlock(&h->lock);
         return 0;
 }
 
@@ -145,7 +197,7 @@ int network_unknown(const char *bridge, struct err *err) {
 static int with_firewall(struct network_host *h, int (*use)(const struct firewall *f, void *data, struct err *err), void *data, struct err *err) {
         auto_free struct firewall_network *networks = calloc(h->n_networks, sizeof(*networks));
         auto_free struct firewall_port *ports = calloc(h->ports.n + 1, sizeof(*ports));
-        struct firewall f = { .name = h->bridge, .networks = networks, .ports = ports, .n_ports = h->ports.n };
+        struct firewall f = { .name = h->bridge, .networks = networks, .ports = ports, .n_ports = h->ports.n, .no_loopback6 = !ports_by_loopback6() };
 
         if (!networks || !ports)
                 return err_errno(err, -ENOMEM, "firewall");
@@ -153,7 +205,7 @@ static int with_firewall(struct network_host *h, int (*use)(const struct firewal
                 const struct bridge_network *n = h->networks[i];
 
                 if (n->pool.owners)
-                        networks[f.n_networks++] = (struct firewall_network) { n->bridge, n->pool.subnet, n->nat, n->internal, n->icc };
+                        networks[f.n_networks++] = (struct firewall_network) { n->bridge, n->pool.subnet, n->pool6.subnet, n->nat, n->internal, n->icc };
         }
         for (size_t i = 0; i < h->ports.n; i++)
                 ports[i] = *published_port(&h->ports, i);
@@ -210,6 +262,7 @@ static int destroy(struct network_host *h, struct err *err) {
                         return r;
                 h->networks[i]->ready = false;
                 address_pool_done(&h->networks[i]->pool);
+                address6_pool_done(&h->networks[i]->pool6);
         }
         return firewall_remove(h->bridge, err);
 }

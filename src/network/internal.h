@@ -6,8 +6,10 @@
 #include <pthread.h>
 
 #include "network/addresses.h"
+#include "network/addresses6.h"
 #include "network/links.h"
 #include "network/network.h"
+#include "network/routes.h"
 
 enum { POOLS_MAX = 64 };
 
@@ -35,6 +37,8 @@ struct bridge_network {
         int bridge_index;
         uint32_t mtu;
         struct address_pool pool;  /* .owners is NULL until a subnet is chosen; then it stays, also when the bridge has to be made again */
+        bool ipv6;
+        struct address6_pool pool6; /* with ipv6: .subnet.prefix is 0 until one is chosen */
 };
 
 /* ports.c */
@@ -47,11 +51,15 @@ struct published_ports {
 };
 const struct firewall_port *published_port(const struct published_ports *all, size_t i);
 void published_ports_done(struct published_ports *all);
+/* Where br_netfilter turns addresses round in the bridge, the kernel drops what a container answers to ::1. */
+bool ports_by_loopback6(void);
 
 struct network_host {
         char bridge[16];           /* of the default network; the table is named after it */
         struct subnet *pools;
         size_t n_pools;
+        struct subnet6 *pools6;
+        size_t n_pools6;
         struct reaper reaper;
 
         pthread_mutex_t lock;      /* of what follows */
@@ -68,6 +76,8 @@ struct bridge_state {
         struct subnet subnet;
         uint32_t gateway;
         bool internal, icc;
+        struct subnet6 subnet6; /* prefix 0: none */
+        struct address6 gateway6;
 };
 
 /* lock is held. NULL: no network of this host's has that bridge. */
@@ -78,6 +88,11 @@ int network_apply_firewall(struct network_host *h, struct err *err);
 /* A subnet out of the pools that no route and no network of this host has; lock is held. The default network takes the whole pool, or of
  * the only one a quarter: the rest is for networks that come later. */
 int network_choose_subnet(struct network_host *h, struct rtnl *n, bool whole, struct subnet *ret, struct err *err);
+/* define6.c, lock is held: the IPv6 side of a network, as it is asked for (*d), or with d NULL of the default one. Does nothing for one that has a subnet already. */
+int network_choose_subnet6(struct network_host *h, struct rtnl *n, struct bridge_network *b, const struct network_definition *d, struct err *err);
+/* "invalid WHAT VALUE: WHY" */
+int network_bad(struct err *err, const char *what, const char *value, const char *why);
+void network_describe_pools(const struct bridge_network *b, struct network_addresses *ret);
 /* Does the name fit a link, a path below /proc/sys and a firewall rule? */
 bool bridge_name_is_valid(const char *name);
 

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Links, addresses and routes, each a request or two over an rtnetlink socket, in the namespace of that socket. Functions return
- * negative errno. Addresses are in host byte order. */
+/* Links, each a request or two over an rtnetlink socket, in the namespace of that socket. Functions return negative errno. */
 
-#include "network/addresses.h"
 #include "network/rtnl.h"
 
 struct link {
@@ -38,18 +36,11 @@ struct veth {
 };
 int link_add_veth(struct rtnl *n, const struct veth *v);
 
-int address_add(struct rtnl *n, int index, uint32_t address, uint8_t prefix);
 /* A port of a bridge: other isolated ports and it do not see each other; the bridge itself does. */
 int link_isolate(struct rtnl *n, const char *name);
 /* A port of a bridge: what comes in by it may go out by it. */
 int link_reflect(struct rtnl *n, const char *name);
-/* In place of one that is there. */
-int default_route_set(struct rtnl *n, int index, uint32_t gateway);
-/* An address, the link up, and a default route in place of one that is there (gateway 0: none): in one system call. */
-int link_configure(struct rtnl *n, int index, uint32_t address, uint8_t prefix, uint32_t gateway);
-/* -ENODATA: the link has no IPv4 address. */
-int address_find(struct rtnl *n, int index, uint32_t *ret, uint8_t *ret_prefix);
-/* Every IPv4 subnet that this host has an address in or, a default route aside, a route to. */
-int subnets_in_use(struct rtnl *n, int (*fn)(const struct subnet *s, void *data), void *data);
-/* The interface of the IPv4 default route with the lowest metric. -ENODATA: none. */
-int default_route_link(struct rtnl *n, int *ret_index);
+
+struct filling;
+/* A request to switch it on, by index, or by name: for batches of others. */
+void link_fill_up(struct rtnl_batch *b, struct filling *f, int index, const char *name);

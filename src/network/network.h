@@ -15,10 +15,12 @@ struct network_host;
 
 struct network_options {
         const char *bridge;        /* "kist0"; at most 15 bytes */
-        const char *const *pools;  /* CIDRs in order of preference; the first that collides with no route of the host is taken */
+        const char *const *pools;  /* CIDRs in order of preference, of IPv4 and IPv6; the first that collides with no route of the host is taken */
         size_t n_pools;
         uint32_t mtu;              /* 0: that of the host's default route, else 1500 */
         bool nat;
+        bool ipv6;                 /* the default network has IPv6 too */
+        const char *subnet6;       /* of the default network; NULL: one is found */
 };
 
 /* Reads nothing and makes nothing yet: the bridge and table come with the first endpoint (a daemon that starts lazily), or are found as
@@ -40,11 +42,18 @@ struct network_definition {
         bool nat;
         bool internal;        /* no way out, and none in */
         bool icc;             /* endpoints see each other */
+        bool ipv6;            /* and IPv6; `reserved` may have addresses of both kinds */
+        const char *subnet6, *gateway6, *range6; /* "fd00:5::/64", between /16 and /124; the first address otherwise; a part of it */
+};
+
+/* subnet6 is "" without IPv6. */
+struct network_addresses {
+        char subnet[20], gateway[16], subnet6[44], gateway6[40];
 };
 
 /* Check it, find a subnet when none is given (one that collides with nothing on this host), and remember it. Makes nothing yet. ERR_CONFLICT: the
  * subnet is another network's, or of this host's routes (unless it is its own bridge's, left by an earlier daemon). */
-int network_define(struct network_host *h, const struct network_definition *d, char ret_subnet[20], char ret_gateway[16], struct err *err);
+int network_define(struct network_host *h, const struct network_definition *d, struct network_addresses *ret, struct err *err);
 /* The bridge and the table, now rather than with the first endpoint. */
 int network_make(struct network_host *h, const char *bridge, struct err *err);
 /* Remove the bridge and forget the network. −EBUSY, and nothing happens, when an endpoint has an address of it. */
@@ -55,6 +64,7 @@ struct network_attachment {
         const char *id;       /* of the container: hex digits */
         const char *link;     /* "eth0" */
         const char *address;  /* NULL, "": any */
+        const char *address6; /* the same; of a network with IPv6 only */
         const char *mac;      /* NULL, "": from the address */
         bool gateway;         /* the container's default route leads here */
 };
@@ -65,6 +75,9 @@ struct network_endpoint {
         char address[16];     /* "172.30.0.2" */
         uint8_t prefix;       /* 16 */
         char gateway[16];     /* of the network; "" when it is internal */
+        char address6[40];    /* "": none */
+        uint8_t prefix6;
+        char gateway6[40];
         bool is_gateway;      /* the default route leads there */
         char mac[18];         /* "02:42:ac:1e:00:02", derived from the address unless one was asked for */
         char host_link[16];   /* veth on the host's side: "kv" and hex digits */
@@ -85,14 +98,16 @@ int network_route_by(struct network_host *h, const struct network_endpoint *e, i
 /* After a restart: this address is taken by that container. */
 int network_claim(struct network_host *h, const char *id, const struct network_endpoint *e, struct err *err);
 
-/* "10.5.0.9"; "02:42:ac:1e:00:02" of one device. */
+/* "10.5.0.9"; "fd00:5::9"; "02:42:ac:1e:00:02" of one device. */
 bool network_is_address(const char *text);
+bool network_is_address6(const char *text);
+bool network_is_subnet6(const char *text);
 bool network_is_mac(const char *text);
 
 /* A port of the host that leads to one of the container. */
 struct network_port {
         uint8_t protocol;        /* IPPROTO_TCP, _UDP, _SCTP */
-        char host_address[16];   /* "": all of the host's */
+        char host_address[40];   /* "": all of the host's, of both kinds when the endpoint has both; "0.0.0.0", "::": all of one kind */
         uint16_t host_first, host_last; /* 0 and 0: any; a free one of them is chosen, and stands in both then */
         uint16_t inside;
 };
@@ -117,8 +132,8 @@ int network_discard_link(struct network_host *h, const char *link, struct err *e
 /* After a restart: links that an earlier daemon unplugged and did not live to delete. */
 void network_sweep(struct network_host *h);
 
-/* For inspect: subnet and gateway of the default bridge; makes it when it is not there yet. */
-int network_describe(struct network_host *h, char subnet[20], char gateway[16], struct err *err);
+/* For inspect: subnets and gateways of the default bridge; makes it when it is not there yet. */
+int network_describe(struct network_host *h, struct network_addresses *ret, struct err *err);
 
 /* Is `ready` everything `--network bridge` needs on this host? Message of what is missing in *err otherwise (nf_tables, veth, bridge). */
 int network_probe(struct err *err);

@@ -18,6 +18,8 @@
 #include "network/internal.h"
 #include "network/netns.h"
 
+#define BRIDGE_NETFILTER6 "/proc/sys/net/bridge/bridge-nf-call-ip6tables"
+
 enum { PUBLISHED_MAX = 65536, RANDOM_FIRST = 32768, RANDOM_LAST = 60999 };
 
 struct published {
@@ -31,7 +33,7 @@ static int compare(const struct firewall_port *a, const struct firewall_port *b)
                 return a->host_port < b->host_port ? -1 : 1;
         if (a->protocol != b->protocol)
                 return a->protocol < b->protocol ? -1 : 1;
-        return a->host_address == b->host_address ? 0 : a->host_address < b->host_address ? -1 : 1;
+        return memcmp(a->host_address.b, b->host_address.b, sizeof(a->host_address.b));
 }
 
 /* The first that is not before. */
@@ -69,33 +71,44 @@ static int insert(struct published_ports *all, const struct firewall_port *p, co
         return 0;
 }
 
-/* The same port for the same protocol, on the same address or when one of the two is on all. NULL: it is free. */
+static bool address_conflicts(const struct address6 *a, const struct address6 *b) {
+        return address6_is_ipv4(a) == address6_is_ipv4(b) && (address6_is_any(a) || address6_is_any(b) || address6_equal(a, b));
+}
+
+/* The same port for the same protocol, on the same address or when one of the two is on all of its kind. NULL: it is free. */
 static const struct published *find_conflict(const struct published_ports *all, const struct firewall_port *p) {
         struct firewall_port first = { .protocol = p->protocol, .host_port = p->host_port };
 
         for (size_t i = position(all, &first); i < all->n && all->v[i].port.host_port == p->host_port && all->v[i].port.protocol == p->protocol; i++)
-                if (!p->host_address || !all->v[i].port.host_address || p->host_address == all->v[i].port.host_address)
+                if (address_conflicts(&p->host_address, &all->v[i].port.host_address))
                         return &all->v[i];
         return NULL;
 }
 
 /* Does a process of the host listen there? What cannot be tried (a protocol that the kernel lacks) is taken for free. */
 static int try_bind(const struct firewall_port *p) {
-        struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(p->host_port), .sin_addr.s_addr = htonl(p->host_address) };
-        auto_fd fd = socket(AF_INET, (p->protocol == IPPROTO_UDP ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, p->protocol);
+        const struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(p->host_port), .sin_addr.s_addr = htonl(address6_ipv4(&p->host_address)) };
+        struct sockaddr_in6 a6 = { .sin6_family = AF_INET6, .sin6_port = htons(p->host_port) };
+        bool ipv6 = !address6_is_ipv4(&p->host_address);
+        auto_fd fd = socket(ipv6 ? AF_INET6 : AF_INET, (p->protocol == IPPROTO_UDP ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, p->protocol);
 
         if (fd < 0)
                 return 0;
         if (p->protocol != IPPROTO_UDP) /* connections that are gone do not count */
                 setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int) { 1 }, sizeof(int));
-        return bind(fd, (struct sockaddr *) &a, sizeof(a)) < 0 ? -errno : 0;
+        if (!ipv6)
+                return bind(fd, (const struct sockaddr *) &a, sizeof(a)) < 0 ? -errno : 0;
+        memcpy(&a6.sin6_addr, p->host_address.b, sizeof(a6.sin6_addr));
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int) { 1 }, sizeof(int));
+        return bind(fd, (struct sockaddr *) &a6, sizeof(a6)) < 0 ? -errno : 0;
 }
 
 static int refuse(const struct firewall_port *p, int num, const char *why, struct err *err) {
-        char address[ADDRESS_TEXT];
+        bool ipv4 = address6_is_ipv4(&p->host_address);
+        char address[ADDRESS6_TEXT];
 
-        address_format(p->host_address, address);
-        return err_set(err, num == -EADDRINUSE ? ERR_CONFLICT : ERR_INVALID, num, "Bind for %s:%u failed: %s", address, p->host_port, why);
+        address6_format(&p->host_address, address);
+        return err_set(err, num == -EADDRINUSE ? ERR_CONFLICT : ERR_INVALID, num, "Bind for %s%s%s:%u failed: %s", ipv4 ? "" : "[", address, ipv4 ? "" : "]", p->host_port, why);
 }
 
 static int check_port(struct network_host *h, const struct firewall_port *p, char owner[65], struct err *err) {
@@ -114,8 +127,8 @@ static int check_port(struct network_host *h, const struct firewall_port *p, cha
         return r < 0 ? refuse(p, r, strerror(-r), err) : 0;
 }
 
-/* One of first … last; 0 … 0: any of those that the host uses for itself, from where the last search ended. */
-static int choose_port(struct network_host *h, const struct network_port *asked, struct firewall_port *p, char owner[65], struct err *err) {
+/* One of first … last; 0 … 0: any of those that the host uses for itself, from where the last search ended. The same for both when there are two. */
+static int choose_port(struct network_host *h, const struct network_port *asked, struct firewall_port *p, struct firewall_port *second, char owner[65], struct err *err) {
         bool any = asked->host_first == 0;
         uint32_t first = any ? RANDOM_FIRST : asked->host_first, last = any ? RANDOM_LAST : asked->host_last, count = last - first + 1;
         uint32_t start = any ? h->ports.next_random % count : 0;
@@ -124,6 +137,10 @@ static int choose_port(struct network_host *h, const struct network_port *asked,
         for (uint32_t i = 0; i < count; i++) {
                 p->host_port = (uint16_t) (first + (start + i) % count);
                 r = check_port(h, p, owner, err);
+                if (r == 0 && second) {
+                        second->host_port = p->host_port;
+                        r = check_port(h, second, owner, err);
+                }
                 if (r == 0 && any)
                         h->ports.next_random = (start + i + 1) % count;
                 if (r != -EADDRINUSE)
@@ -166,33 +183,111 @@ static int let_turn_round(const struct network_endpoint *e) {
         return r < 0 ? r : link_reflect(&n, e->host_link);
 }
 
-static int publish_locked(struct network_host *h, const char *id, const struct network_endpoint *e, struct network_port *ports, size_t n, char owner[65], struct err *err) {
-        auto_free struct firewall_port *chosen = calloc(n, sizeof(*chosen));
-        uint32_t inside = 0;
-        int r = chosen ? address_parse(e->address, &inside) : -ENOMEM;
+bool ports_by_loopback6(void) {
+        auto_fd fd = open(BRIDGE_NETFILTER6, O_RDONLY | O_CLOEXEC);
+        char value = '0';
 
-        for (size_t i = 0; i < n && r == 0; i++) {
-                chosen[i] = (struct firewall_port) { .protocol = ports[i].protocol, .address = inside, .port = ports[i].inside };
-                if (*ports[i].host_address && (r = address_parse(ports[i].host_address, &chosen[i].host_address)) < 0)
-                        r = err_set(err, ERR_INVALID, r, "invalid IP address: %s", ports[i].host_address);
-                if (r == 0)
-                        r = choose_port(h, &ports[i], &chosen[i], owner, err);
-                if (r == 0 && (r = insert(&h->ports, &chosen[i], id, e->bridge)) < 0)
-                        err_errno(err, r, "publishing ports");
-        }
-        if (r == 0 && (r = route_loopback(e->bridge)) < 0)
-                err_errno(err, r, "bridge %s: route_localnet", e->bridge);
-        if (r == 0 && (r = let_turn_round(e)) < 0)
-                err_errno(err, r, "link %s: hairpin mode", e->host_link);
+        return fd < 0 || fd_read_all(fd, &value, 1) < 0 || value == '0';
+}
+
+/* An answer to ::1 comes back by the bridge. */
+static int route_loopback6(const char *bridge) {
+        auto_rtnl n = { .fd = -EBADF };
+        struct link l;
+        int r = rtnl_open(&n);
+
         if (r == 0)
-                r = firewall_add_ports(h->bridge, chosen, n, err);
-        if (r < 0) {
-                take_out(&h->ports, id, NULL);
-                return r;
+                r = link_find(&n, bridge, &l);
+        return r < 0 ? r : loopback6_route_add(&n, l.index);
+}
+
+static int check_loopback6(const struct firewall_port *p, struct err *err) {
+        static const struct address6 loopback = { .b = { [15] = 1 } };
+
+        if (!address6_equal(&p->host_address, &loopback) || ports_by_loopback6())
+                return 0;
+        return refuse(p, -EOPNOTSUPP, "while " BRIDGE_NETFILTER6 " is 1, the kernel drops what a container answers to ::1", err);
+}
+
+/* What is published on both kinds of addresses. */
+static int fill_ports(const struct network_endpoint *e, const struct network_port *asked, struct firewall_port ret[2], size_t *ret_n, struct err *err) {
+        struct firewall_port p = { .protocol = asked->protocol, .port = asked->inside, .host_address = address6_of_ipv4(0) };
+        bool ipv6;
+        int r;
+
+        if (*asked->host_address && (r = address_any_parse(asked->host_address, &p.host_address)) < 0)
+                return err_set(err, ERR_INVALID, r, "invalid IP address: %s", asked->host_address);
+        ipv6 = !address6_is_ipv4(&p.host_address);
+        if (ipv6 && !*e->address6)
+                return err_set(err, ERR_INVALID, -EAFNOSUPPORT, "publishing on [%s]: the network of the container has no IPv6 (network create --ipv6)", asked->host_address);
+        r = address_any_parse(ipv6 ? e->address6 : e->address, &p.address);
+        if (r < 0)
+                return err_errno(err, r, "publishing ports");
+        ret[0] = p;
+        *ret_n = 1;
+        if (*asked->host_address || !*e->address6)
+                return 0;
+        p.host_address = (struct address6) { 0 };
+        r = address6_parse(e->address6, &p.address);
+        ret[(*ret_n)++] = p;
+        return r < 0 ? err_errno(err, r, "publishing ports") : 0;
+}
+
+/* *ret_n of *ret are in the list then, also when it fails. */
+static int reserve_port(struct network_host *h, const char *id, const struct network_endpoint *e, struct network_port *asked, struct firewall_port *ret, size_t *ret_n, char owner[65],
+                        struct err *err) {
+        size_t n = 0;
+        int r = fill_ports(e, asked, ret, &n, err);
+
+        *ret_n = 0;
+        if (r == 0 && (r = check_loopback6(&ret[0], err)) == 0)
+                r = choose_port(h, asked, &ret[0], n > 1 ? &ret[1] : NULL, owner, err);
+        for (; *ret_n < n && r == 0; *ret_n += r == 0)
+                if ((r = insert(&h->ports, &ret[*ret_n], id, e->bridge)) < 0)
+                        err_errno(err, r, "publishing ports");
+        return r;
+}
+
+static void take_out_these(struct published_ports *all, const struct firewall_port *v, size_t n) {
+        for (size_t i = 0; i < n; i++) {
+                size_t at = position(all, &v[i]);
+
+                if (at < all->n && compare(&all->v[at].port, &v[i]) == 0)
+                        memmove(&all->v[at], &all->v[at + 1], (--all->n - at) * sizeof(*all->v));
         }
-        for (size_t i = 0; i < n; i++)
-                ports[i].host_first = ports[i].host_last = chosen[i].host_port;
-        return 0;
+}
+
+static int open_ways(const struct network_endpoint *e, struct err *err) {
+        int r = route_loopback(e->bridge);
+
+        if (r < 0)
+                return err_errno(err, r, "bridge %s: route_localnet", e->bridge);
+        if (*e->address6 && (r = route_loopback6(e->bridge)) < 0)
+                return err_errno(err, r, "bridge %s: a route for ::1", e->bridge);
+        r = let_turn_round(e);
+        return r < 0 ? err_errno(err, r, "link %s: hairpin mode", e->host_link) : 0;
+}
+
+static int publish_locked(struct network_host *h, const char *id, const struct network_endpoint *e, struct network_port *ports, size_t n, char owner[65], struct err *err) {
+        auto_free struct firewall_port *chosen = calloc(n * 2, sizeof(*chosen));
+        size_t done = 0, n_chosen = 0;
+        int r = chosen ? 0 : err_errno(err, -ENOMEM, "publishing ports");
+
+        for (; done < n && r == 0; done++) {
+                size_t added = 0;
+
+                r = reserve_port(h, id, e, &ports[done], &chosen[n_chosen], &added, owner, err);
+                if (r == 0)
+                        ports[done].host_first = ports[done].host_last = chosen[n_chosen].host_port;
+                n_chosen += added;
+        }
+        if (r == 0)
+                r = open_ways(e, err);
+        if (r == 0)
+                r = firewall_add_ports(h->bridge, chosen, n_chosen, err);
+        if (r < 0 && chosen)
+                take_out_these(&h->ports, chosen, n_chosen);
+        return r;
 }
 
 int network_publish(struct network_host *h, const char *id, const struct network_endpoint *e, struct network_port *ports, size_t n, char owner[65], struct err *err) {
@@ -222,21 +317,24 @@ void network_unpublish(struct network_host *h, const char *id) {
         pthread_mutex_unlock(&h->lock);
 }
 
+static int publish_again(struct network_host *h, const char *id, const struct network_endpoint *e, const struct network_port *p) {
+        struct firewall_port v[2];
+        size_t n;
+        int r = fill_ports(e, p, v, &n, NULL);
+
+        for (size_t i = 0; i < n && r == 0; i++) {
+                v[i].host_port = p->host_first;
+                r = find_conflict(&h->ports, &v[i]) ? -EADDRINUSE : insert(&h->ports, &v[i], id, e->bridge);
+        }
+        return r;
+}
+
 int network_publish_again(struct network_host *h, const char *id, const struct network_endpoint *e, const struct network_port *ports, size_t n, struct err *err) {
-        uint32_t inside;
-        int r = address_parse(e->address, &inside);
+        int r = 0;
 
         pthread_mutex_lock(&h->lock);
-        for (size_t i = 0; i < n && r == 0; i++) {
-                struct firewall_port p = { .protocol = ports[i].protocol, .host_port = ports[i].host_first, .address = inside, .port = ports[i].inside };
-
-                if (*ports[i].host_address)
-                        r = address_parse(ports[i].host_address, &p.host_address);
-                if (r == 0 && find_conflict(&h->ports, &p))
-                        r = -EADDRINUSE;
-                if (r == 0)
-                        r = insert(&h->ports, &p, id, e->bridge);
-        }
+        for (size_t i = 0; i < n && r == 0; i++)
+                r = publish_again(h, id, e, &ports[i]);
         pthread_mutex_unlock(&h->lock);
         return r < 0 ? err_errno(err, r, "container %.12s: its published ports", id) : 0;
 }

@@ -47,7 +47,7 @@ static int probe_here(struct err *err) {
         r = try_links(&n, own, err);
         if (r < 0)
                 return r;
-        return firewall_apply(&(struct firewall) { .name = "kprobe0", .networks = &(struct firewall_network) { "kprobe0", { 0xac1e0000, 16 }, .nat = true, .icc = true }, .n_networks = 1 }, err);
+        return firewall_apply(&(struct firewall) { .name = "kprobe0", .networks = &(struct firewall_network) { "kprobe0", { 0xac1e0000, 16 }, subnet6_unique_local("probe"), .nat = true, .icc = true }, .n_networks = 1 }, err);
 }
 
 static void *probe_thread(void *data) {

@@ -250,7 +250,6 @@ sees() { "$KIST" exec "$1" ping -c 1 -W 2 "$2" >/dev/null; }
 		--subnet 10.5.0.1/16 x|invalid subnet
 		--subnet 10.5.0.0/31 x|invalid subnet
 		--subnet fd00::/64 x|IPv6
-		--ipv6 x|EnableIPv6
 		--gateway 10.5.0.1 x|need a subnet
 		--subnet $(subnet 5) --gateway 10.5.0.1 x|invalid gateway
 		--subnet $(subnet 5) --ip-range 10.6.0.0/24 x|invalid ip-range

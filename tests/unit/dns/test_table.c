@@ -37,7 +37,7 @@ static int add(struct dns_table *t, const char *network, const char *container, 
 
 static size_t look(const struct dns_table *t, const struct dns_network *from, uint32_t asker, const char *name) {
         uint8_t wire[DNS_WIRE_NAME_MAX];
-        uint32_t found[8];
+        const struct dns_endpoint *found[8];
         size_t size;
 
         assert_int_equal(dns_name_from_text(name, wire, &size), 0);

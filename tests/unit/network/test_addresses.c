@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "network/addresses.h"
+#include "network/addresses6.h"
 
 static struct subnet subnet(const char *text) {
         struct subnet s;
@@ -155,6 +156,86 @@ static void macs_follow_the_address(void **state) {
         assert_memory_equal(mac, want, 6);
 }
 
+static struct subnet6 subnet6(const char *text) {
+        struct subnet6 s;
+
+        assert_int_equal(subnet6_parse(text, &s), 0);
+        return s;
+}
+
+static struct address6 address6(const char *text) {
+        struct address6 a;
+
+        assert_int_equal(address6_parse(text, &a), 0);
+        return a;
+}
+
+static void subnets6_are_parsed_strictly(void **state) {
+        static const char *const bad[] = { "", "/", "fd00::", "fd00::/", "fd00::/128", "fd00::1/64", "fd00::/64 ", "10.0.0.0/8", "::ffff:10.0.0.0/104", "fd00:0:0:1::/63",
+                "fd00:1111:1111:1111:1111:1111:1111:1111:1111:1111:1111/64", NULL };
+        struct subnet6 s = subnet6("fd00:5:0:8::/61");
+        struct address6 a;
+        char text[SUBNET6_TEXT];
+
+        (void) state;
+        for (int i = 0; bad[i]; i++)
+                assert_int_equal(subnet6_parse(bad[i], &s), -EINVAL);
+        subnet6_format(&s, text);
+        assert_string_equal(text, "fd00:5:0:8::/61");
+        a = address6("fd00:5:0:f::9");
+        assert_true(subnet6_contains(&s, &a));
+        a = address6("fd00:5:0:10::9");
+        assert_false(subnet6_contains(&s, &a));
+        a = address6_of_ipv4(0x0a000001);
+        address6_format(&a, text);
+        assert_string_equal(text, "10.0.0.1");
+        assert_true(address6_is_ipv4(&a) && address6_ipv4(&a) == 0x0a000001);
+        s = subnet6_unique_local("a host");
+        assert_int_equal(s.base.b[0], 0xfd);
+        assert_int_equal(s.prefix, 48);
+}
+
+static void addresses6_follow_those_of_ipv4(void **state) {
+        struct address6_pool p = { .subnet = subnet6("fd00:5::/64"), .gateway = address6("fd00:5::1") };
+        struct address6 a, b = address6("fd00:5::3"), outside = address6("fd00:6::3");
+
+        (void) state;
+        p.range = p.subnet;
+        assert_int_equal(address6_pool_take(&p, 7, 2, &a), 0);
+        assert_true(address6_equal(&a, &(struct address6) { .b = { 0xfd, 0, 0, 5, [15] = 2 } }));
+        assert_int_equal(address6_pool_claim(&p, 8, &a), -EEXIST);
+        assert_int_equal(address6_pool_claim(&p, 7, &a), 0);
+        assert_int_equal(address6_pool_claim(&p, 8, &b), 0);
+        /* That one and the next are taken. */
+        assert_int_equal(address6_pool_take(&p, 9, 2, &a), 0);
+        assert_int_equal(a.b[15], 4);
+        assert_int_equal(address6_pool_claim(&p, 9, &outside), -ERANGE);
+        assert_int_equal(address6_pool_claim(&p, 9, &p.gateway), -ERANGE);
+        assert_int_equal(address6_pool_claim(&p, 9, &p.subnet.base), -ERANGE);
+        address6_pool_release(&p, 9, &b); /* another's */
+        assert_int_equal(address6_pool_claim(&p, 9, &b), -EEXIST);
+        address6_pool_release(&p, 8, &b);
+        assert_int_equal(address6_pool_claim(&p, 9, &b), 0);
+        address6_pool_done(&p);
+}
+
+static void a_small_subnet6_runs_out(void **state) {
+        struct address6_pool p = { .subnet = subnet6("fd00:5::/124"), .gateway = address6("fd00:5::1") };
+        struct address6 a;
+        unsigned seen = 0;
+
+        (void) state;
+        p.range = p.subnet;
+        for (unsigned i = 0; i < 14; i++) {
+                assert_int_equal(address6_pool_take(&p, i + 1, i * 3, &a), 0);
+                assert_false(seen & 1u << a.b[15]);
+                seen |= 1u << a.b[15];
+        }
+        assert_int_equal(address6_pool_take(&p, 99, 0, &a), -ENOSPC);
+        assert_int_equal(seen, 0xfffc); /* not the first, nor the gateway */
+        address6_pool_done(&p);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(subnets_are_parsed_strictly),
@@ -165,6 +246,9 @@ int main(void) {
                 cmocka_unit_test(macs_are_parsed_strictly),
                 cmocka_unit_test(sizes_have_limits),
                 cmocka_unit_test(macs_follow_the_address),
+                cmocka_unit_test(subnets6_are_parsed_strictly),
+                cmocka_unit_test(addresses6_follow_those_of_ipv4),
+                cmocka_unit_test(a_small_subnet6_runs_out),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -195,7 +195,8 @@ static int teardown(void **state) {
 static void a_container_gets_an_address_and_a_way_out(void **state) {
         struct network_host *h = open_host(NULL);
         auto_fd netns = make_netns(true), listener = listen_in(outside_netns);
-        char peer[INET_ADDRSTRLEN] = "", *text, subnet[20], gateway[16];
+        char peer[INET_ADDRSTRLEN] = "", *text;
+        struct network_addresses addresses;
         struct network_endpoint e;
         struct timespec t[2];
 
@@ -206,8 +207,8 @@ static void a_container_gets_an_address_and_a_way_out(void **state) {
         assert_string_equal(e.mac, "02:42:ac:1e:00:02");
         assert_string_equal(e.bridge, BRIDGE);
         assert_int_equal(e.prefix, 16);
-        assert_int_equal(network_describe(h, subnet, gateway, &err), 0);
-        assert_string_equal(subnet, "172.30.0.0/16");
+        assert_int_equal(network_describe(h, &addresses, &err), 0);
+        assert_string_equal(addresses.subnet, "172.30.0.0/16");
         text = output_in(netns, "ip -o addr show dev eth0; ip link show eth0; ip route");
         assert_non_null(strstr(text, "inet 172.30.0.2/16"));
         assert_null(strstr(text, "inet6"));
@@ -313,15 +314,15 @@ static void a_daemon_that_starts_again_finds_all(void **state) {
         struct network_host *h = open_host("192.168.77.0/24"), *again;
         auto_fd one = make_netns(true), two = make_netns(true);
         struct network_endpoint a, b, bad;
-        char subnet[20], gateway[16];
+        struct network_addresses addresses;
 
         (void) state;
         connected(h, 1, one, &a);
         network_host_free(h);
         again = open_host("10.55.0.0/16"); /* other options: what is there stays */
-        assert_int_equal(network_describe(again, subnet, gateway, &err), 0);
-        assert_string_equal(subnet, "192.168.77.0/24");
-        assert_string_equal(gateway, "192.168.77.1");
+        assert_int_equal(network_describe(again, &addresses, &err), 0);
+        assert_string_equal(addresses.subnet, "192.168.77.0/24");
+        assert_string_equal(addresses.gateway, "192.168.77.1");
         assert_int_equal(network_claim(again, id_of(1), &a, &err), 0);
         assert_int_equal(network_claim(again, id_of(2), &a, &err), -EEXIST);
         assert_int_equal(err.kind, ERR_CONFLICT);
@@ -338,20 +339,20 @@ static void a_daemon_that_starts_again_finds_all(void **state) {
 static void pools_that_collide_are_passed_over(void **state) {
         static const char *const pools[] = { "203.0.0.0/16", "10.8.0.0/16", "10.9.0.0/16" };
         struct network_options o = { .bridge = BRIDGE, .pools = pools, .n_pools = 3 };
-        char subnet[20], gateway[16];
+        struct network_addresses addresses;
         struct network_host *h = NULL;
 
         (void) state;
         sh("ip route add 10.8.128.0/24 via 203.0.113.2");
         assert_int_equal(network_host_open(&o, &h, &err), 0);
-        assert_int_equal(network_describe(h, subnet, gateway, &err), 0);
-        assert_string_equal(subnet, "10.9.0.0/16");
+        assert_int_equal(network_describe(h, &addresses, &err), 0);
+        assert_string_equal(addresses.subnet, "10.9.0.0/16");
         assert_string_equal(output_in(host_netns, "nft list set inet kist-" BRIDGE " translated | grep elements"), "");
         assert_int_equal(network_host_destroy(h, &err), 0);
         network_host_free(h);
         o.n_pools = 2;
         assert_int_equal(network_host_open(&o, &h, &err), 0);
-        assert_int_equal(network_describe(h, subnet, gateway, &err), -EADDRINUSE);
+        assert_int_equal(network_describe(h, &addresses, &err), -EADDRINUSE);
         assert_int_equal(err.kind, ERR_CONFLICT);
         assert_int_equal(network_host_destroy(h, &err), 0);
         network_host_free(h);
@@ -392,21 +393,21 @@ static void others_tables_and_links_stay(void **state) {
         struct network_host *h = open_host(NULL), *other = NULL;
         struct network_options o = { .bridge = "kisttest1", .nat = true };
         auto_fd netns = make_netns(true);
-        char subnet[20], gateway[16];
+        struct network_addresses addresses;
         struct network_endpoint e;
 
         (void) state;
         sh("nft add table inet somebody");
         connected(h, 1, netns, &e);
         assert_int_equal(network_host_open(&o, &other, &err), 0);
-        assert_int_equal(network_describe(other, subnet, gateway, &err), 0);
-        assert_string_equal(subnet, "172.31.0.0/16"); /* the first bridge has the first */
+        assert_int_equal(network_describe(other, &addresses, &err), 0);
+        assert_string_equal(addresses.subnet, "172.31.0.0/16"); /* the first bridge has the first */
         assert_int_equal(network_host_destroy(h, &err), 0);
         assert_string_equal(output_in(host_netns, "nft list tables"), "table inet somebody\ntable inet kist-kisttest1\n");
         assert_int_equal(network_host_destroy(other, &err), 0);
         sh("nft delete table inet somebody");
         sh("ip link add " BRIDGE " type veth peer name kisttest9");
-        assert_int_equal(network_describe(h, subnet, gateway, &err), -EEXIST);
+        assert_int_equal(network_describe(h, &addresses, &err), -EEXIST);
         assert_int_equal(network_host_destroy(h, &err), 0);
         sh("ip link del " BRIDGE);
         network_host_free(h);
@@ -417,22 +418,23 @@ static void a_flushed_table_is_put_back(void **state) {
         static const char *const ways[] = { "nft flush ruleset", "nft flush table inet kist-" BRIDGE,
                 "nft flush chain inet kist-" BRIDGE " postrouting", "nft delete table inet kist-" BRIDGE, NULL };
         struct network_host *h = open_host(NULL);
-        char subnet[20], gateway[16], *whole = NULL, *handles;
+        struct network_addresses addresses;
+        char *whole = NULL, *handles;
 
         (void) state;
         for (int i = 0; ways[i]; i++) {
-                assert_int_equal(network_describe(h, subnet, gateway, &err), 0);
+                assert_int_equal(network_describe(h, &addresses, &err), 0);
                 if (!whole)
                         whole = strdup(output_in(host_netns, "nft list ruleset"));
                 assert_non_null(strstr(whole, "masquerade"));
                 sh("%s", ways[i]);
                 assert_string_not_equal(output_in(host_netns, "nft list ruleset"), whole);
-                assert_int_equal(network_describe(h, subnet, gateway, &err), 0);
+                assert_int_equal(network_describe(h, &addresses, &err), 0);
                 assert_string_equal(output_in(host_netns, "nft list ruleset"), whole);
         }
         /* And left alone when it is whole: the same rules, not new ones. */
         handles = strdup(output_in(host_netns, "nft -a list ruleset"));
-        assert_int_equal(network_describe(h, subnet, gateway, &err), 0);
+        assert_int_equal(network_describe(h, &addresses, &err), 0);
         assert_string_equal(output_in(host_netns, "nft -a list ruleset"), handles);
         free(handles);
         free(whole);
@@ -568,7 +570,7 @@ static void one_after_the_other(void **state) {
 
 static void bad_options_are_refused(void **state) {
         static const char *const bridges[] = { "", "all", "default", "lo", "a/b", "a.b", "1234567890123456", "\"; flush", "-x", "..", NULL };
-        static const char *const pools[] = { "", "10.0.0.0", "10.0.0.0/8", "10.0.0.0/30", "10.0.0.1/24", "fd00::/64", "x", NULL };
+        static const char *const pools[] = { "", "10.0.0.0", "10.0.0.0/8", "10.0.0.0/30", "10.0.0.1/24", "fd00::/80", "fd00::1/64", "fd00::/8", "::ffff:10.0.0.0/112", "x", NULL };
         struct network_options o = { .mtu = 0 };
         struct network_host *h = NULL;
 
@@ -602,13 +604,14 @@ static void the_probe_changes_nothing(void **state) {
 
 static void memory_of_the_firewall_library(void **state) {
         struct network_host *h = open_host(NULL);
-        char subnet[20], gateway[16], *text = NULL;
+        struct network_addresses addresses;
+        char *text = NULL;
         long rss[2], pages;
 
         (void) state;
         for (int i = 0; i < 2; i++) {
                 if (i == 1)
-                        assert_int_equal(network_describe(h, subnet, gateway, &err), 0);
+                        assert_int_equal(network_describe(h, &addresses, &err), 0);
                 assert_int_equal(file_read_at(AT_FDCWD, "/proc/self/statm", 256, &text, NULL), 0);
                 assert_int_equal(sscanf(text, "%*d %ld", &pages), 1);
                 rss[i] = pages * sysconf(_SC_PAGESIZE) / 1024;

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Addresses and routes of links, each a request or two over an rtnetlink socket, in the namespace of that socket. Functions return negative errno. */
+
+#include "network/addresses.h"
+#include "network/addresses6.h"
+#include "network/rtnl.h"
+
+/* Of either kind; one of IPv6 is there at once, without the wait for somebody who has it already. */
+int address_add(struct rtnl *n, int index, const struct address6 *address, uint8_t prefix);
+/* -ENODATA: the link has no IPv4 address. */
+int address_find(struct rtnl *n, int index, uint32_t *ret, uint8_t *ret_prefix);
+/* The first that is not link-local. -ENODATA: the link has none of IPv6. */
+int address6_find(struct rtnl *n, int index, struct address6 *ret, uint8_t *ret_prefix);
+
+/* What one endpoint gets. */
+struct link_addresses {
+        uint32_t address, gateway; /* gateway 0: no default route */
+        uint8_t prefix, prefix6;   /* prefix6 0: no IPv6 */
+        bool has_gateway6;
+        struct address6 address6, gateway6;
+};
+/* The addresses, the link up, and default routes in place of those that are there: in one system call. */
+int link_configure(struct rtnl *n, int index, const struct link_addresses *a);
+/* Of either kind, in place of one that is there. */
+int default_route_set(struct rtnl *n, int index, const struct address6 *gateway);
+/* Packets to ::1 that come in by this link are this host's: answers of a container to what the host asked from there. */
+int loopback6_route_add(struct rtnl *n, int index);
+
+/* Every subnet that this host has an address in or, a default route aside, a route to. */
+int subnets_in_use(struct rtnl *n, int (*fn)(const struct subnet *s, void *data), void *data);
+int subnets6_in_use(struct rtnl *n, int (*fn)(const struct subnet6 *s, void *data), void *data);
+/* The interface of the IPv4 default route with the lowest metric. -ENODATA: none. */
+int default_route_link(struct rtnl *n, int *ret_index);
