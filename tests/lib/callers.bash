@@ -84,7 +84,7 @@ callers_down() {
 		sleep 0.05
 	done
 	[ -z "${KIST_TEST_KEEP:-}" ] || { echo "kept: $CALLER_DIR" >&2; return 0; }
-	rm -rf "$CALLER_DIR"
+	rm -rf --one-file-system "$CALLER_DIR"
 }
 
 # On a terminal of 33 lines and 77 columns.

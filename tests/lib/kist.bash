@@ -71,7 +71,7 @@ kist_end() {
 	find /sys/fs/cgroup -depth -type d -path "*/kist-test-$KT_NAME*" -exec rmdir {} + 2>/dev/null
 	registry_stop
 	[ -z "${KIST_TEST_KEEP:-}" ] || { echo "kept: $KT_DIR" >&2; return 0; }
-	rm -rf "$KT_DIR"
+	rm -rf --one-file-system "$KT_DIR"
 }
 
 # Run the rest as a client: kist, or a stock docker.  client docker run …

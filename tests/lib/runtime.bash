@@ -26,7 +26,7 @@ bundle_make() {
 
 bundle_remove() {
 	find /sys/fs/cgroup -depth -type d -path "*/$RT_CGROUP*" -exec rmdir {} + 2>/dev/null
-	rm -rf "$RT_DIR"
+	rm -rf --one-file-system "$RT_DIR"
 }
 
 bundle_fresh() {
