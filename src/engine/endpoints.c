@@ -153,6 +153,7 @@ static bool is_wanted(const struct spec *s, const struct network_endpoint *endpo
 }
 
 int endpoints_recover(struct engine *e, const struct spec *s, struct container_row *row, struct err *err) {
+        const struct container_row before = *row;
         size_t kept = 0;
         int r;
 
@@ -172,5 +173,6 @@ int endpoints_recover(struct engine *e, const struct spec *s, struct container_r
                 names_add(e, s, row, &row->endpoints[kept++]);
         }
         row->n_endpoints = kept;
+        names_follow_hosts(e, s, &before, row);
         return 0;
 }

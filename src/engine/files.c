@@ -131,11 +131,76 @@ char *files_resolv_conf_of(const struct spec *s, const struct names_resolvers *r
         return text;
 }
 
+/* One for each address that it has. */
+static void add_own_lines(struct strbuf *b, const struct spec *s, const struct container_row *row) {
+        char hostname[64];
+
+        config_hostname(s, row->id, hostname);
+        for (size_t n = 0; n < row->n_endpoints; n++) {
+                const char *const addresses[] = { row->endpoints[n].address, row->endpoints[n].address6 };
+
+                for (size_t k = 0; k < ARRAY_SIZE(addresses); k++) {
+                        if (!*addresses[k])
+                                continue;
+                        if (*s->domainname)
+                                strbuf_addf(b, "%s\t%s.%s %s\n", addresses[k], hostname, s->domainname, hostname);
+                        else
+                                strbuf_addf(b, "%s\t%s\n", addresses[k], hostname);
+                }
+        }
+}
+
+static bool has_line(const char *text, const char *line, size_t n) {
+        for (const char *at = text; at && *at; at = strchr(at, '\n'), at += at != NULL)
+                if (strcspn(at, "\n") == n && !memcmp(at, line, n))
+                        return true;
+        return false;
+}
+
+/* A line that --add-host asked for may look like one of ours, and stays. */
+static bool is_asked_for(const struct spec *s, const char *line, size_t n) {
+        json_t *v;
+        size_t i;
+
+        json_array_foreach(s->extra_hosts, i, v) {
+                const char *text = json_string_value(v), *colon = strpbrk(text, ":=");
+                auto_free char *wanted = str_format("%s\t%.*s", colon + 1, (int) (colon - text), text);
+
+                if (wanted && strlen(wanted) == n && !memcmp(wanted, line, n))
+                        return true;
+        }
+        return false;
+}
+
+char *files_hosts_follow(const struct spec *s, const struct container_row *before, const struct container_row *now, const char *text) {
+        auto_strbuf old, own, b;
+
+        strbuf_init(&old, HOST_FILE_MAX);
+        strbuf_init(&own, HOST_FILE_MAX);
+        strbuf_init(&b, FILES_HOSTS_MAX + HOST_FILE_MAX);
+        add_own_lines(&old, s, before);
+        add_own_lines(&own, s, now);
+        if (strbuf_error(&old) || strbuf_error(&own))
+                return NULL;
+        for (const char *at = text; *at;) {
+                size_t n = strcspn(at, "\n");
+
+                if (!has_line(old.data, at, n) || has_line(own.data, at, n) || is_asked_for(s, at, n)) {
+                        strbuf_add(&b, at, n);
+                        strbuf_adds(&b, "\n");
+                }
+                at += n + (at[n] == '\n');
+        }
+        for (const char *at = own.data; at && *at; at += strcspn(at, "\n") + 1)
+                if (!has_line(text, at, strcspn(at, "\n")))
+                        strbuf_add(&b, at, strcspn(at, "\n") + 1);
+        return strbuf_take(&b, NULL);
+}
+
 static char *hosts(const struct spec *s, const struct container_row *row, const char *gateway) {
         static const char common[] = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\nff00::\tip6-mcastprefix\n"
                                      "ff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n";
         auto_free char *host = s->network == SPEC_NETWORK_HOST ? read_host("/etc/hosts") : NULL;
-        char hostname[64];
         auto_strbuf b;
         json_t *v;
         size_t i;
@@ -153,19 +218,7 @@ static char *hosts(const struct spec *s, const struct container_row *row, const 
         }
         json_array_foreach(s->link_hosts, i, v)
                 strbuf_addf(&b, "%s\n", json_string_value(v));
-        config_hostname(s, row->id, hostname);
-        for (size_t n = 0; n < row->n_endpoints; n++) {
-                const char *const addresses[] = { row->endpoints[n].address, row->endpoints[n].address6 };
-
-                for (size_t k = 0; k < ARRAY_SIZE(addresses); k++) {
-                        if (!*addresses[k])
-                                continue;
-                        if (*s->domainname)
-                                strbuf_addf(&b, "%s\t%s.%s %s\n", addresses[k], hostname, s->domainname, hostname);
-                        else
-                                strbuf_addf(&b, "%s\t%s\n", addresses[k], hostname);
-                }
-        }
+        add_own_lines(&b, s, row);
         return strbuf_take(&b, NULL);
 }
 

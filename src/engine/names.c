@@ -3,8 +3,11 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "dns/dns.h"
@@ -92,20 +95,90 @@ void names_resolvers(struct engine *e, const struct container_row *row, struct n
                 }
 }
 
-/* Into the file that is there: the container has it mounted. */
-void names_follow(struct engine *e, const struct spec *s, const struct container_row *row, const struct names_resolvers *before) {
-        auto_fd dir = -EBADF, fd = -EBADF;
-        auto_free char *text = NULL;
-        struct names_resolvers now;
-        struct err err;
+/* Into the file that is there: the container has it mounted, and reads it at any time. One write, made as long as the old text by empty lines before what is
+ * over is cut off: whoever is killed in between leaves nothing that is wrong. */
+static int rewrite(int fd, const char *text, size_t old_size) {
+        size_t size = strlen(text), room = size > old_size ? size : old_size;
+        auto_free char *padded = malloc(room + 1);
 
+        if (!padded)
+                return -ENOMEM;
+        memset(padded, '\n', room);
+        memcpy(padded, text, size);
+        if (pwrite(fd, padded, room, 0) != (ssize_t) room)
+                return errno ? -errno : -EIO;
+        fault_point("network", "file");
+        return ftruncate(fd, (off_t) size) < 0 ? -errno : 0;
+}
+
+/* A plain file of ours with one name, or nothing: a link in its place leads nobody anywhere. */
+static int open_own(struct engine *e, const char *id, const char *name, char **ret_text, size_t *ret_size) {
+        auto_fd dir = -EBADF, fd = -EBADF;
+        struct stat st;
+        int r = storage_container_open(e->storage, id, &dir, NULL);
+
+        if (r < 0)
+                return r;
+        fd = openat(dir, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode) || st.st_nlink != 1)
+                return -EMLINK;
+        r = fd_read_file(fd, FILES_HOSTS_MAX, ret_text, ret_size);
+        return r < 0 ? r : move_fd(fd);
+}
+
+static void follow(struct engine *e, const char *id, const char *name, char *(*make)(const char *old, const void *data), const void *data) {
+        auto_free char *old = NULL, *text = NULL;
+        size_t size;
+        auto_fd fd = open_own(e, id, name, &old, &size);
+        int r = fd;
+
+        if (r >= 0)
+                text = make(old, data);
+        if (r >= 0 && !text)
+                r = -ENOMEM;
+        if (r >= 0 && strcmp(old, text) != 0)
+                r = rewrite(fd, text, size);
+        if (r < 0)
+                log_warning("container %.12s: its %s is not changed with its networks: %s", id, name, strerror(-r));
+}
+
+struct hosts_change {
+        const struct spec *s;
+        const struct container_row *before, *now;
+};
+
+static char *make_hosts(const char *old, const void *data) {
+        const struct hosts_change *k = data;
+
+        return files_hosts_follow(k->s, k->before, k->now, old);
+}
+
+void names_follow_hosts(struct engine *e, const struct spec *s, const struct container_row *before, const struct container_row *now) {
+        const struct hosts_change k = { .s = s, .before = before, .now = now };
+
+        follow(e, now->id, "hosts", make_hosts, &k);
+}
+
+struct resolv_change {
+        const struct spec *s;
+        const struct names_resolvers *now;
+};
+
+static char *make_resolv_conf(const char *old, const void *data) {
+        const struct resolv_change *k = data;
+
+        (void) old;
+        return files_resolv_conf_of(k->s, k->now);
+}
+
+void names_follow(struct engine *e, const struct spec *s, const struct container_row *before, const struct container_row *row, const struct names_resolvers *resolvers) {
+        struct names_resolvers now;
+        struct resolv_change k = { .s = s, .now = &now };
+
+        names_follow_hosts(e, s, before, row);
         names_resolvers(e, row, &now);
-        if (now.n == before->n && !memcmp(now.v, before->v, now.n * sizeof(now.v[0])))
-                return;
-        text = files_resolv_conf_of(s, &now);
-        if (!text || storage_container_open(e->storage, row->id, &dir, &err) < 0)
-                return;
-        fd = openat(dir, "resolv.conf", O_WRONLY | O_TRUNC | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0 || fd_write_all(fd, text, strlen(text)) < 0)
-                log_warning("container %.12s: resolv.conf: %s", row->id, strerror(errno));
+        if (now.n != resolvers->n || memcmp(now.v, resolvers->v, now.n * sizeof(now.v[0])) != 0)
+                follow(e, row->id, "resolv.conf", make_resolv_conf, &k);
 }

@@ -26,5 +26,8 @@ struct names_resolvers {
         char v[RESOLVERS_MAX_OF_CONTAINER][16];
 };
 void names_resolvers(struct engine *e, const struct container_row *row, struct names_resolvers *ret);
-/* Its networks have changed while it runs: its resolv.conf follows when whom to ask has. `before`: what it was. */
-void names_follow(struct engine *e, const struct spec *s, const struct container_row *row, const struct names_resolvers *before);
+/* Its networks have changed while it runs: its /etc/hosts follows, and its resolv.conf when whom to ask has changed. `before` and
+ * `resolvers`: what it was. */
+void names_follow(struct engine *e, const struct spec *s, const struct container_row *before, const struct container_row *row, const struct names_resolvers *resolvers);
+/* /etc/hosts alone: after a daemon's death in the middle of a change. */
+void names_follow_hosts(struct engine *e, const struct spec *s, const struct container_row *before, const struct container_row *now);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "engine/db.h"
@@ -160,9 +161,10 @@ static int connect_running(struct change *k, const struct spec *s, struct err *e
         if (r == 0)
                 r = store_body(k, err);
         if (r == 0) {
+                fault_point("network", "joined");
                 ports_follow(k->e, k->c, &next);
                 names_add(k->e, s, &next, endpoint);
-                names_follow(k->e, s, &next, &resolvers);
+                names_follow(k->e, s, &before, &next, &resolvers);
         }
         if (r < 0) {
                 network_disconnect(k->e->network, next.id, endpoint, NULL);
@@ -204,12 +206,14 @@ static int disconnect_running(struct change *k, struct err *err) {
         r = network_disconnect(k->e->network, next.id, &next.endpoints[at], err);
         if (r < 0)
                 return r;
+        network_settle(k->e->network);
+        fault_point("network", "parted");
         next.n_endpoints--;
         memmove(&next.endpoints[at], &next.endpoints[at + 1], (next.n_endpoints - (size_t) at) * sizeof(next.endpoints[0]));
         if (spec_parse(k->body, &s, NULL) == 0) {
                 if (container_open_netns(k->c, &netns, &why) == 0 && move_gateway(k, &s, &next, netns, &why) < 0)
                         log_warning("container %.12s: %s", next.id, why.msg);
-                names_follow(k->e, &s, &next, &resolvers);
+                names_follow(k->e, &s, &k->c->row, &next, &resolvers);
         }
         container_store_fact(k->c, &next);
         ports_follow(k->e, k->c, &next);

@@ -93,6 +93,8 @@ int network_plug(struct network_host *h, const char *id, const struct network_en
 /* Unplug the veth if it is still there, and give the address back. The kernel takes long to delete a link: that follows in the background, all
  * at once. Unknown ids are no error. */
 int network_disconnect(struct network_host *h, const char *id, const struct network_endpoint *e, struct err *err);
+/* Until the links that were unplugged are gone: a container that lives on must not see them any more, nor find their names taken. */
+void network_settle(struct network_host *h);
 /* Of a container with several networks: from now on the default route leads to this one. */
 int network_route_by(struct network_host *h, const struct network_endpoint *e, int netns_fd, struct err *err);
 /* After a restart: this address is taken by that container. */

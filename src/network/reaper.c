@@ -77,6 +77,10 @@ void network_sweep(struct network_host *h) {
         want(&h->reaper);
 }
 
+void network_settle(struct network_host *h) {
+        reaper_wait(&h->reaper);
+}
+
 int reaper_discard(struct reaper *r, struct rtnl *n, const char *name, bool free_name) {
         char new_name[16];
         struct link l;

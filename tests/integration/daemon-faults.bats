@@ -55,6 +55,19 @@ dies_at() { # POINT COMMAND...
 	kistd_up
 }
 
+# A point that only one of the two passes: then the daemon lives on.
+dies_at_either() { # POINT connect|disconnect
+	echo "== $1 $2"
+	kistd_stop
+	KISTD=kistd-faults KIST_FAULT=$1 kistd_up
+	timeout 30 "$KIST" network "$2" faulty moved >"$BATS_TEST_TMPDIR/answer" 2>&1 || true
+	case $1.$2 in
+	network.joined.disconnect | network.parted.connect) kistd_stop ;;
+	*) gone "$(kistd_pid)" ;;
+	esac
+	kistd_up
+}
+
 exists() { "$KIST" inspect "$1" >/dev/null 2>&1; }
 ended() { ! "$KIST" inspect -f '{{.State.Running}}' "$1" | grep -q true; }
 
@@ -195,6 +208,31 @@ every_point() { # OPERATION
 		exists before || exists after
 		only_the_witness
 	done
+}
+
+@test "network connect and disconnect: links, addresses and /etc/hosts agree" {
+	agree() { # what its /etc/hosts says of itself, what its links have, what inspect shows
+		local own said links
+		own=$("$KIST" exec moved awk '$2 == "mover" { print $1 }' /etc/hosts | sort | paste -sd ' ')
+		links=$("$KIST" exec moved ip -o -4 addr show scope global | awk '{ sub("/.*", "", $4); print $4 }' | sort | paste -sd ' ')
+		said=$("$KIST" inspect moved | jq -r '.[0].NetworkSettings.Networks[].IPAddress' | sort | paste -sd ' ')
+		[ -n "$own" ] && [ "$own" = "$links" ] && [ "$own" = "$said" ]
+	}
+	every_point network
+	"$KIST" network create faulty
+	for point in $(points network); do
+		"$KIST" run -d --name moved --hostname mover $BUSYBOX sleep 98765
+		dies_at_either "$point" connect
+		agree
+		"$KIST" network disconnect faulty moved 2>/dev/null || true
+		"$KIST" network connect faulty moved
+		agree
+		dies_at_either "$point" disconnect
+		agree
+		"$KIST" rm -f moved
+		only_the_witness
+	done
+	"$KIST" network rm faulty
 }
 
 @test "volume rm: there with what is in it, or gone" {

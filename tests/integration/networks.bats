@@ -170,6 +170,17 @@ sees() { "$KIST" exec "$1" ping -c 1 -W 2 "$2" >/dev/null; }
 	done
 }
 
+@test "disconnect and connect again at once: the link is gone when it is said to be, and its name is free" {
+	"$KIST" network create again
+	"$KIST" run -d --name quick $BUSYBOX sleep 60
+	for _ in $(seq 8); do
+		"$KIST" network connect again quick
+		"$KIST" network disconnect again quick
+		[ "$("$KIST" exec quick ls /sys/class/net | grep -c eth)" = 1 ]
+	done
+	"$KIST" rm -f quick
+}
+
 @test "disconnect from the only network, and connect again: running, stopped, the default one" {
 	local net started
 	"$KIST" network create lone
