@@ -24,6 +24,34 @@ int handle_distribution(struct request *q, struct err *err) {
         return r < 0 ? r : request_answer_json(q, MHD_HTTP_OK, value, err);
 }
 
+int handle_image_search(struct request *q, struct err *err) {
+        enum { LIMIT = 25, LIMIT_MAX = 100 };
+        struct image_search search = { .term = query_get_text(&q->query, "term") };
+        auto_json *filters = NULL;
+        struct api_auth auth = {};
+        json_t *value = NULL;
+        int64_t limit;
+        int r;
+
+        if (!search.term)
+                return err_set(err, ERR_INVALID, -EINVAL, "term is missing: what to search for");
+        r = query_int(&q->query, "limit", 1, LIMIT_MAX, LIMIT, &limit, err);
+        if (r == 0)
+                r = query_filters(&q->query, &filters, err);
+        if (r == 0)
+                r = api_auth_decode(request_header(q, "X-Registry-Auth"), &auth, err);
+        if (r < 0)
+                return r;
+        search.limit = (unsigned) limit;
+        search.username = auth.username;
+        search.password = auth.password;
+        search.identity_token = auth.identity_token;
+        search.server = auth.server;
+        r = engine_image_search(q->engine, &search, filters, &value, err);
+        api_auth_done(&auth);
+        return r < 0 ? r : request_answer_json(q, MHD_HTTP_OK, value, err);
+}
+
 int handle_login(struct request *q, struct err *err) {
         const char *token = json_get_str(q->json, "identitytoken", ""), *user = json_get_str(q->json, "username", "");
         struct image_login login = { .registry = json_get_str(q->json, "serveraddress", "") };

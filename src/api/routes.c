@@ -58,7 +58,7 @@ const struct route api_routes[] = {
         { "POST", "/exec/{name}/resize", handle_exec_resize },
 
         { "GET", "/images/json", handle_image_list },
-        NOT_YET("GET", "/images/search", "searching a registry"),
+        { "GET", "/images/search", handle_image_search },
         { "GET", "/images/get", handle_image_save },
         { "POST", "/images/create", handle_image_create, .body = ROUTE_BODY_UPLOAD, .upload = &image_create_upload },
         { "POST", "/images/load", handle_image_load, .body = ROUTE_BODY_UPLOAD, .upload = &image_load_upload },

@@ -14,6 +14,7 @@
 #include "base/timestamp.h"
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/credentials.h"
 #include "cli/listing.h"
 #include "cli/progress.h"
 
@@ -71,6 +72,8 @@ static int run_search(struct client *c, const struct args *a) {
         enum { DESCRIPTION_LETTERS = 45 };
         auto_free char *filters = filters_text(a, NULL);
         bool whole = args_flag(a, "no-trunc");
+        auto_free char *header = NULL;
+        struct client known;
         auto_json *answer = NULL;
         struct err err = { 0 };
         auto_path path = { 0 };
@@ -79,13 +82,18 @@ static int run_search(struct client *c, const struct args *a) {
         size_t i;
         int r;
 
+        if (credentials_header(args_at(a, 0), &header, &err) < 0)
+                return client_complain(&err, 1);
+        known = (struct client) { .host = c->host, .header = header };
         if (listing_new(args_text(a, "format"), "{{.Name}}\t{{.Description}}\t{{.StarCount}}\t{{.IsOfficial}}", search_columns, &l, &err) < 0)
                 return client_complain(&err, 1);
         path_init(&path, "/images/search");
         path_query(&path, "term", args_at(a, 0));
         path_query(&path, "limit", args_text(a, "limit"));
         path_query(&path, "filters", filters);
-        r = client_call(c, "GET", &path, NULL, &answer, &err);
+        r = client_call(&known, "GET", &path, NULL, &answer, &err);
+        if (header)
+                explicit_bzero(header, strlen(header));
         json_array_foreach(answer, i, found) {
                 auto_free char *text = listing_cut(json_get_str(found, "description", ""), whole ? SIZE_MAX : DESCRIPTION_LETTERS);
                 auto_json *row = json_pack("{s:s, s:s, s:o, s:s}", "Name", json_get_str(found, "name", ""), "Description", text, "StarCount",
@@ -213,7 +221,7 @@ const struct command command_import = {
         false, run_import,
 };
 const struct command command_search = {
-        "search", "system", NULL, "[OPTIONS] TERM", "Search a registry for images", "  kist search --limit 5 debian\n", search_options, NULL, 1, 1, false, run_search,
+        "search", "system", NULL, "[OPTIONS] TERM", "Search a registry for images", "  kist search --limit 5 debian\n  kist search localhost:5000/site\n", search_options, NULL, 1, 1, false, run_search,
 };
 const struct command command_container_exists = {
         "container exists", "container", "exists", "CONTAINER", "Exit with 0 when there is such a container, with 1 when not", "  kist container exists web || kist run -d --name web site:1\n",

@@ -180,6 +180,34 @@ int engine_distribution(struct engine *e, const struct image_pull *p, json_t **r
         return image_describe_remote(e->images, p, ret, err);
 }
 
+static bool fits_flag(const json_t *filters, const char *key, bool value) {
+        return !filter_has(filters, key) || filter_text(filters, key, value ? "true" : "false") || filter_text(filters, key, value ? "1" : "0");
+}
+
+int engine_image_search(struct engine *e, const struct image_search *s, const json_t *filters, json_t **ret, struct err *err) {
+        static const char *const known[] = { "is-official", "is-automated", "stars", NULL };
+        const char *stars = filter_value(filters, "stars", 0);
+        json_t *list = NULL;
+        uint64_t least = 0;
+        int r = filters_check(filters, known, err);
+
+        if (r == 0 && stars && str_to_u64(stars, 0, INT64_MAX, &least) < 0)
+                r = err_set(err, ERR_INVALID, -EINVAL, "invalid filter 'stars=%.100s'", stars);
+        if (r == 0)
+                r = image_search(e->images, s, &list, err);
+        if (r < 0)
+                return r;
+        for (size_t i = json_array_size(list); i-- > 0;) {
+                const json_t *one = json_array_get(list, i);
+
+                if (json_get_int(one, "star_count", 0) < (int64_t) least || !fits_flag(filters, "is-official", json_get_bool(one, "is_official", false)) ||
+                    !fits_flag(filters, "is-automated", json_get_bool(one, "is_automated", false)))
+                        json_array_remove(list, i);
+        }
+        *ret = list;
+        return 0;
+}
+
 int engine_image_load(struct engine *e, int archive_fd, image_progress_fn progress, void *data, struct err *err) {
         int r = image_load(e->images, archive_fd, NULL, progress, data, err);
 

@@ -276,6 +276,16 @@ int fetcher_get_manifest(struct fetcher *f, const char *reference, char **ret, s
         return r;
 }
 
+int fetcher_get_place(struct fetcher *f, const char *place, json_t **ret, struct err *err) {
+        struct body b = { 0 };
+        int r = fetch_whole(f, json_pack("{s:s, s:s, s:[s], s:i}", "op", "place", "place", place, "accept", "application/json", "max", MANIFEST_SIZE_MAX), MANIFEST_SIZE_MAX, &b, err);
+
+        if (r >= 0)
+                r = json_parse(b.text.data ? b.text.data : "", b.text.size, MANIFEST_SIZE_MAX, "answer", ret, err);
+        strbuf_done(&b.text);
+        return r;
+}
+
 static json_t *blob_request(const struct descriptor *d) {
         char text[DIGEST_TEXT_SIZE];
 

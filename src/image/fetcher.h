@@ -35,6 +35,8 @@ int fetcher_start(struct image_store *s, const struct image_pull *p, const struc
 int fetcher_get_manifest(struct fetcher *f, const char *reference, char **ret, size_t *ret_size, char media_type[128], struct err *err);
 /* What the registry says is behind a name, without the text. *ret is untouched when it does not say. */
 int fetcher_get_digest(struct fetcher *f, const char *reference, struct digest *ret, char media_type[128], struct err *err);
+/* What the registry has at a path of its own ("v2/_catalog"), as JSON of at most 4 MiB. */
+int fetcher_get_place(struct fetcher *f, const char *place, json_t **ret, struct err *err);
 /* A small blob, whole, its size and digest verified. */
 int fetcher_get_blob(struct fetcher *f, const struct descriptor *d, char **ret, struct err *err);
 

@@ -194,3 +194,12 @@ struct image_cut {
         const char *name;     /* NULL: without */
 };
 int image_cut(struct image_store *s, const struct image_cut *c, char ret_id[72], struct err *err);
+
+/* GET /images/search: [{"name","description","star_count","is_official","is_automated"}]. The term may begin with a registry. A registry of the second version
+ * of the protocol has no search: its catalogue is looked through, and names are whole. ERR_UNSUPPORTED: it has neither. */
+struct image_search {
+        const char *term;
+        unsigned limit; /* 1 to 100 */
+        const char *username, *password, *identity_token, *server; /* as of image_pull */
+};
+int image_search(struct image_store *s, const struct image_search *asked, json_t **ret, struct err *err);

@@ -92,6 +92,19 @@ static int take_head(struct transfer *t, const json_t *job, struct err *err) {
         return take_manifest(t, job, err);
 }
 
+static int take_place(struct transfer *t, const json_t *job, struct err *err) {
+        const char *place = json_get_str(job, "place", "");
+        int64_t max = json_get_int(job, "max", MANIFEST_MAX);
+
+        if (!registry_is_place(place) || max <= 0 || max > MANIFEST_MAX)
+                return err_set(err, ERR_INVALID, -EINVAL, "worker: \"%s\" is not a place of a registry, or more than %d bytes are wanted of it", place, MANIFEST_MAX);
+        t->kind = TRANSFER_MANIFEST;
+        t->is_place = true;
+        t->max = (size_t) max;
+        t->reference = strdup(place);
+        return take_accept(t, job, err);
+}
+
 static int take_blob(struct transfer *t, const json_t *job, struct err *err) {
         const char *digest = json_get_str(job, "digest", "");
         int64_t size = json_get_int(job, "size", 0);
@@ -111,6 +124,7 @@ static const struct {
 } orders[] = {
         { "manifest", take_manifest, 1 },
         { "head", take_head, 0 },
+        { "place", take_place, 1 },
         { "blob", take_blob, 1 },
         { "upload", upload_take_blob, 1 },
         { "put", upload_take_manifest, 1 },

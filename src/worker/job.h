@@ -18,6 +18,7 @@
  *        to push also "push":true, and "from": another repository whose blobs may be mounted; without a repository, for "ping" only: "offline":true asks for an identity token
  *   →  {"op":"manifest","id":1,"reference":"latest"|"sha256:…","accept":["…"],"max":4194304}  + fd: write end of a pipe for the body
  *   →  {"op":"head","id":1,"reference":…,"accept":["…"]}   what is behind the name: "digest" and "media_type" of its "done"; without a digest, the registry does not say
+ *   →  {"op":"place","id":1,"place":"v1/search?q=x","accept":["…"],"max":4194304}           + fd: write end of a pipe for the body: what the registry has there
  *   →  {"op":"blob","id":2,"digest":"sha256:…","size":123}                                     + fd: write end of a pipe for the body
  *   →  {"op":"upload","id":3,"digest":"sha256:…","size":123,"from":"c/d"}                      + fd: the blob's file
  *   →  {"op":"put","id":4,"reference":"latest","digest":"sha256:…","media_type":"…","size":…}  + fd: the manifest's file

@@ -124,6 +124,8 @@ int fetch_aim(struct fetch *f, struct transfer *t) {
         t->redirects = 0;
         if (transfer_is_sending(t))
                 t->url = upload_url(t);
+        else if (t->is_place)
+                t->url = registry_place_url(&f->registry, t->reference);
         else
                 t->url = registry_url(&f->registry, t->kind == TRANSFER_MANIFEST ? "manifests" : "blobs", t->reference);
         return t->url ? 0 : -ENOMEM;

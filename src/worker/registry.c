@@ -16,6 +16,7 @@ enum {
         HOST_MAX = 255,
         REPOSITORY_MAX = 255,
         TAG_MAX = 128,
+        PLACE_MAX = 1024,
         TOKEN_ANSWER_MAX = 1 << 20,
         TOKEN_MAX = 64 << 10,
         ATTEMPTS = 5, /* when the daemon does not say */
@@ -27,11 +28,12 @@ enum {
 #define DIGITS "0123456789"
 
 /* Docker's own registry is known by another name than it has. */
+#define HUB "registry-1.docker.io"
 static const struct {
         const char *host, *authority;
 } aliases[] = {
-        { "docker.io", "registry-1.docker.io" },
-        { "index.docker.io", "registry-1.docker.io" },
+        { "docker.io", HUB },
+        { "index.docker.io", HUB },
 };
 
 static bool is_made_of(const char *s, const char *chars, size_t max) {
@@ -134,6 +136,16 @@ void registry_done(struct registry *r) {
 
 char *registry_url(const struct registry *r, const char *what, const char *reference) {
         return str_format("%s://%s/v2/%s/%s/%s", r->plain ? "http" : "https", r->authority, r->repository, what, reference);
+}
+
+bool registry_is_place(const char *place) {
+        return (str_starts_with(place, "v1/") || str_starts_with(place, "v2/")) && is_made_of(place, LOWER UPPER DIGITS "._-/?=&%", PLACE_MAX) && !strstr(place, "..");
+}
+
+char *registry_place_url(const struct registry *r, const char *place) {
+        bool elsewhere = strcmp(r->authority, HUB) == 0 && str_starts_with(place, "v1/"); /* its older half has kept its own host */
+
+        return str_format("%s://%s/%s", r->plain ? "http" : "https", elsewhere ? "index.docker.io" : r->authority, place);
 }
 
 char *registry_base_url(const struct registry *r) {

@@ -44,6 +44,11 @@ bool registry_is_repository(const char *name);
 /* "https://host/v2/". */
 char *registry_base_url(const struct registry *r);
 
+/* "v1/search?q=x", "v2/_catalog": a path of plain parts, and an escaped query. */
+bool registry_is_place(const char *place);
+/* "https://host/PLACE"; the caller frees; NULL when memory is out. */
+char *registry_place_url(const struct registry *r, const char *place);
+
 /* "https://host/v2/REPOSITORY/WHAT/REFERENCE"; the caller frees; NULL when memory is out. */
 char *registry_url(const struct registry *r, const char *what, const char *reference);
 

@@ -38,6 +38,7 @@ struct transfer {
         size_t max;                /* of a manifest */
         char *form;                /* of a token: to be posted; NULL: a plain request */
         struct curl_slist *accept;
+        bool is_place;             /* of a manifest: none, but what the registry has at `reference`, a path with its query */
         bool head;                 /* of a manifest: its digest is wanted, not the text */
 
         /* The pipe. Bytes that it does not take yet wait in `backlog`, and the connection is paused. */
