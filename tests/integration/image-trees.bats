@@ -1,0 +1,127 @@
+# A tree of files that goes through an archive and Kist's unpacking is the one that GNU tar makes of it; what is in the store is what other tools of the field read.
+load ../lib/kist
+
+setup_file() {
+	kist_start
+	registry_start
+	make_nasty "$KT_DIR/nasty"
+}
+teardown_file() { kist_end; }
+teardown() { left_nothing; }
+
+# Everything that an archive can hold and is easily lost, but for devices, which Kist leaves out by its own rule, and set-id bits of fifos, which mean nothing.
+make_nasty() { # DIR
+	python3 - "$1" <<-'PY'
+		import os, struct, sys
+		root = os.fsencode(sys.argv[1])
+		os.makedirs(root)
+		os.chdir(root)
+		umask = os.umask(0)
+		def put(name, data=b"x", mode=0o644, ids=(0, 0)):
+		    with open(name, "wb") as f:
+		        f.write(data)
+		    os.chown(name, *ids)
+		    os.chmod(name, mode)
+		for mode in (0o0, 0o400, 0o755, 0o1644, 0o2755, 0o4755, 0o6711, 0o7777):
+		    put(b"mode-%04o" % mode, mode=mode)
+		    os.mkdir(b"dir-%04o" % mode)
+		    put(b"dir-%04o/inside" % mode)
+		    os.chmod(b"dir-%04o" % mode, mode)
+		for ids in ((1, 2), (1000, 1000), (65534, 65535), (0, 65535)):
+		    put(b"ids-%d-%d" % ids, mode=0o6755, ids=ids)
+		    os.mkdir(b"own-%d-%d" % ids); os.chown(b"own-%d-%d" % ids, *ids)
+		    os.symlink("nowhere", b"link-%d-%d" % ids); os.chown(b"link-%d-%d" % ids, *ids, follow_symlinks=False)
+		put("long" + "n" * 240)
+		deep = "d"
+		for i in range(30):
+		    deep += "/" + "p" * 20
+		os.makedirs(deep); put(deep + "/leaf")
+		put(b"bytes \xff\xfe \n\t\\ '\"", b"odd name"); put("grüße-Σ-日本")
+		put(b"-rf"); put(b" "); put(b".hidden"); put(b"...")
+		for target in ("/etc/passwd", "../../outside", "self", "t" * 4000, "a\nb"):
+		    os.symlink(target, "sym%d" % abs(hash(target) % 10**6) if target == "self" else "sym-%d" % len(target))
+		put("hard-1", b"linked", ids=(7, 8)); os.link("hard-1", "hard-2"); os.makedirs("z/y"); os.link("hard-1", "z/y/hard-3")
+		os.mkfifo("fifo", 0o640); os.chown("fifo", 3, 4); os.chmod("fifo", 0o640)
+		os.link("fifo", "fifo-2")
+		put("empty", b"")
+		def sparse(name, pieces, size):
+		    with open(name, "wb") as f:
+		        for at, data in pieces:
+		            f.seek(at); f.write(data)
+		        f.truncate(size)
+		sparse("sparse-middle", [(0, b"a" * 65536), (40 << 20, b"b" * 65536)], (40 << 20) + 65536)
+		sparse("sparse-end", [(0, b"c" * 65536)], 30 << 20)
+		sparse("sparse-all", [], 20 << 20)
+		sparse("sparse-many", [(i << 20, b"%d" % i * 4096) for i in range(1, 60, 3)], 64 << 20)
+		put("xattr"); os.setxattr("xattr", "user.text", b"value"); os.setxattr("xattr", "user.binary", bytes(range(256))); os.setxattr("xattr", "user.empty", b"")
+		os.mkdir("xattr-dir"); os.setxattr("xattr-dir", "user.on", b"a directory")
+		put("capable", mode=0o755); os.setxattr("capable", "security.capability", struct.pack("<IIIII", 0x02000001, 1 << 10, 0, 0, 0))
+		put("capable-owned", mode=0o4755, ids=(5, 5)); os.setxattr("capable-owned", "security.capability", struct.pack("<IIIII", 0x02000000, 1 << 13, 0, 0, 0))
+		os.umask(umask)
+		times = (1, 999_999_999, 1_700_000_000_123_456_789, 4_000_000_000_000_000_001, -86_400_000_000_000)
+		n = 0
+		for directory, names, files in os.walk(b".", topdown=False):
+		    for name in sorted(files + names) + [b"."]:
+		        n += 1
+		        when = times[n % len(times)]
+		        os.utime(os.path.join(directory, name), ns=(when, when), follow_symlinks=False)
+	PY
+}
+
+# The layer that an import of this archive makes, and what GNU tar makes of it, have the same listing.
+same_as_tar() { # ARCHIVE OPTION...
+	local archive=$1 id
+	shift
+	mkdir "$BATS_TEST_TMPDIR/tar"
+	tar -C "$BATS_TEST_TMPDIR/tar" --numeric-owner --same-owner -p --xattrs --xattrs-include='*' "$@" --warning=no-timestamp -xf "$archive"
+	"$BATS_TEST_DIRNAME/../lib/tree-listing" "$BATS_TEST_TMPDIR/tar" >"$BATS_TEST_TMPDIR/wanted"
+	"$KIST" import "$archive" nasty:1 >/dev/null
+	id=$("$KIST" inspect --type image -f '{{index .RootFS.Layers 0}}' nasty:1)
+	"$BATS_TEST_DIRNAME/../lib/tree-listing" "$KT_DIR/root/layers/sha256/${id#sha256:}" >"$BATS_TEST_TMPDIR/have"
+	"$KIST" rmi nasty:1
+	chmod -R u+rwX "$BATS_TEST_TMPDIR/tar"
+	rm -rf "$BATS_TEST_TMPDIR/tar"
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/have")" -gt 80 ]
+	diff "$BATS_TEST_TMPDIR/wanted" "$BATS_TEST_TMPDIR/have"
+}
+
+archive_of() { tar -C "$KT_DIR/nasty" --sort=name --numeric-owner "$@" . ; }
+
+@test "unpacked as tar does it: the pax format, with fractions of seconds, attributes and holes" {
+	archive_of --format=posix --sparse --xattrs --xattrs-include='*' -cf "$BATS_TEST_TMPDIR/a.tar"
+	same_as_tar "$BATS_TEST_TMPDIR/a.tar"
+}
+
+@test "unpacked as tar does it: GNU's format with its own long names and holes" {
+	archive_of --format=gnu --sparse -cf "$BATS_TEST_TMPDIR/a.tar"
+	same_as_tar "$BATS_TEST_TMPDIR/a.tar"
+}
+
+@test "unpacked as tar does it: compressed by gzip in several members, and by zstd" {
+	archive_of --format=posix --sparse --xattrs --xattrs-include='*' -cf "$BATS_TEST_TMPDIR/a.tar"
+	head -c 100000 "$BATS_TEST_TMPDIR/a.tar" | gzip -c >"$BATS_TEST_TMPDIR/a.tar.gz"
+	tail -c +100001 "$BATS_TEST_TMPDIR/a.tar" | gzip -c >>"$BATS_TEST_TMPDIR/a.tar.gz"
+	same_as_tar "$BATS_TEST_TMPDIR/a.tar.gz"
+	zstd -q "$BATS_TEST_TMPDIR/a.tar"
+	same_as_tar "$BATS_TEST_TMPDIR/a.tar.zst"
+}
+
+@test "unpacked as tar does it: members twice, a file in a directory's place, and directories that come after their content" {
+	mkdir -p "$BATS_TEST_TMPDIR/src/a/b" && echo 1 >"$BATS_TEST_TMPDIR/src/a/b/c" && chmod 700 "$BATS_TEST_TMPDIR/src/a/b"
+	cd "$BATS_TEST_TMPDIR/src"
+	tar --no-recursion --mtime=@1600000000 -cf ../a.tar a/b/c a/b a .
+	echo second >a/b/c && chown 9:9 a/b/c && chmod 4711 a/b/c
+	tar --no-recursion --mtime=@1600000001 -rf ../a.tar a/b/c a/b
+	seq 200 | while read -r n; do echo "$n" >"more-$n"; done
+	tar --mtime=@1600000002 -rf ../a.tar more-*
+	same_as_tar ../a.tar
+}
+
+@test "a device node in an archive is left out, and the rest is there" {
+	mkdir "$BATS_TEST_TMPDIR/dev" && mknod "$BATS_TEST_TMPDIR/dev/null" c 1 3 && mknod "$BATS_TEST_TMPDIR/dev/disk" b 8 0 && echo there >"$BATS_TEST_TMPDIR/dev/file"
+	tar -C "$BATS_TEST_TMPDIR" -cf "$BATS_TEST_TMPDIR/a.tar" dev
+	"$KIST" import "$BATS_TEST_TMPDIR/a.tar" devices:1
+	id=$("$KIST" inspect --type image -f '{{index .RootFS.Layers 0}}' devices:1)
+	[ "$(ls "$KT_DIR/root/layers/sha256/${id#sha256:}/dev")" = file ]
+	"$KIST" rmi devices:1
+}
