@@ -78,7 +78,7 @@ static int answer_failure(struct request *q, bool tty, const struct err *failure
 int handle_exec_start(struct request *q, struct err *err) {
         static const struct hijack_kind kind = { .connect = connect_exec };
         const json_t *body = request_object(q);
-        bool detach = json_get_bool(body, "Detach", false), tty = json_get_bool(body, "Tty", false), has_tty = tty;
+        bool detach = json_get_bool(body, "Detach", false), tty = json_get_bool(body, "Tty", false), has_tty = tty, tried = false;
         struct err failure = { 0 };
         uint16_t size[2];
         int r;
@@ -86,10 +86,10 @@ int handle_exec_start(struct request *q, struct err *err) {
         r = parse_size(body, size, err);
         if (r < 0)
                 return r;
-        r = engine_exec_start(q->engine, q->name, detach, tty, size[0], size[1], &has_tty, &failure);
+        r = engine_exec_start(q->engine, q->name, detach, tty, size[0], size[1], &has_tty, &tried, &failure);
         if (r == 0)
                 return detach ? request_answer_empty(q, MHD_HTTP_OK) : hijack_answer(q, &kind, !has_tty, NULL, err);
-        if (!detach && (failure.kind == ERR_NO_COMMAND || failure.kind == ERR_NOT_EXECUTABLE))
+        if (!detach && tried)
                 return answer_failure(q, tty, &failure, err);
         *err = failure;
         return r;

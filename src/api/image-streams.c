@@ -162,6 +162,7 @@ int handle_image_push(struct request *q, struct err *err) {
 struct load {
         struct engine *engine;
         int archive_fd;
+        bool quiet;
 };
 
 static void load_free(void *data) {
@@ -171,9 +172,14 @@ static void load_free(void *data) {
         free(l);
 }
 
+/* What was loaded, and not how. */
+static int write_result(const json_t *event, void *data) {
+        return json_object_get(event, "stream") ? write_progress(event, data) : 0;
+}
+
 static int stream_load(struct stream *s, void *data, struct err *err) {
         struct load *l = data;
-        int r = engine_image_load(l->engine, l->archive_fd, write_progress, s, err);
+        int r = engine_image_load(l->engine, l->archive_fd, l->quiet ? write_result : write_progress, s, err);
 
         /* What is still to come has no reader any more: the writer must not wait for one. */
         l->archive_fd = fd_close(l->archive_fd);
@@ -181,11 +187,16 @@ static int stream_load(struct stream *s, void *data, struct err *err) {
 }
 
 static int begin_load(struct request *q, struct err *err) {
-        struct load *l = calloc(1, sizeof(*l));
+        struct load *l;
+        bool quiet;
+        int r = query_bool(&q->query, "quiet", false, &quiet, err);
 
+        if (r < 0)
+                return r;
+        l = calloc(1, sizeof(*l));
         if (!l)
                 return err_errno(err, -ENOMEM, "load");
-        *l = (struct load) { .engine = q->engine, .archive_fd = -EBADF };
+        *l = (struct load) { .engine = q->engine, .archive_fd = -EBADF, .quiet = quiet };
         return upload_begin(q, &progress_stream, stream_load, l, load_free, &l->archive_fd, err);
 }
 

@@ -12,8 +12,9 @@
         { .method = method_, .pattern = pattern_, .status = 503, .refusal = "This node is not a swarm manager: Kist has no swarm mode; Kubernetes runs containers on many hosts, Compose several on one" }
 #define NO_SWARM_SECRETS(method_, pattern_) \
         { .method = method_, .pattern = pattern_, .status = 503, .refusal = "This node is not a swarm manager: Kist has no swarm mode; bind mount a file instead" }
+#define NO_PLUGINS_TEXT "Kist has no plugins: volumes, networks and logs are of its own drivers (kist info lists them)"
 #define NO_PLUGINS(method_, pattern_) \
-        { .method = method_, .pattern = pattern_, .status = 503, .refusal = "Kist has no plugins: volumes, networks and logs are of its own drivers (kist info lists them)" }
+        { .method = method_, .pattern = pattern_, .status = 503, .refusal = NO_PLUGINS_TEXT }
 #define NO_BUILDKIT(method_, pattern_) \
         { .method = method_, .pattern = pattern_, .status = 503, .refusal = "Kist speaks no BuildKit sessions: build with DOCKER_BUILDKIT=0 (POST /build)" }
 
@@ -132,7 +133,7 @@ const struct route api_routes[] = {
         NO_PLUGINS("GET", "/plugins/privileges"),
         NO_PLUGINS("POST", "/plugins/pull"),
         NO_PLUGINS("POST", "/plugins/create"),
-        NO_PLUGINS("GET", "/plugins/{name*}/json"),
+        { "GET", "/plugins/{name*}/json", .status = 404, .refusal = NO_PLUGINS_TEXT }, /* `docker inspect` looks among them, too */
         NO_PLUGINS("POST", "/plugins/{name*}/enable"),
         NO_PLUGINS("POST", "/plugins/{name*}/disable"),
         NO_PLUGINS("POST", "/plugins/{name*}/upgrade"),

@@ -330,6 +330,33 @@ static void share_ipc(json_t *create) {
                 json_object_set_new(host, "IpcMode", json_string("shareable"));
 }
 
+/* Before 1.45 the short id and the host name were among the aliases; from then on they are in DNSNames. */
+static void add_short_names(json_t *container) {
+        const char *const given[] = { json_get_str(container, "Id", ""), json_get_str(json_object_get(container, "Config"), "Hostname", "") };
+        json_t *networks = json_object_get(json_object_get(container, "NetworkSettings"), "Networks"), *endpoint, *alias;
+        const char *name;
+        size_t i;
+
+        json_object_foreach(networks, name, endpoint) {
+                json_t *old = json_object_get(endpoint, "Aliases"), *aliases;
+
+                if (!strcmp(name, "bridge") || !strcmp(name, "host") || !strcmp(name, "none"))
+                        continue;
+                aliases = json_is_array(old) ? json_copy(old) : json_array();
+                for (size_t k = 0; k < ARRAY_SIZE(given); k++) {
+                        json_t *text = json_stringn(given[k], strnlen(given[k], k == 0 ? 12 : SIZE_MAX));
+                        bool is_there = json_string_length(text) == 0;
+
+                        json_array_foreach(aliases, i, alias)
+                                is_there = is_there || json_equal(alias, text);
+                        if (!is_there)
+                                json_array_append(aliases, text);
+                        json_decref(text);
+                }
+                json_object_set_new(endpoint, "Aliases", aliases);
+        }
+}
+
 void version_apply(enum version_shape shape, unsigned minor, json_t *value) {
         json_t *entry;
         size_t i;
@@ -346,6 +373,8 @@ void version_apply(enum version_shape shape, unsigned minor, json_t *value) {
                 apply_rules(image_count_rules, ARRAY_SIZE(image_count_rules), minor, value);
         if (shape == SHAPE_IMAGE_LIST && minor < 43)
                 name_the_nameless(value);
+        if (shape == SHAPE_CONTAINER && minor < 45)
+                add_short_names(value);
         if (shape == SHAPE_INFO && minor < 25)
                 plain_security_options(value);
         if (shape == SHAPE_CREATE && minor < 40)

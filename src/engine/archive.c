@@ -123,8 +123,10 @@ int engine_archive_get(struct engine *e, const char *name, const char *path, jso
         *ret_stat = stat_object(event);
         if (!*ret_stat)
                 return err_errno(err, -ENOMEM, "archive");
-        if (ret)
+        if (ret) {
+                events_container(a->container, "archive-path", NULL);
                 *ret = take_ptr(&a);
+        }
         return 0;
 }
 
@@ -213,6 +215,8 @@ static int put(struct engine *e, struct container *c, const struct engine_archiv
         if (r == 0)
                 worker_end(&w);
         worker_kill(&w);
+        if (r == 0)
+                events_container(c, "extract-to-dir", NULL);
         return name_container(c, r, err);
 }
 

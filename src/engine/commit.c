@@ -18,7 +18,7 @@ struct commit {
 
 /* What of a container's settings an image has. */
 static const char *const kept[] = {
-        "User", "ExposedPorts", "Env", "Entrypoint", "Cmd", "Volumes", "WorkingDir", "Labels", "StopSignal", "OnBuild", "Shell", "Healthcheck",
+        "User", "ExposedPorts", "Env", "Entrypoint", "Cmd", "Volumes", "WorkingDir", "Labels", "StopSignal", "StopTimeout", "OnBuild", "Shell", "Healthcheck",
 };
 
 static bool is_said(const json_t *v) {
@@ -121,8 +121,8 @@ int engine_image_import(struct engine *e, const struct engine_import *i, image_p
 int engine_commit(struct engine *e, const char *name, const struct engine_commit *c, json_t **ret, struct err *err) {
         auto_container *container = NULL;
         struct image_reference reference;
+        char id[72], reference_text[720] = "";
         struct container_row row;
-        char id[72];
         bool paused;
         int r = table_find(&e->table, name, &container, err);
 
@@ -139,7 +139,9 @@ int engine_commit(struct engine *e, const char *name, const struct engine_commit
         atomic_store(&container->paused_for_commit, false);
         if (r < 0)
                 return r;
-        events_container(container, "commit", json_pack("{s:s, s:s}", "comment", c->comment ? c->comment : "", "imageID", id));
+        if (c->reference)
+                image_reference_familiar(&reference, reference_text, sizeof(reference_text));
+        events_container(container, "commit", json_pack("{s:s, s:s, s:s}", "comment", c->comment ? c->comment : "", "imageID", id, "imageRef", reference_text));
         *ret = json_pack("{s:s}", "Id", id);
         return 0;
 }

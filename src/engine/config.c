@@ -87,6 +87,14 @@ static int parse_capabilities(const json_t *list, const char *field, uint64_t *r
         return 0;
 }
 
+int config_check_capabilities(const struct spec *s, struct err *err) {
+        uint64_t mask;
+        bool all;
+        int r = parse_capabilities(s->cap_add, "CapAdd", &mask, &all, err);
+
+        return r < 0 ? r : parse_capabilities(s->cap_drop, "CapDrop", &mask, &all, err);
+}
+
 /* Docker's arithmetic: drop ALL starts from nothing, add ALL from everything; single names are added and dropped after that. */
 static int work_out_capabilities(const struct spec *s, bool privileged, json_t **ret, struct err *err) {
         uint64_t add, drop, mask = 0;

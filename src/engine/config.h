@@ -31,6 +31,8 @@ void config_device_name(size_t i, char ret[CONFIG_DEVICE_NAME_SIZE]);
 
 /* A whole config.json (new reference). */
 int config_container(const struct config_input *in, json_t **ret, struct err *err);
+/* Are the names of CapAdd and CapDrop those of capabilities? */
+int config_check_capabilities(const struct spec *s, struct err *err);
 /* config-mounts.c: its `mounts`. */
 #define CONFIG_INIT_TARGET "/sbin/docker-init"
 json_t *config_mounts(const struct config_input *in);

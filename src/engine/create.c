@@ -7,6 +7,7 @@
 #include "base/fault.h"
 #include "base/str.h"
 #include "base/timestamp.h"
+#include "engine/config.h"
 #include "engine/db.h"
 #include "engine/defaults.h"
 #include "engine/endpoints.h"
@@ -160,7 +161,8 @@ static int birth_begin(struct engine *e, const json_t *body, const struct image 
         int r;
 
         r = complete_body(e, body, image, &complete, err);
-        if (r < 0 || (r = spec_parse(complete, &s, err)) < 0 || (r = spec_check_host(&s, err)) < 0 || (r = runtime_find(e, s.runtime, &runtime, err)) < 0 ||
+        if (r < 0 || (r = spec_parse(complete, &s, err)) < 0 || (r = spec_check_host(&s, err)) < 0 ||
+            (r = spec_check_sources(&s, err)) < 0 || (r = config_check_capabilities(&s, err)) < 0 || (r = runtime_find(e, s.runtime, &runtime, err)) < 0 ||
             (r = runtime_check(runtime, &s, err)) < 0)
                 return r;
         if (*s.stop_signal && (r = engine_signal_parse(s.stop_signal, &(int) { 0 }, err)) < 0)
@@ -288,8 +290,12 @@ int engine_create(struct engine *e, const char *name, const json_t *body, json_t
         r = image_get(e->images, image_name, &image, err);
         if (r == 0 && *platform)
                 r = image_check_platform(image, image_name, platform, err);
-        if (r == 0)
+        if (r == 0) {
                 r = create_from_image(e, name, body, image, &c, err);
+                /* "Not found" is the image only: Docker's command pulls it then, and would do so for a network or a container that is not there. */
+                if (r < 0 && err->kind == ERR_NOT_FOUND)
+                        err->kind = ERR_INVALID;
+        }
         if (image)
                 image_free(image);
         pthread_rwlock_unlock(&e->images_lock);

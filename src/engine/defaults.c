@@ -53,7 +53,9 @@ static void apply_ulimits(json_t *host, const json_t *ulimits) {
         json_array_foreach((json_t *) ulimits, i, v)
                 if (!has_ulimit(own, json_get_str(v, "Name", "")))
                         json_array_append(merged, v);
-        json_object_set_new(host, "Ulimits", merged);
+        json_object_set_new(host, "Ulimits", json_array_size(merged) ? merged : json_null());
+        if (!json_array_size(merged))
+                json_decref(merged);
 }
 
 /* "seccomp=…" gives way to one of the container's own, whatever that says. */

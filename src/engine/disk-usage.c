@@ -4,22 +4,8 @@
 #include <string.h>
 
 #include "engine/internal.h"
+#include "engine/size.h"
 #include "engine/volumes.h"
-#include "storage/storage.h"
-
-struct sum {
-        struct engine *engine;
-        uint64_t bytes;
-};
-
-static int add_layer(const char *diff_id, void *data) {
-        struct sum *s = data;
-        uint64_t size = 0;
-
-        if (storage_layer_size(s->engine->storage, diff_id, &size, NULL) == 0)
-                s->bytes += size;
-        return 0;
-}
 
 /* How many of the containers have it mounted. */
 static int count_users(const json_t *containers, const char *volume) {
@@ -76,14 +62,14 @@ static json_t *summary(const json_t *list, struct share (*share_of)(const json_t
 }
 
 static int add_images(struct engine *e, json_t *o, struct err *err) {
-        struct sum layers = { .engine = e };
+        json_int_t layers = (json_int_t) size_of_layers(e);
         json_t *images = NULL;
-        int r = storage_layers_each(e->storage, add_layer, &layers, err);
+        int r = engine_image_list(e, true, NULL, &images, err);
 
-        if (r < 0 || (r = engine_image_list(e, NULL, &images, err)) < 0)
+        if (r < 0)
                 return r;
-        json_object_set_new(o, "LayersSize", json_integer((json_int_t) layers.bytes));
-        json_object_set_new(o, "ImagesUsage", summary(images, image_share, (json_int_t) layers.bytes));
+        json_object_set_new(o, "LayersSize", json_integer(layers));
+        json_object_set_new(o, "ImagesUsage", summary(images, image_share, layers));
         json_object_set_new(o, "Images", images);
         return 0;
 }

@@ -140,9 +140,10 @@ int engine_logs(struct engine *e, const char *name, const struct engine_logs *l,
 /* --- exec --- */
 int engine_exec_create(struct engine *e, const char *name, const json_t *body, json_t **ret, struct err *err); /* {"Id"} */
 int engine_exec_inspect(struct engine *e, const char *exec_id, json_t **ret, struct err *err);
-/* Start the process; with `detach` it runs unattached. Else its output waits for engine_exec_attach(). *ret_tty as above. ERR_NO_COMMAND and
- * ERR_NOT_EXECUTABLE set the exec's exit code to 127 and 126. */
-int engine_exec_start(struct engine *e, const char *exec_id, bool detach, bool tty, uint16_t rows, uint16_t columns, bool *ret_tty, struct err *err);
+/* Start the process; with `detach` it runs unattached. Else its output waits for engine_exec_attach(). *ret_tty as above. ERR_NO_COMMAND sets
+ * the exec's exit code to 127; any other failure to 126, when *ret_tried says that it was to start: its client is to read of it in the stream. */
+int engine_exec_start(struct engine *e, const char *exec_id, bool detach, bool tty, uint16_t rows, uint16_t columns, bool *ret_tty, bool *ret_tried,
+                      struct err *err);
 int engine_exec_attach(struct engine *e, const char *exec_id, int stream_fd, struct err *err);
 int engine_exec_resize(struct engine *e, const char *exec_id, uint16_t rows, uint16_t columns, struct err *err);
 
@@ -194,7 +195,8 @@ int engine_image_load(struct engine *e, int archive_fd, image_progress_fn progre
 int engine_image_search(struct engine *e, const struct image_search *s, const json_t *filters, json_t **ret, struct err *err);
 /* GET /distribution/NAME/json: {"Descriptor","Platforms"} as the registry has them; nothing is kept. */
 int engine_distribution(struct engine *e, const struct image_pull *p, json_t **ret, struct err *err);
-int engine_image_list(struct engine *e, const json_t *filters, json_t **ret, struct err *err);   /* GET /images/json */
+/* GET /images/json. shared: count what each has in common with others, too. */
+int engine_image_list(struct engine *e, bool shared, const json_t *filters, json_t **ret, struct err *err);
 int engine_image_inspect(struct engine *e, const char *name, json_t **ret, struct err *err);     /* GET /images/NAME/json */
 int engine_image_history(struct engine *e, const char *name, json_t **ret, struct err *err);
 int engine_image_remove(struct engine *e, const char *name, bool force, json_t **ret, struct err *err);

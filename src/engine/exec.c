@@ -143,6 +143,15 @@ void exec_ended(struct engine *e, const char *exec_id, int status) {
         put(e, x);
 }
 
+void exec_detached(struct engine *e, const char *exec_id) {
+        struct exec *x;
+
+        if (exec_find(e, exec_id, &x, NULL) < 0)
+                return;
+        events_container(x->container, "exec_detach", json_pack("{s:s}", "execID", x->id));
+        put(e, x);
+}
+
 void exec_forget(struct engine *e, const char *exec_id) {
         pthread_mutex_lock(&e->execs->lock);
         for (struct exec **at = &e->execs->list; *at; at = &(*at)->next) {
@@ -428,7 +437,7 @@ static bool begin_start(struct engine *e, struct exec *x) {
         return first;
 }
 
-static int start(struct engine *e, struct exec *x, bool detach, uint16_t rows, uint16_t columns, struct err *err) {
+static int start(struct engine *e, struct exec *x, bool detach, uint16_t rows, uint16_t columns, bool *ret_tried, struct err *err) {
         auto_link *link = NULL;
         auto_fd plan = -EBADF;
         int r = check_running(x->container, err);
@@ -440,6 +449,7 @@ static int start(struct engine *e, struct exec *x, bool detach, uint16_t rows, u
                 return err_set(err, ERR_CONFLICT, -ESRCH, "container %s is not running", x->container->row.id);
         if (!begin_start(e, x))
                 return err_set(err, ERR_CONFLICT, -EALREADY, "exec %s has already run", x->id);
+        *ret_tried = true;
         publish_command(x, "exec_start");
         r = make_plan(e, x, link, &plan, err);
         fault_point("exec", "plan");
@@ -452,20 +462,22 @@ static int start(struct engine *e, struct exec *x, bool detach, uint16_t rows, u
         return r;
 }
 
-int engine_exec_start(struct engine *e, const char *exec_id, bool detach, bool tty, uint16_t rows, uint16_t columns, bool *ret_tty, struct err *err) {
+int engine_exec_start(struct engine *e, const char *exec_id, bool detach, bool tty, uint16_t rows, uint16_t columns, bool *ret_tty, bool *ret_tried,
+                      struct err *err) {
         struct err mine;
         struct exec *x;
         int r;
 
         if (!err)
                 err = &mine;
+        *ret_tried = false;
         r = exec_find(e, exec_id, &x, err);
         if (r < 0)
                 return r;
         if (tty && !x->tty && !detach)
                 r = err_set(err, ERR_INVALID, -EINVAL, "exec %s was created without a terminal", exec_id);
         else
-                r = start(e, x, detach, rows, columns, err);
+                r = start(e, x, detach, rows, columns, ret_tried, err);
         fault_point("exec", "start");
         if (r == 0)
                 *ret_tty = x->tty;

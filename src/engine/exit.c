@@ -17,6 +17,7 @@
 #include "engine/monitors.h"
 #include "engine/ports.h"
 #include "engine/spec.h"
+#include "engine/volumes.h"
 #include "engine/work.h"
 #include "runtime/cgroup/cgroup.h"
 #include "storage/storage.h"
@@ -79,6 +80,7 @@ static void clean_up(struct engine *e, struct container *c, struct container_row
         fault_point("exit", "cgroup");
         ports_unpublish(e, c);
         endpoints_disconnect(e, row);
+        volumes_unmounted(e, row->id);
         if (socket_name)
                 unlinkat(e->run_fd, socket_name, 0);
         unlinkat(e->run_fd, row->id, AT_REMOVEDIR);

@@ -186,7 +186,7 @@ static int run_command(struct engine *e, struct container *c, struct health *h, 
         if (r < 0)
                 return r;
         snprintf(exec_id, CONTAINER_ID_SIZE, "%s", json_get_str(made, "Id", ""));
-        if ((r = engine_exec_start(e, exec_id, false, false, 0, 0, &tty, err)) < 0 || (r = engine_exec_attach(e, exec_id, theirs, err)) < 0)
+        if ((r = engine_exec_start(e, exec_id, false, false, 0, 0, &tty, &(bool) { false }, err)) < 0 || (r = engine_exec_attach(e, exec_id, theirs, err)) < 0)
                 return r;
         theirs = fd_close(theirs);
         r = read_output(ours, e->health->stop_fd, monotonic_ns() + h->timeout_ns, output);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -81,4 +82,16 @@ int spec_check_host(const struct spec *s, struct err *err) {
                 r = online ? spec_check_list(s->cpuset_mems, online, "mems", "memory nodes", err) : err_errno(err, -ENOMEM, "cpuset");
         }
         return r;
+}
+
+int spec_check_sources(const struct spec *s, struct err *err) {
+        struct stat st;
+
+        for (size_t i = 0; i < s->n_mounts; i++) {
+                const struct spec_mount *m = &s->mounts[i];
+
+                if (m->type == SPEC_MOUNT_BIND && !m->make_source && stat(m->source, &st) < 0)
+                        return err_set(err, ERR_INVALID, -ENOENT, "invalid mount config for type \"bind\": bind source path does not exist: %s", m->source);
+        }
+        return 0;
 }

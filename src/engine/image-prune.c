@@ -8,27 +8,7 @@
 #include "engine/filters.h"
 #include "engine/internal.h"
 #include "engine/prune.h"
-#include "storage/storage.h"
-
-struct sum {
-        struct engine *engine;
-        uint64_t bytes;
-};
-
-static int add_layer(const char *diff_id, void *data) {
-        struct sum *s = data;
-        uint64_t size = 0;
-
-        if (storage_layer_size(s->engine->storage, diff_id, &size, NULL) == 0)
-                s->bytes += size;
-        return 0;
-}
-
-static uint64_t layers_size(struct engine *e) {
-        struct sum s = { .engine = e };
-
-        return storage_layers_each(e->storage, add_layer, &s, NULL) < 0 ? 0 : s.bytes;
-}
+#include "engine/size.h"
 
 /* Only images without a name, unless dangling=false is said. */
 static int read_dangling(const json_t *filters, bool *ret, struct err *err) {
@@ -70,6 +50,7 @@ int engine_image_prune(struct engine *e, const json_t *filters, json_t **ret, st
         auto_free char *text = NULL;
         auto_json *deleted = json_array();
         auto_strbuf ids = { 0 };
+        json_int_t reclaimed;
         uint64_t before, after;
         char *save = NULL;
         int64_t until_ns;
@@ -81,7 +62,7 @@ int engine_image_prune(struct engine *e, const json_t *filters, json_t **ret, st
             (r = list_prunable(e, filters, dangling, until_ns, &ids, err)) < 0)
                 return r;
         text = strbuf_take(&ids, NULL);
-        before = text && *text ? layers_size(e) : 0;
+        before = text && *text ? size_of_layers(e) : 0;
         for (char *id = text ? strtok_r(text, "\n", &save) : NULL; id; id = strtok_r(NULL, "\n", &save)) {
                 auto_json *gone = NULL;
                 struct err why;
@@ -94,7 +75,9 @@ int engine_image_prune(struct engine *e, const json_t *filters, json_t **ret, st
                 else if (why.kind != ERR_CONFLICT && why.kind != ERR_NOT_FOUND)
                         log_warning("image %.19s: %s", id, why.msg);
         }
-        after = json_array_size(deleted) ? layers_size(e) : before;
-        *ret = json_pack("{s:O, s:I}", "ImagesDeleted", deleted, "SpaceReclaimed", (json_int_t) (before > after ? before - after : 0));
+        after = json_array_size(deleted) ? size_of_layers(e) : before;
+        reclaimed = (json_int_t) (before > after ? before - after : 0);
+        prune_event(e, "image", reclaimed);
+        *ret = json_pack("{s:O, s:I}", "ImagesDeleted", deleted, "SpaceReclaimed", reclaimed);
         return *ret ? 0 : err_errno(err, -ENOMEM, "pruning images");
 }

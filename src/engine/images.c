@@ -136,7 +136,7 @@ int engine_import_bundled(struct engine *e, const char *path, struct err *err) {
         archive = open(path, O_RDONLY | O_CLOEXEC);
         if (archive < 0)
                 return err_errno(err, -errno, "bundled image %s", path);
-        return image_load(e->images, archive, NULL, no_progress, NULL, err);
+        return image_load(e->images, archive, NULL, NULL, no_progress, NULL, err);
 }
 
 /* --- what the API asks for --- */
@@ -209,10 +209,13 @@ int engine_image_search(struct engine *e, const struct image_search *s, const js
 }
 
 int engine_image_load(struct engine *e, int archive_fd, image_progress_fn progress, void *data, struct err *err) {
-        int r = image_load(e->images, archive_fd, NULL, progress, data, err);
+        auto_json *ids = json_array();
+        int r = image_load(e->images, archive_fd, NULL, ids, progress, data, err);
+        json_t *id;
+        size_t i;
 
-        if (r == 0)
-                publish(e, "load", "", "");
+        json_array_foreach(ids, i, id)
+                publish(e, "load", json_string_value(id), json_string_value(id));
         return r;
 }
 
@@ -251,55 +254,75 @@ static const json_t *image_labels(const struct image *image) {
         return json_get_object(json_get_object(image->config, "config"), "Labels");
 }
 
-/* "busybox", "busybox:1.36", "*box*": a name without a tag fits all of its tags. */
-static bool fits_reference(const json_t *filters, const json_t *tags) {
-        const char *wanted;
-        json_t *tag;
-        size_t i;
+/* Only '*' has a meaning in it; without FNM_PATHNAME's care a slash is a letter as others, as people expect of "*box*". */
+static bool fits_stars(const char *wanted, const char *text) {
+        auto_json *one = json_pack("{s:[o]}", "p", json_null());
+        auto_strbuf b;
 
-        if (!filter_has(filters, "reference"))
-                return true;
-        for (size_t k = 0; (wanted = filter_value(filters, "reference", k)); k++) {
-                json_array_foreach((json_t *) tags, i, tag) {
-                        const char *text = json_string_value(tag), *colon = strrchr(text, ':');
-                        auto_free char *bare = colon ? strndup(text, (size_t) (colon - text)) : NULL;
+        strbuf_init(&b, 2048);
+        strbuf_adds(&b, "^");
+        for (const char *p = wanted; *p; p++)
+                strbuf_addf(&b, *p == '*' ? ".*" : strchr(".+?()[]^$|\\", *p) ? "\\%c" : "%c", *p);
+        strbuf_adds(&b, "$");
+        json_object_set_new(one, "p", json_pack("[s]", b.data ? b.data : ""));
+        return filter_pattern(one, "p", text);
+}
 
-                        /* Only '*' has a meaning here; without FNM_PATHNAME's care a slash is a letter as others, as people expect of "*box*". */
-                        if (!strcmp(wanted, text) || (bare && !strcmp(wanted, bare)))
-                                return true;
-                        if (strchr(wanted, '*')) {
-                                auto_json *one = json_pack("{s:[o]}", "p", json_null());
-                                auto_strbuf b;
+/* "busybox", "busybox:1.36", "*box*": a name without a tag fits all of its tags, and its digests. */
+static bool fits_reference(const json_t *filters, const char *text) {
+        const char *digest = strchr(text, '@'), *end = digest ? digest : strrchr(text, ':'), *wanted;
+        auto_free char *bare = strndup(text, end ? (size_t) (end - text) : strlen(text));
 
-                                strbuf_init(&b, 2048);
-                                strbuf_adds(&b, "^");
-                                for (const char *p = wanted; *p; p++)
-                                        strbuf_addf(&b, *p == '*' ? ".*" : strchr(".+?()[]^$|\\", *p) ? "\\%c" : "%c", *p);
-                                strbuf_adds(&b, "$");
-                                json_object_set_new(one, "p", json_pack("[s]", b.data ? b.data : ""));
-                                if (filter_pattern(one, "p", text) || (bare && filter_pattern(one, "p", bare)))
-                                        return true;
-                        }
-                }
-        }
+        for (size_t k = 0; (wanted = filter_value(filters, "reference", k)); k++)
+                if (!strcmp(wanted, text) || (bare && !strcmp(wanted, bare)) || (strchr(wanted, '*') && (fits_stars(wanted, text) || (bare && fits_stars(wanted, bare)))))
+                        return true;
         return false;
 }
 
-static json_t *list_entry(struct engine *e, const struct image *image, const json_t *filters) {
-        auto_json *tags = familiar_list(image->tags);
-        const json_t *labels = image_labels(image);
-        bool dangling = json_array_size(tags) == 0;
+/* Those names that were asked for. */
+static json_t *fitting(const json_t *filters, char **references) {
+        json_t *all = familiar_list(references);
 
-        if (!fits_reference(filters, tags) || !filter_labels(filters, "label", labels))
+        for (size_t i = json_array_size(all); filter_has(filters, "reference") && i-- > 0;)
+                if (!fits_reference(filters, json_string_value(json_array_get(all, i))))
+                        json_array_remove(all, i);
+        return all;
+}
+
+/* Bytes of its layers that another of the images has as well. */
+static uint64_t shared_size(struct engine *e, const struct image *image, struct image *const *all, size_t n) {
+        uint64_t sum = 0;
+
+        for (size_t i = 0; i < image->n_diff_ids; i++) {
+                uint64_t size = 0;
+                bool shared = false;
+
+                for (size_t k = 0; k < n && !shared; k++)
+                        for (size_t m = 0; all[k] != image && m < all[k]->n_diff_ids && !shared; m++)
+                                shared = !strcmp(all[k]->diff_ids[m], image->diff_ids[i]);
+                if (shared && storage_layer_size(e->storage, image->diff_ids[i], &size, NULL) == 0)
+                        sum += size;
+        }
+        return sum;
+}
+
+static json_t *list_entry(struct engine *e, const struct image *image, const json_t *filters, json_int_t shared) {
+        auto_json *tags = fitting(filters, image->tags), *digests = fitting(filters, image->digests);
+        const json_t *labels = image_labels(image);
+        bool dangling = !image->tags || !*image->tags;
+
+        if (filter_has(filters, "reference") && json_array_size(tags) + json_array_size(digests) == 0)
+                return NULL;
+        if (!filter_labels(filters, "label", labels))
                 return NULL;
         if (filter_has(filters, "dangling") && !filter_text(filters, "dangling", dangling ? "true" : "false") && !filter_text(filters, "dangling", dangling ? "1" : "0"))
                 return NULL;
-        return json_pack("{s:s, s:s, s:O, s:o, s:I, s:I, s:i, s:o, s:i}", "Id", image->id, "ParentId", "", "RepoTags", tags, "RepoDigests", familiar_list(image->digests),
-                         "Created", (json_int_t) (image->created_unix_ns / 1000000000), "Size", (json_int_t) image->size, "SharedSize", -1, "Labels",
+        return json_pack("{s:s, s:s, s:O, s:O, s:I, s:I, s:I, s:o, s:i}", "Id", image->id, "ParentId", "", "RepoTags", tags, "RepoDigests", digests,
+                         "Created", (json_int_t) (image->created_unix_ns / 1000000000), "Size", (json_int_t) image->size, "SharedSize", shared, "Labels",
                          labels ? json_incref((json_t *) labels) : json_null(), "Containers", count_users(e, image->id));
 }
 
-int engine_image_list(struct engine *e, const json_t *filters, json_t **ret, struct err *err) {
+int engine_image_list(struct engine *e, bool shared, const json_t *filters, json_t **ret, struct err *err) {
         static const char *const known[] = { "reference", "label", "label!", "dangling", "before", "since", NULL };
         struct image **images = NULL, *bound = NULL;
         int64_t before = INT64_MAX, since = INT64_MIN;
@@ -330,11 +353,12 @@ int engine_image_list(struct engine *e, const json_t *filters, json_t **ret, str
                 json_t *entry = NULL;
 
                 if (images[i]->created_unix_ns < before && images[i]->created_unix_ns > since)
-                        entry = list_entry(e, images[i], filters);
+                        entry = list_entry(e, images[i], filters, shared ? (json_int_t) shared_size(e, images[i], images, n) : -1);
                 if (entry)
                         json_array_append_new(list, entry);
-                image_free(images[i]);
         }
+        for (size_t i = 0; i < n; i++)
+                image_free(images[i]);
         free(images);
         *ret = list;
         return 0;

@@ -112,7 +112,7 @@ int engine_info(struct engine *e, json_t **ret, struct err *err) {
                       "Containers", n.all, "ContainersRunning", n.running, "ContainersPaused", n.paused, "ContainersStopped", n.stopped, "Images", count_images(e), "Driver",
                       "overlay", "DriverStatus", "Mounts", "detached", "Id mapping", "own user namespace per container", "Plugins", "Volume", "local", "Network", "bridge", "host", "none",
                       "Authorization", "Log", log_driver_names(), "MemoryLimit", memory, "SwapLimit", memory, "CpuCfsPeriod", cpu, "CpuCfsQuota", cpu, "CPUShares", cpu, "CPUSet",
-                      cgroup_host_has(e->cgroups, "cpuset"), "PidsLimit", cgroup_host_has(e->cgroups, "pids"), "IPv4Forwarding", 1, "OomKillDisable", 0);
+                      cgroup_host_has(e->cgroups, "cpuset"), "PidsLimit", cgroup_host_has(e->cgroups, "pids"), "IPv4Forwarding", 1, "OomKillDisable", memory && !strcmp(cgroup_host_version(e->cgroups), "1"));
         if (!o)
                 return err_errno(err, -ENOMEM, "info");
         auto_json *more = json_pack("{s:b, s:b, s:i, s:i, s:s, s:o, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:s, s:s, s:s, s:s, s:s, s:b}", "BridgeNfIptables", 0,

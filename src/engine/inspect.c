@@ -42,7 +42,7 @@ static json_t *config_object(const struct spec *s, const struct container_row *r
         c = json_pack("{s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:b, s:b, s:o, s:o, s:s, s:o, s:s, s:o, s:o, s:o}", "Hostname", hostname, "Domainname", s->domainname, "User",
                       s->user, "AttachStdin", s->attach_stdin, "AttachStdout", s->attach_stdout, "AttachStderr", s->attach_stderr, "Tty", s->tty, "OpenStdin",
                       s->open_stdin, "StdinOnce", s->stdin_once, "Env", copy_or(s->env, json_array()), "Cmd", copy_or(s->cmd, json_null()), "Image", s->image, "Volumes",
-                      copy_or(s->volumes, json_null()), "WorkingDir", s->workdir, "Entrypoint", copy_or(s->entrypoint, json_null()), "OnBuild",
+                      copy_or(json_object_size(s->volumes) ? s->volumes : NULL, json_null()), "WorkingDir", s->workdir, "Entrypoint", copy_or(s->entrypoint, json_null()), "OnBuild",
                       copy_or(json_object_get(s->body, "OnBuild"), json_null()), "Labels", copy_or(s->labels, json_object()));
         if (s->exposed_ports && json_object_size(s->exposed_ports))
                 json_object_set(c, "ExposedPorts", s->exposed_ports);
@@ -58,8 +58,8 @@ static json_t *config_object(const struct spec *s, const struct container_row *r
 /* Docker answers with every field; those that were not given have these values. N: null, A: [], "": "", the rest numbers and truths. */
 static json_t *host_defaults(void) {
         return json_pack("{s:n, s:s, s:n, s:b, s:s, s:n, s:[i,i], s:n, s:n, s:s, s:[], s:[], s:[], s:n, s:n, s:s, s:s, s:n, s:i, s:s, s:b, s:b, s:b, s:n, s:s, s:s, "
-                         "s:I, s:s, s:s, s:i, s:I, s:I, s:s, s:i, s:[], s:[], s:[], s:[], s:[], s:i, s:i, s:i, s:i, s:s, s:s, s:[], s:n, s:n, s:i, s:i, s:n, s:b, s:n, "
-                         "s:[], s:i, s:i, s:i, s:i}",
+                         "s:I, s:s, s:s, s:i, s:I, s:I, s:s, s:i, s:[], s:n, s:n, s:n, s:n, s:i, s:i, s:i, s:i, s:s, s:s, s:[], s:n, s:n, s:i, s:i, s:n, s:b, s:n, "
+                         "s:n, s:i, s:i, s:i, s:i}",
                          "Binds", "ContainerIDFile", "", "VolumesFrom", "AutoRemove", 0, "VolumeDriver", "", "Mounts", "ConsoleSize", 0, 0, "CapAdd", "CapDrop",
                          "CgroupnsMode", "private", "Dns", "DnsOptions", "DnsSearch", "ExtraHosts", "GroupAdd", "IpcMode", "private", "Cgroup", "", "Links", "OomScoreAdj", 0,
                          "PidMode", "", "Privileged", 0, "PublishAllPorts", 0, "ReadonlyRootfs", 0, "SecurityOpt", "UTSMode", "", "UsernsMode", "", "ShmSize",
@@ -99,6 +99,15 @@ static json_t *host_object(struct engine *e, const struct spec *s, const char *n
                             s->readonly_paths ? json_incref(s->readonly_paths) : s->privileged || s->systempaths_unconfined ? json_array() : plan_default_readonly_paths());
         if (!json_object_get(h, "PortBindings"))
                 json_object_set_new(h, "PortBindings", json_object());
+        /* The words of the command line for "as it is". */
+        if (json_get_int(h, "PidsLimit", 0) <= 0)
+                json_object_set_new(h, "PidsLimit", json_null());
+        if (json_get_int(h, "MemorySwappiness", -1) < 0)
+                json_object_set_new(h, "MemorySwappiness", json_null());
+        if (json_array_size(json_object_get(h, "SecurityOpt")) == 0)
+                json_object_set_new(h, "SecurityOpt", json_null());
+        if (json_is_null(json_object_get(h, "Mounts")))
+                json_object_del(h, "Mounts");
         if (!*s->cgroup_parent)
                 json_object_set_new(h, "CgroupParent", json_sprintf("/%s", e->cgroup_parent));
         return h;

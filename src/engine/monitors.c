@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "engine/events.h"
 #include "engine/exec.h"
 #include "engine/internal.h"
 #include "engine/work.h"
@@ -117,7 +118,7 @@ static ssize_t receive(int sock, union monitor_message *m) {
         static const size_t sizes[] = {
                 [MONITOR_HELLO - MONITOR_HELLO] = sizeof(struct monitor_hello),     [MONITOR_OK - MONITOR_HELLO] = sizeof(struct monitor_header),
                 [MONITOR_STARTED - MONITOR_HELLO] = sizeof(struct monitor_started), [MONITOR_FAILED - MONITOR_HELLO] = sizeof(struct monitor_failed),
-                [MONITOR_EXITED - MONITOR_HELLO] = sizeof(struct monitor_exited),
+                [MONITOR_EXITED - MONITOR_HELLO] = sizeof(struct monitor_exited),   [MONITOR_DETACHED - MONITOR_HELLO] = sizeof(struct monitor_detached),
         };
         size_t n_fds = 0;
         ssize_t n;
@@ -126,7 +127,7 @@ static ssize_t receive(int sock, union monitor_message *m) {
         n = fd_recv(sock, m, sizeof(*m), NULL, &n_fds);
         if (n <= 0)
                 return n;
-        if ((size_t) n < sizeof(m->header) || m->header.type < MONITOR_HELLO || m->header.type > MONITOR_EXITED ||
+        if ((size_t) n < sizeof(m->header) || m->header.type < MONITOR_HELLO || m->header.type > MONITOR_DETACHED ||
             (size_t) n < sizes[m->header.type - MONITOR_HELLO])
                 return -EPROTO;
         if (m->header.type == MONITOR_FAILED) {
@@ -138,6 +139,8 @@ static ssize_t receive(int sock, union monitor_message *m) {
         }
         if (m->header.type == MONITOR_EXITED)
                 m->exited.exec_id[sizeof(m->exited.exec_id) - 1] = '\0';
+        if (m->header.type == MONITOR_DETACHED)
+                m->detached.exec_id[sizeof(m->detached.exec_id) - 1] = '\0';
         return n;
 }
 
@@ -177,6 +180,11 @@ static int answer_to_result(const union monitor_message *m, struct err *err) {
         return m->failed.err.num;
 }
 
+/* Not an answer: the monitor says it by itself. */
+static bool is_news(const union monitor_message *m) {
+        return m->header.type == MONITOR_HELLO || m->header.type == MONITOR_EXITED || m->header.type == MONITOR_DETACHED;
+}
+
 int monitor_link_read_answer(struct monitor_link *l, uint32_t tag, int timeout_ms, union monitor_message *ret, struct err *err) {
         int64_t until = now_ms() + timeout_ms;
         union monitor_message m;
@@ -186,7 +194,7 @@ int monitor_link_read_answer(struct monitor_link *l, uint32_t tag, int timeout_m
 
                 if (r < 0)
                         return r;
-        } while (m.header.tag != tag || m.header.type == MONITOR_HELLO || m.header.type == MONITOR_EXITED);
+        } while (m.header.tag != tag || is_news(&m));
         if (ret)
                 *ret = m;
         return answer_to_result(&m, err);
@@ -325,6 +333,13 @@ static void dispatch(struct monitors *m, struct monitor_link *l, const union mon
                         exec_ended(m->engine, msg->exited.exec_id, msg->exited.status);
                 else
                         link_ended(m, l, msg->exited.status, (int64_t) msg->exited.finished_unix_ns);
+                return;
+        }
+        if (msg->header.type == MONITOR_DETACHED) {
+                if (msg->detached.exec_id[0])
+                        exec_detached(m->engine, msg->detached.exec_id);
+                else
+                        events_container(l->container, "detach", NULL);
                 return;
         }
         pthread_mutex_lock(&l->lock);

@@ -347,6 +347,7 @@ int engine_network_prune(struct engine *e, const json_t *filters, json_t **ret, 
                 network_done(&all[i]);
         }
         free(all);
+        prune_event(e, "network", 0);
         *ret = json_pack("{s:O}", "NetworksDeleted", deleted);
         return 0;
 }

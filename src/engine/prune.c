@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/timestamp.h"
+#include "engine/events.h"
 #include "engine/filters.h"
 #include "engine/internal.h"
 #include "engine/prune.h"
@@ -65,6 +66,10 @@ int prune_read_until(const json_t *filters, int64_t *ret, struct err *err) {
         return 0;
 }
 
+void prune_event(struct engine *e, const char *type, int64_t reclaimed) {
+        events_publish(e->events, type, "prune", "", json_pack("{s:o}", "reclaimed", json_sprintf("%lld", (long long) reclaimed)));
+}
+
 static bool is_prunable(const struct container_row *row, const json_t *filters, int64_t until_ns) {
         auto_json *labels = row->labels ? json_loads(row->labels, 0, NULL) : NULL;
 
@@ -109,6 +114,7 @@ int engine_prune(struct engine *e, const json_t *filters, json_t **ret, struct e
                 container_unref(containers[i]);
         }
         free(containers);
+        prune_event(e, "container", reclaimed);
         *ret = json_pack("{s:o, s:I}", "ContainersDeleted", deleted, "SpaceReclaimed", reclaimed);
         return 0;
 }

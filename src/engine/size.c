@@ -44,6 +44,26 @@ uint64_t size_of_tree(int dir_fd) {
         return copy < 0 ? 0 : tree_size(copy, 0);
 }
 
+struct sum {
+        struct engine *engine;
+        uint64_t bytes;
+};
+
+static int add_layer(const char *diff_id, void *data) {
+        struct sum *s = data;
+        uint64_t size = 0;
+
+        if (storage_layer_size(s->engine->storage, diff_id, &size, NULL) == 0)
+                s->bytes += size;
+        return 0;
+}
+
+uint64_t size_of_layers(struct engine *e) {
+        struct sum s = { .engine = e };
+
+        return storage_layers_each(e->storage, add_layer, &s, NULL) < 0 ? 0 : s.bytes;
+}
+
 int size_add(struct engine *e, const struct container_row *row, json_t *entry) {
         auto_free char *text = strdup(row->diff_ids);
         auto_free char **diff_ids = NULL;

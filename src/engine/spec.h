@@ -137,6 +137,8 @@ int spec_read_endpoints(struct spec *s, struct err *err);
 bool spec_is_link_name(const char *text);
 /* host-limits.c: against the processors and memory nodes that this host has. ERR_INVALID. */
 int spec_check_host(const struct spec *s, struct err *err);
+/* --mount wants the host's directory to be there; -v makes it. */
+int spec_check_sources(const struct spec *s, struct err *err);
 /* Is the list of numbers `wanted` ("0-2,4") within `available`? `what` and `objects` are for the message. */
 int spec_check_list(const char *wanted, const char *available, const char *what, const char *objects, struct err *err);
 /* host-devices.c: "c 1:* rmw" of --device-cgroup-rule; −1 is any. */

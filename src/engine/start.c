@@ -150,6 +150,10 @@ static int mount_volumes(struct starting *s, struct err *err) {
         return volumes_mount(s->e, &s->spec, s->row.id, s->rootfs, s->userns, s->first_id, err);
 }
 
+static void forget_volumes(struct starting *s) {
+        volumes_unmounted(s->e, s->row.id);
+}
+
 static int connect_network(struct starting *s, struct err *err) {
         int r = endpoints_connect(s->e, &s->spec, s->netns, &s->row, err);
 
@@ -175,8 +179,12 @@ static void unpublish_ports(struct starting *s) {
         ports_unpublish(s->e, s->c);
 }
 
-/* The host directories of -v that are not there yet, as dockerd makes them. --mount wants them to exist. */
+/* The host directories of -v that are not there yet, as dockerd makes them. */
 static int make_bind_sources(struct starting *s, struct err *err) {
+        int r = spec_check_sources(&s->spec, err); /* they may have gone since create */
+
+        if (r < 0)
+                return r;
         for (size_t i = 0; i < s->spec.n_mounts; i++) {
                 const struct spec_mount *m = &s->spec.mounts[i];
                 auto_fd root = -EBADF, made = -EBADF;
@@ -184,8 +192,6 @@ static int make_bind_sources(struct starting *s, struct err *err) {
 
                 if (m->type != SPEC_MOUNT_BIND || stat(m->source, &st) == 0)
                         continue;
-                if (!m->make_source)
-                        return err_set(err, ERR_INVALID, -ENOENT, "invalid mount config for type \"bind\": bind source path does not exist: %s", m->source);
                 root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
                 made = path_mkdir_in(root, m->source, 0755);
                 if (made < 0)
@@ -434,7 +440,7 @@ static const struct stage {
         { "network", connect_network, disconnect_network }, /* before the files: /etc/hosts has the address                    */
         { "links", find_links, NULL },                     /* after the network: one that both are on; before the files      */
         { "ports", publish_ports, unpublish_ports },       /* after the network: they lead to its address                     */
-        { "volumes", mount_volumes, NULL },                /* after the root: what it has in their place                      */
+        { "volumes", mount_volumes, forget_volumes },      /* after the root: what it has in their place                      */
         { "files", write_files, NULL },
         { "plan", make_plan, NULL },                       /* needs the root, to look up the user                             */
         { "row", store_starting, NULL },                   /* before anything that outlives this process                      */

@@ -11,6 +11,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "engine/db.h"
+#include "engine/events.h"
 #include "engine/internal.h"
 #include "engine/spec.h"
 #include "engine/volumes.h"
@@ -180,6 +181,9 @@ static int mount_volume(struct engine *e, struct spec *s, struct spec_mount *m, 
                 r = fill(m, data, rootfs_fd, first_id, err);
         if (r < 0)
                 return r;
+        events_publish(e->events, "volume", "mount", name,
+                       json_pack("{s:s, s:s, s:s, s:s, s:s}", "container", container_id, "destination", m->target, "driver", "local", "propagation", m->propagation, "read/write",
+                                 m->read_only ? "false" : "true"));
         if (volume_options_is_mount(options) || m->subpath)
                 return add_source(s, m, &data, name, err);
         path = str_format("%s/volumes/%s/_data", e->root, name);
@@ -219,4 +223,15 @@ int volumes_mount(struct engine *e, struct spec *s, const char *container_id, in
                         r = mount_image(e, s, &s->mounts[i], container_id, userns_fd, first_id, err);
         }
         return r;
+}
+
+void volumes_unmounted(struct engine *e, const char *container_id) {
+        auto_json *body = NULL;
+        auto_spec s = {};
+
+        if (db_spec(e->db, container_id, &body, NULL) < 0 || spec_parse(body, &s, NULL) < 0)
+                return;
+        for (size_t i = 0; i < s.n_mounts; i++)
+                if (s.mounts[i].type == SPEC_MOUNT_VOLUME)
+                        events_publish(e->events, "volume", "unmount", s.mounts[i].source, json_pack("{s:s, s:s}", "container", container_id, "driver", "local"));
 }

@@ -18,6 +18,7 @@
 #include "engine/events.h"
 #include "engine/filters.h"
 #include "engine/internal.h"
+#include "engine/prune.h"
 #include "engine/size.h"
 #include "engine/spec.h"
 
@@ -56,7 +57,7 @@ static json_t *describe(struct engine *e, const struct db_volume *v) {
 
 /* The directory first: one without a row is taken up by the next volume of that name. volumes_lock is held. */
 static int make_locked(struct engine *e, const char *name, const json_t *labels, const json_t *options, bool anonymous, struct err *err) {
-        auto_free char *text = json_object_size(labels) ? json_text(labels) : NULL, *options_text = json_object_size(options) ? json_text(options) : NULL;
+        auto_free char *text = json_is_object(labels) ? json_text(labels) : NULL, *options_text = json_is_object(options) ? json_text(options) : NULL;
         struct db_volume v = { .created_ns = time_now_ns(), .anonymous = anonymous, .labels = text, .options = options_text };
         auto_fd data = -EBADF;
         bool made = false;
@@ -369,6 +370,7 @@ int engine_volume_prune(struct engine *e, bool named_too, const json_t *filters,
                 }
                 pthread_mutex_unlock(&e->volumes_lock);
         }
+        prune_event(e, "volume", reclaimed);
         *ret = json_pack("{s:o, s:I}", "VolumesDeleted", deleted, "SpaceReclaimed", reclaimed);
         return 0;
 }

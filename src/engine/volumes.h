@@ -28,6 +28,8 @@ void volumes_undo(struct engine *e, const json_t *body);
 /* At start: volumes become directories of the host or detached mounts (spec_mount.source), and one that is empty gets what the image has in its
  * place; images become detached mounts. userns_fd −1: the host's ids. */
 int volumes_mount(struct engine *e, struct spec *s, const char *container_id, int rootfs_fd, int userns_fd, uint32_t first_id, struct err *err);
+/* Nothing is left to unmount when its last process is gone: those who listen are told. */
+void volumes_unmounted(struct engine *e, const char *container_id);
 /* With the container `id` that is removed: its volumes without a name of the user's, unless another one has them. */
 void volumes_remove_anonymous(struct engine *e, const char *id, const json_t *body);
 

@@ -156,8 +156,9 @@ int image_login(struct image_store *s, const struct image_login *l, bool *ret_kn
 int image_describe_remote(struct image_store *s, const struct image_pull *p, json_t **ret, struct err *err);
 
 /* An archive (a tar, plain or compressed) of an OCI layout, or the older one of "docker save", from a file or pipe: also what an empty daemon imports at
- * first start. Names come from org.opencontainers.image.ref.name (whole references) or RepoTags, or are `name` when that is given. */
-int image_load(struct image_store *s, int archive_fd, const char *name, image_progress_fn progress, void *data, struct err *err);
+ * first start. Names come from org.opencontainers.image.ref.name (whole references) or RepoTags, or are `name` when that is given. ids (may be NULL): an array
+ * that gets the id of each image. */
+int image_load(struct image_store *s, int archive_fd, const char *name, json_t *ids, image_progress_fn progress, void *data, struct err *err);
 
 /* --- giving and making them --- */
 

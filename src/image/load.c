@@ -30,6 +30,7 @@ struct load {
         const char *name;
         struct platform platform;
         struct progress progress;
+        json_t *ids; /* the caller's, or NULL */
         char token[64];
         int dir_fd, blobs_fd; /* the scratch directory, and blobs/sha256 in it */
         json_t *members;      /* of an older archive of Docker: name → digest, or link */
@@ -162,11 +163,13 @@ static int tell_loaded(struct load *l, const struct import *i, const char *name)
         struct image_reference reference;
         char text[600];
 
+        digest_format(&i->manifest.config.digest, text);
+        if (l->ids)
+                json_array_append_new(l->ids, json_string(text));
         if (*name && image_reference_parse(name, &reference, NULL) >= 0) {
                 image_reference_familiar(&reference, text, sizeof(text));
                 return progress_stream(&l->progress, "Loaded image: %s\n", text);
         }
-        digest_format(&i->manifest.config.digest, text);
         return progress_stream(&l->progress, "Loaded image ID: %s\n", text);
 }
 
@@ -292,8 +295,8 @@ static int load_images(struct load *l, struct err *err) {
         return r;
 }
 
-int image_load(struct image_store *s, int archive_fd, const char *name, image_progress_fn progress, void *data, struct err *err) {
-        struct load l = { .store = s, .name = name, .progress = { .fn = progress, .data = data }, .dir_fd = -EBADF, .blobs_fd = -EBADF, .members = json_object() };
+int image_load(struct image_store *s, int archive_fd, const char *name, json_t *ids, image_progress_fn progress, void *data, struct err *err) {
+        struct load l = { .store = s, .name = name, .ids = ids, .progress = { .fn = progress, .data = data }, .dir_fd = -EBADF, .blobs_fd = -EBADF, .members = json_object() };
         int r = platform_parse(NULL, &l.platform, err);
 
         if (r < 0 || !l.members)

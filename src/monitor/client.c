@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "monitor/monitor.h"
 #include "monitor/process.h"
 
 static void ready(struct source *s, uint32_t events);
@@ -160,6 +161,7 @@ static void detach(struct client *c) {
         c->flags &= ~(uint32_t) MONITOR_ATTACH_STDIN; /* leaving by the keys does not end the container's input */
         forget_output(c);
         client_end(c);
+        request_report_detached(c->process);
 }
 
 static void take_input(struct client *c, const char *data, size_t size) {

@@ -59,6 +59,7 @@ bool control_is_connected(void);
 int request_handle(const union monitor_message *m, size_t size, struct fd_list *fds, struct monitor_started *ret, struct err *err);
 void request_free_exec(size_t slot);
 void request_report(struct process *p);
+void request_report_detached(const struct process *p);
 unsigned request_count_execs(void);
 
 /* --- exit-file.c --- */

@@ -45,6 +45,7 @@ enum monitor_message_type {
         MONITOR_STARTED, /* struct monitor_started: START, EXEC */
         MONITOR_FAILED,  /* struct err */
         MONITOR_EXITED,  /* struct monitor_exited; tag 0. exec_id empty: the container */
+        MONITOR_DETACHED, /* struct monitor_detached; tag 0: a client typed the keys */
 };
 
 struct monitor_header {
@@ -204,6 +205,11 @@ struct monitor_exited {
         uint64_t finished_unix_ns;
 };
 
+struct monitor_detached {
+        struct monitor_header header;
+        char exec_id[MONITOR_ID_MAX];
+};
+
 struct monitor_exit_file {
         uint32_t magic; /* MONITOR_EXIT_MAGIC */
         int32_t status;
@@ -222,4 +228,5 @@ union monitor_message {
         struct monitor_started started;
         struct monitor_failed failed;
         struct monitor_exited exited;
+        struct monitor_detached detached;
 };

@@ -214,6 +214,13 @@ void request_report(struct process *p) {
         control_broadcast(&m, sizeof(m));
 }
 
+void request_report_detached(const struct process *p) {
+        struct monitor_detached m = { .header = { MONITOR_DETACHED, 0 } };
+
+        memcpy(m.exec_id, p->exec_id, sizeof(m.exec_id));
+        control_broadcast(&m, sizeof(m));
+}
+
 /* --- the small ones --- */
 
 static int handle_attach(const union monitor_message *m, struct fd_list *list, struct monitor_started *ret, struct err *err) {

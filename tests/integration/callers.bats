@@ -270,18 +270,9 @@ ctr() { inside ctr -a /run/kist-containerd.sock "$@"; }
 
 dockerd_up() {
 	command -v dockerd >/dev/null && command -v skopeo >/dev/null || return 0
-	printf '{}' >"$CALLER_DIR/daemon.json"
-	inside_daemon "$CALLER_DIR/dockerd.log" dockerd --config-file "$CALLER_DIR/daemon.json" --data-root "$CALLER_DIR/docker" --exec-root /run/kist-docker -p /run/kist-docker.pid \
-		-H unix:///run/kist-docker.sock --add-runtime "kist=$RUNTIME" --default-runtime kist
-	skopeo copy -q "oci-archive:$BUILD/data/busybox.oci.tar" "docker-archive:$CALLER_DIR/busybox.docker.tar:$IMAGE"
-	local i
-	for i in $(seq 200); do
-		inside /usr/bin/docker -H unix:///run/kist-docker.sock info >/dev/null 2>&1 && break
-		sleep 0.1
-	done
-	docker load -q -i "$CALLER_DIR/busybox.docker.tar" >/dev/null || { cat "$CALLER_DIR/dockerd.log" >&2; return 1; }
+	dockerd_start --add-runtime "kist=$RUNTIME" --default-runtime kist
 }
-docker() { inside /usr/bin/docker -H unix:///run/kist-docker.sock "$@"; }
+docker() { inside /usr/bin/docker -H unix://$CALLER_DIR/docker.sock "$@"; }
 has_docker() {
 	has dockerd
 	has skopeo
@@ -318,7 +309,7 @@ has_docker() {
 	docker stats --no-stream life | grep -q '64MiB'
 	docker update --memory 32m --memory-swap 32m life
 	[ "$(docker exec life cat /sys/fs/cgroup/memory/memory.limit_in_bytes)" = 33554432 ]
-	eventually sh -c "sh $CALLER_DIR/enter /usr/bin/docker -H unix:///run/kist-docker.sock inspect -f '{{.State.Health.Status}}' life | grep -q ^healthy"
+	eventually sh -c "sh $CALLER_DIR/enter /usr/bin/docker -H unix://$CALLER_DIR/docker.sock inspect -f '{{.State.Health.Status}}' life | grep -q ^healthy"
 	docker stop life
 	[ "$(docker inspect -f '{{.State.ExitCode}}' life)" = 3 ]
 	docker start life
@@ -333,7 +324,7 @@ has_docker() {
 
 @test "dockerd: a terminal" {
 	has_docker
-	run -5 on_terminal /usr/bin/docker -H unix:///run/kist-docker.sock run -it --rm $IMAGE sh -c 'sleep 0.5; tty; stty size; exit 5'
+	run -5 on_terminal /usr/bin/docker -H unix://$CALLER_DIR/docker.sock run -it --rm $IMAGE sh -c 'sleep 0.5; tty; stty size; exit 5'
 	[[ "$output" == *"/dev/pts/0"*"33 77"* ]]
 }
 
@@ -351,7 +342,7 @@ has_docker() {
 	has_docker
 	mkdir -p "$CALLER_DIR/context2"
 	printf 'FROM %s\nRUN echo built >/made\nENV A=1\nRUN ["sh", "-c", "echo $A >>/made"]\n' "$IMAGE" >"$CALLER_DIR/context2/Dockerfile"
-	inside env DOCKER_BUILDKIT=0 /usr/bin/docker -H unix:///run/kist-docker.sock build -q -t made "$CALLER_DIR/context2"
+	inside env DOCKER_BUILDKIT=0 /usr/bin/docker -H unix://$CALLER_DIR/docker.sock build -q -t made "$CALLER_DIR/context2"
 	[ "$(docker run --rm --network none made cat /made | tr '\n' ' ')" = "built 1 " ]
 }
 

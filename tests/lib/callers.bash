@@ -4,6 +4,7 @@
 #
 #   callers_up, callers_down          for setup_file() and teardown_file()
 #   inside COMMAND [ARG...]           run something there; it has $CALLER_SECONDS (60)
+#   dockerd_start [OPTION...]         Debian's dockerd there, with busybox; its socket, $CALLER_DIR/docker.sock, is reached from everywhere
 
 bats_require_minimum_version 1.5.0
 
@@ -72,6 +73,19 @@ inside_daemon() { # LOG COMMAND [ARG...]
 	shift
 	sh "$CALLER_DIR/enter" "$@" </dev/null >"$log" 2>&1 3>&- &
 	disown
+}
+
+dockerd_start() {
+	printf '{}' >"$CALLER_DIR/daemon.json"
+	inside_daemon "$CALLER_DIR/dockerd.log" dockerd --config-file "$CALLER_DIR/daemon.json" --data-root "$CALLER_DIR/docker" --exec-root /run/kist-docker -p /run/kist-docker.pid \
+		-H "unix://$CALLER_DIR/docker.sock" "$@"
+	skopeo copy -q "oci-archive:$BUILD/data/busybox.oci.tar" "docker-archive:$CALLER_DIR/busybox.docker.tar:$IMAGE"
+	local i
+	for i in $(seq 600); do
+		/usr/bin/docker -H "unix://$CALLER_DIR/docker.sock" info >/dev/null 2>&1 && break
+		sleep 0.1
+	done
+	/usr/bin/docker -H "unix://$CALLER_DIR/docker.sock" load -q -i "$CALLER_DIR/busybox.docker.tar" >/dev/null || { cat "$CALLER_DIR/dockerd.log" >&2; return 1; }
 }
 
 callers_down() {

@@ -312,8 +312,9 @@ int engine_exec_inspect(struct engine *e, const char *exec_id, json_t **ret, str
 }
 
 int engine_exec_start(struct engine *e, const char *exec_id, bool detach, bool tty, uint16_t rows, uint16_t columns, bool *ret_tty,
-                      struct err *err) {
+                      bool *ret_tried, struct err *err) {
         *ret_tty = tty;
+        *ret_tried = !strcmp(exec_id, "nocmd");
         if (!strcmp(exec_id, "nocmd"))
                 return err_set(err, ERR_NO_COMMAND, -ENOENT, "exec: nocmd");
         return !strcmp(exec_id, "e1") ? 0 : err_set(err, ERR_NOT_FOUND, -ENOENT, "No such exec instance: %s", exec_id);
@@ -404,7 +405,7 @@ int engine_distribution(struct engine *e, const struct image_pull *p, json_t **r
         return 0;
 }
 
-int engine_image_list(struct engine *e, const json_t *filters, json_t **ret, struct err *err) {
+int engine_image_list(struct engine *e, bool shared, const json_t *filters, json_t **ret, struct err *err) {
         *ret = json_array();
         return 0;
 }

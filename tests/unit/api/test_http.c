@@ -195,7 +195,7 @@ static void answers_each_route(void **state) {
                 { "GET", "/services", "", "", "503", "swarm" },
                 { "POST", "/swarm/init", JSON, "{}", "503", "Kubernetes" },
                 { "DELETE", "/secrets/a", "", "", "503", "bind mount" },
-                { "GET", "/plugins/a/b/json", "", "", "503", "no plugins" },
+                { "GET", "/plugins/a/b/json", "", "", "404", "no plugins" },
                 { "POST", "/session", "", "", "503", "DOCKER_BUILDKIT=0" },
                 { "GET", "/v1.24/info", "", "", "200", "ExecutionDriver" },
                 { "GET", "/system/df", "", "", "200", "\"Types\":15" },

@@ -63,7 +63,7 @@ static void a_hostile_loader_fails_its_load(void **state) {
 
                 assert_int_equal(file_write_atomic_at(f->dir, "archive", rows[i].archive, strlen(rows[i].archive), 0600, false), 0);
                 archive = openat(f->dir, "archive", O_RDONLY | O_CLOEXEC);
-                assert_refused(f, image_load(f->store, archive, NULL, NULL, NULL, &f->err), rows[i].message);
+                assert_refused(f, image_load(f->store, archive, NULL, NULL, NULL, NULL, &f->err), rows[i].message);
         }
 }
 

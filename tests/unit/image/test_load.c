@@ -10,7 +10,7 @@ static int load(struct fixture *f, const char *path, const char *name) {
 
         assert_true(fd >= 0);
         memset(&f->err, 0, sizeof(f->err));
-        return image_load(f->store, fd, name, on_progress, f, &f->err);
+        return image_load(f->store, fd, name, NULL, on_progress, f, &f->err);
 }
 
 static void the_bundled_image_loads(void **state) {
