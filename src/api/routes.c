@@ -15,6 +15,8 @@
 #define NO_PLUGINS_TEXT "Kist has no plugins: volumes, networks and logs are of its own drivers (kist info lists them)"
 #define NO_PLUGINS(method_, pattern_) \
         { .method = method_, .pattern = pattern_, .status = 503, .refusal = NO_PLUGINS_TEXT }
+#define NO_SUCH_PLUGIN(method_, pattern_) \
+        { .method = method_, .pattern = pattern_, .status = 404, .refusal = NO_PLUGINS_TEXT }
 #define NO_BUILDKIT(method_, pattern_) \
         { .method = method_, .pattern = pattern_, .status = 503, .refusal = "Kist speaks no BuildKit sessions: build with DOCKER_BUILDKIT=0 (POST /build)" }
 
@@ -133,7 +135,7 @@ const struct route api_routes[] = {
         NO_PLUGINS("GET", "/plugins/privileges"),
         NO_PLUGINS("POST", "/plugins/pull"),
         NO_PLUGINS("POST", "/plugins/create"),
-        { "GET", "/plugins/{name*}/json", .status = 404, .refusal = NO_PLUGINS_TEXT }, /* `docker inspect` looks among them, too */
+        NO_SUCH_PLUGIN("GET", "/plugins/{name*}/json"), /* `docker inspect` looks among them, too */
         NO_PLUGINS("POST", "/plugins/{name*}/enable"),
         NO_PLUGINS("POST", "/plugins/{name*}/disable"),
         NO_PLUGINS("POST", "/plugins/{name*}/upgrade"),

@@ -287,3 +287,24 @@ int cdi_apply(struct spec *s, const json_t *dirs, struct err *err) {
         library_done(l);
         return r;
 }
+
+json_t *cdi_list(const json_t *dirs) {
+        __attribute__((cleanup(library_done))) struct library l = {};
+        auto_json *seen = json_object();
+        json_t *list = json_array(), *dir, *device;
+        size_t i, k;
+
+        json_array_foreach((json_t *) dirs, i, dir)
+                read_directory(&l, i, json_string_value(dir));
+        for (i = 0; i < l.n; i++) {
+                json_array_foreach(json_get_array(l.files[i].spec, "devices"), k, device) {
+                        auto_free char *name = str_format("%s=%s", json_get_str(l.files[i].spec, "kind", ""), json_get_str(device, "name", ""));
+
+                        if (!name || !cdi_is_name(name) || json_object_get(seen, name))
+                                continue;
+                        json_object_set_new(seen, name, json_true());
+                        json_array_append_new(list, json_pack("{s:s, s:s}", "Source", "cdi", "ID", name));
+                }
+        }
+        return list;
+}

@@ -20,5 +20,8 @@ int cdi_check_requests(const json_t *requests, struct err *err);
  * that is not there, or what its file asks for and cannot get. */
 int cdi_apply(struct spec *s, const json_t *dirs, struct err *err);
 
+/* What there is now: [{"Source": "cdi", "ID": "vendor.com/class=name"}], each once. */
+json_t *cdi_list(const json_t *dirs);
+
 /* cdi-edits.c: one containerEdits; `of` is for messages. */
 int cdi_edit(struct spec *s, const json_t *edits, const char *of, struct err *err);

@@ -6,11 +6,13 @@
 #include <sys/utsname.h>
 
 #include "base/timestamp.h"
+#include "engine/cdi.h"
 #include "engine/defaults.h"
 #include "engine/describe.h"
 #include "engine/internal.h"
 #include "engine/log-driver.h"
 #include "engine/runtimes.h"
+#include "network/network.h"
 #include "runtime/cgroup/cgroup.h"
 
 static void os_release(char *ret, size_t size, char *ret_version, size_t version_size) {
@@ -134,6 +136,9 @@ int engine_info(struct engine *e, json_t **ret, struct err *err) {
         json_object_update(o, rest);
         json_object_update_new(o, image_store_describe_registries(e->images));
         json_object_set(o, "CDISpecDirs", e->cdi_dirs);
+        json_object_set_new(o, "DiscoveredDevices", cdi_list(e->cdi_dirs));
+        json_object_set_new(o, "DefaultAddressPools", network_host_describe_pools(e->network));
+        json_object_set_new(o, "FirewallBackend", json_pack("{s:s}", "Driver", "nftables"));
         if (e->has_apparmor_profile)
                 json_array_insert_new(json_object_get(o, "SecurityOptions"), 0, json_string("name=apparmor"));
         *ret = o;

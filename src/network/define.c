@@ -69,6 +69,18 @@ static uint8_t part_prefix(uint8_t pool) {
         return p < pool ? pool : p;
 }
 
+json_t *network_host_describe_pools(const struct network_host *h) {
+        json_t *list = json_array();
+
+        for (size_t i = 0; i < h->n_pools; i++) {
+                char text[SUBNET_TEXT];
+
+                subnet_format(&h->pools[i], text);
+                json_array_append_new(list, json_pack("{s:s, s:i}", "Base", text, "Size", (int) part_prefix(h->pools[i].prefix)));
+        }
+        return list;
+}
+
 static bool find_part(const struct subnet *pool, uint8_t prefix, const struct taken *t, struct subnet *ret) {
         uint32_t step = 1u << (32 - prefix), count = 1u << (prefix - pool->prefix);
 

@@ -6,6 +6,7 @@
  * which address belongs to whom) is the engine's: it tells it back with network_define() and network_claim() after a restart. Safe to use from
  * several threads. */
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,6 +28,8 @@ struct network_options {
  * an earlier daemon left them. */
 int network_host_open(const struct network_options *o, struct network_host **ret, struct err *err);
 void network_host_free(struct network_host *h);
+/* [{"Base": "172.30.0.0/16", "Size": 20}]: where networks get their subnets from, and how long the prefix of such a one is. */
+json_t *network_host_describe_pools(const struct network_host *h);
 /* Remove the bridge, the nftables table and what else was made. For tests and for uninstalling; a daemon that stops leaves them. */
 int network_host_destroy(struct network_host *h, struct err *err);
 

@@ -294,3 +294,18 @@ end after 0" ]
 	[ "$(api GET "/exec/$id/json" | jq -c '[.Running, .ExitCode]')" = '[false,4]' ]
 	"$KIST" rm -f execs
 }
+
+@test "info: address pools and the firewall; images: what they share" {
+	[ "$(api GET /v1.52/info | jq -c '[.DefaultAddressPools, .FirewallBackend]')" = "[[{\"Base\":\"$KT_POOL\",\"Size\":24}],{\"Driver\":\"nftables\"}]" ]
+	[ "$(api GET /v1.40/info | jq -c '[.DefaultAddressPools, .FirewallBackend]')" = "[null,null]" ]
+	id=$("$KIST" create $BUSYBOX true)
+	"$KIST" commit "$id" shares:1
+	[ "$(api GET "/images/json?shared-size=1" | jq '[.[].SharedSize] | length == 2 and .[0] > 0 and .[0] == .[1]')" = true ]
+	[ "$(api GET /images/json | jq -c 'map(.SharedSize)')" = "[-1,-1]" ]
+	# Asked for by one of its names, an image is shown with no other.
+	"$KIST" tag shares:1 shares:2
+	[ "$(api GET "/images/json?filters=$(query '{"reference":["shares:2"]}')" | jq -c 'map(.RepoTags)')" = '[["shares:2"]]' ]
+	[ "$(api GET "/images/json?filters=$(query '{"reference":["sh*"]}')" | jq -c '.[].RepoTags | sort')" = '["shares:1","shares:2"]' ]
+	"$KIST" rm "$id"
+	"$KIST" rmi shares:1 shares:2
+}

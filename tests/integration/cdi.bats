@@ -25,6 +25,15 @@ device() { # FILE EDITS [VERSION]: acme.com/thing=one with these edits
 	printf '{"cdiVersion":"%s","kind":"acme.com/thing","devices":[{"name":"one","containerEdits":%s}]}' "${3:-0.6.0}" "$2" >"$CDI/$1"
 }
 
+@test "info names the devices that are described, each once" {
+	device etc/acme.json '{}'
+	device run/acme.json '{}'
+	printf '{"cdiVersion":"0.6.0","kind":"acme.com/other","devices":[{"name":"two"},{"name":"../odd"},{"name":5},7]}' >"$CDI/etc/other.json"
+	devices() { curl -s --unix-socket "$KT_DIR/kist.sock" "http://x/v1.$1/info" | jq -c '.DiscoveredDevices'; }
+	[ "$(devices 50 | jq -c 'sort_by(.ID)')" = '[{"Source":"cdi","ID":"acme.com/other=two"},{"Source":"cdi","ID":"acme.com/thing=one"}]' ]
+	[ "$(devices 49)" = null ]
+}
+
 @test "--device by name: nodes, mounts, variables and groups, of the device and of its kind" {
 	cat >"$CDI/etc/acme.json" <<-END
 		{"cdiVersion": "0.6.0", "kind": "acme.com/thing", "annotations": {"a": "b"},

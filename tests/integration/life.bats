@@ -184,3 +184,74 @@ teardown() { left_nothing; }
 	run "$KIST" events --since "$since" --until "$(($(date +%s) + 1))" --filter container=ev --format '{{.Action}}'
 	[[ "$output" == *create*start*die*destroy* ]]
 }
+
+@test "events: volumes mounted, files copied, a client that left by its keys, what was pruned" {
+	since=$(date +%s)
+	events() { "$KIST" events --since "$since" --until 0s "$@"; }
+	"$KIST" run -dt --name ev -v evdata:/data:ro $BUSYBOX sh -c 'read -r x'
+	echo x >"$BATS_TEST_TMPDIR/f"
+	"$KIST" cp "$BATS_TEST_TMPDIR/f" ev:/tmp/
+	"$KIST" cp ev:/tmp/f "$BATS_TEST_TMPDIR/g"
+	# Docker's commands look for the keys themselves; other clients send them.
+	python3 - "$KT_DIR/kist.sock" <<-'PY'
+		import json, socket, sys
+		def ask(method, path, body):
+		    s = socket.socket(socket.AF_UNIX)
+		    s.settimeout(60)
+		    s.connect(sys.argv[1])
+		    text = json.dumps(body).encode()
+		    s.sendall(b"%s %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: %d\r\n\r\n%s"
+		              % (method, path, len(text), text))
+		    return s
+		def until(s, what):
+		    seen = b""
+		    while what not in seen:
+		        data = s.recv(4096)
+		        assert data, seen
+		        seen += data
+		    return seen
+		made = until(ask(b"POST", b"/containers/ev/exec", {"Cmd": ["sh", "-c", "echo there; cat"], "AttachStdin": True, "AttachStdout": True, "Tty": True,
+		                                                    "DetachKeys": "ctrl-x"}), b"}")
+		stream = ask(b"POST", b"/exec/%s/start" % json.loads(made.split(b"\r\n\r\n")[1])["Id"].encode(), {"Tty": True})
+		until(stream, b"there")
+		stream.sendall(b"\x18")
+		while stream.recv(4096):
+		    pass
+	PY
+	detached() { events --filter container=ev --format '{{.Action}}' | grep -qx exec_detach; }
+	eventually detached
+	"$KIST" stop -t 0 ev
+	"$KIST" container prune -f
+	"$KIST" volume prune -af
+	"$KIST" network prune -f
+	"$KIST" image prune -f
+	run -0 events --filter container=ev --format '{{.Action}}'
+	[[ "$output" == *start*extract-to-dir*archive-path*exec_detach*kill*die*destroy* ]]
+	run -0 events --filter volume=evdata --format '{{.Action}} {{index .Actor.Attributes "destination"}} {{index .Actor.Attributes "read/write"}}'
+	[[ "$output" == *"mount /data false"*unmount*destroy* ]]
+	run -0 events --filter event=prune --format '{{.Type}} {{.Actor.Attributes.reclaimed}}'
+	[[ "${lines[*]}" == "container "[0-9]*" volume "[0-9]*" network 0 image "[0-9]* ]]
+}
+
+@test "what is missing is told as the process's failure, and never as an image to pull" {
+	"$KIST" run -d --name ex $BUSYBOX sleep 600
+	for C in $(clients); do
+		run -126 client "$C" exec -u nosuch ex true
+		[[ "$output" == *"no user nosuch"* ]]
+		run -126 client "$C" exec -w /no/such ex true
+		[[ "$output" == *"/no/such"* ]]
+		for option in "--network nosuch" "--network container:nosuch" "--volumes-from nosuch"; do
+			# shellcheck disable=SC2086  # two words
+			run -125 client "$C" run --rm $option $BUSYBOX true
+			[[ "$output" == *nosuch*"not found"* || "$output" == *"No such container: nosuch"* ]]
+			[[ "$output" != *"Unable to find image"* ]]
+		done
+		run -1 client "$C" inspect nosuch
+		[[ "${output,,}" == *"no such object: nosuch"* ]]
+	done
+	run -1 "$KIST" create --cap-add NOSUCH $BUSYBOX true
+	[[ "$output" == *'unknown capability: "NOSUCH"'* ]]
+	run -1 "$KIST" create --mount type=bind,source=/no/such,target=/x $BUSYBOX true
+	[[ "$output" == *"bind source path does not exist: /no/such"* ]]
+	"$KIST" rm -f ex
+}

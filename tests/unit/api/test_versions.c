@@ -35,7 +35,7 @@ static void shapes(void **state) {
                   "\"WorkingDir\":\"\"}}" },
                 { SHAPE_IMAGE, 52, "{\"Size\":1,\"Comment\":\"\",\"Config\":{\"Cmd\":[\"a\"],\"Env\":[],\"Labels\":{},\"User\":\"\"}}", "{\"Size\":1,\"Config\":{\"Cmd\":[\"a\"]}}" },
                 { SHAPE_CONTAINER, 41, "{\"HostConfig\":{\"Annotations\":{}},\"NetworkSettings\":{\"Bridge\":\"\",\"Networks\":{\"a\":{\"DNSNames\":null,\"GwPriority\":0,\"X\":1}}}}",
-                  "{\"HostConfig\":{\"KernelMemory\":0,\"KernelMemoryTCP\":0},\"NetworkSettings\":{\"Bridge\":\"\",\"Networks\":{\"a\":{\"X\":1}}}}" },
+                  "{\"HostConfig\":{\"KernelMemory\":0,\"KernelMemoryTCP\":0},\"NetworkSettings\":{\"Bridge\":\"\",\"Networks\":{\"a\":{\"X\":1,\"Aliases\":[]}}}}" },
                 { SHAPE_CONTAINER, 52, "{\"HostConfig\":{},\"Config\":{\"OnBuild\":null},\"NetworkSettings\":{\"Bridge\":\"\",\"IPAddress\":\"\",\"Networks\":{}}}",
                   "{\"HostConfig\":{},\"Config\":{},\"NetworkSettings\":{\"Networks\":{}}}" },
                 { SHAPE_CREATE, 24, "{\"StopTimeout\":3,\"HostConfig\":{\"AutoRemove\":true,\"Binds\":[\"a\"]}}", "{\"HostConfig\":{\"Binds\":[\"a\"],\"IpcMode\":\"shareable\"}}" },
@@ -45,8 +45,16 @@ static void shapes(void **state) {
                 { SHAPE_UPDATE, 39, "{\"PidsLimit\":5,\"Memory\":1}", "{\"Memory\":1}" },
                 { SHAPE_EXEC_CREATE, 34, "{\"WorkingDir\":\"/\",\"Env\":[],\"Cmd\":[]}", "{\"Env\":[],\"Cmd\":[]}" },
                 { SHAPE_VERSION, 24, "{\"Version\":\"1\",\"Platform\":{},\"Components\":[],\"MinAPIVersion\":\"1.24\"}", "{\"Version\":\"1\"}" },
+                { SHAPE_CONTAINER, 44, "{\"Id\":\"0123456789abcdef\",\"Config\":{\"Hostname\":\"named\"},\"NetworkSettings\":{\"Networks\":{\"bridge\":{\"Aliases\":null},"
+                  "\"own\":{\"Aliases\":[\"db\",\"named\"]},\"other\":{\"Aliases\":null}}}}",
+                  "{\"Id\":\"0123456789abcdef\",\"Config\":{\"Hostname\":\"named\"},\"NetworkSettings\":{\"Networks\":{\"bridge\":{\"Aliases\":null},"
+                  "\"own\":{\"Aliases\":[\"db\",\"named\",\"0123456789ab\"]},\"other\":{\"Aliases\":[\"0123456789ab\",\"named\"]}}}}" },
+                { SHAPE_CONTAINER, 45, "{\"Id\":\"0123456789abcdef\",\"NetworkSettings\":{\"Networks\":{\"own\":{\"Aliases\":[\"db\"]}}}}",
+                  "{\"Id\":\"0123456789abcdef\",\"NetworkSettings\":{\"Networks\":{\"own\":{\"Aliases\":[\"db\"]}}}}" },
                 /* Shapes that nobody expected. */
                 { SHAPE_CONTAINER, 30, "{\"HostConfig\":[],\"NetworkSettings\":5}", "{\"HostConfig\":[],\"NetworkSettings\":5}" },
+                { SHAPE_CONTAINER, 42, "{\"Id\":7,\"Config\":[],\"NetworkSettings\":{\"Networks\":{\"own\":{\"Aliases\":\"x\"},\"odd\":5}}}",
+                  "{\"Id\":7,\"Config\":[],\"NetworkSettings\":{\"Networks\":{\"own\":{\"Aliases\":[]},\"odd\":5}}}" },
                 { SHAPE_CREATE, 30, "{\"HostConfig\":7,\"Healthcheck\":[1]}", "{\"HostConfig\":7,\"Healthcheck\":[1]}" },
         };
 

@@ -219,6 +219,15 @@ int driver_expect_exited(struct driver *d, const char *exec_id) {
         return m.exited.status;
 }
 
+void driver_expect_detached(struct driver *d, const char *exec_id) {
+        union monitor_message m;
+
+        assert_int_equal(driver_receive(d, &m), sizeof(m.detached));
+        assert_int_equal(m.header.type, MONITOR_DETACHED);
+        assert_int_equal(m.header.tag, 0);
+        assert_string_equal(m.detached.exec_id, exec_id);
+}
+
 char *driver_log(const struct driver *d, const char *stream, size_t *ret_size) {
         char *text = NULL, *out, *at, want[64];
 

@@ -50,6 +50,7 @@ uint32_t driver_signal(struct driver *d, const char *exec_id, int signal);
 uint32_t driver_resize(struct driver *d, const char *exec_id, uint16_t rows, uint16_t columns);
 /* Takes the next message, which must be the EXITED of exec_id; returns the status. */
 int driver_expect_exited(struct driver *d, const char *exec_id);
+void driver_expect_detached(struct driver *d, const char *exec_id);
 
 /* All of "ID-json.log" with one stream's text glued together (only for text without escapes but "\n"); the caller frees. */
 char *driver_log(const struct driver *d, const char *stream, size_t *ret_size);

@@ -395,6 +395,7 @@ static void test_detach_keys(void **state) {
         assert_int_equal(fd_write_all(stream, "\x11", 1), 0);
         rest = read_to_end(stream, NULL);
         free(rest);
+        driver_expect_detached(d, "");
         again = driver_attach(d, "", ALL, "\x10\x11");
         assert_int_equal(fd_write_all(again, "c", 1), 0);
         read_until(again, "a 020 020   z   b   c");
