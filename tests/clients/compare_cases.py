@@ -251,7 +251,7 @@ CASES = [
     # --- what goes ---
     ("text", "system df"),
     ("text", "system df --format '{{json .}}'"),
-    ("labels", "$ $D system df -v | grep -v '^$'"),
+    ("sorted", "$ $D system df -v | grep -v '^$'"),
     ("text", "rm -f c4"),
     ("text", "rm -v c1 c2"),
     ("sorted", "container prune -f"),
