@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* update: limits and the restart policy of containers, whether they run or not. */
+/* update: limits, the restart policy and published ports of containers, whether they run or not. */
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -29,6 +29,8 @@ static const struct option update_options[] = {
         { 0, "memory-swap", OPTION_TEXT, "BYTES", "Memory and swap together (-1: no limit)" },
         { 0, "pids-limit", OPTION_TEXT, "NUMBER", "Processes at most (-1: no limit)" },
         { 0, "restart", OPTION_TEXT, "POLICY", "no, on-failure[:N], always or unless-stopped" },
+        { 0, "publish-add", OPTION_LIST, "PORTS", "Publish ports, as --publish of run" },
+        { 0, "publish-rm", OPTION_LIST, "PORTS", "Publish ports no more: [[ADDRESS:]PORT:]PORT[/udp]" },
         { 0 },
 };
 
@@ -41,7 +43,7 @@ static const struct {
         { "CpuShares", NUMBER }, { "NanoCpus", CPUS }, { "CpusetCpus", TEXT }, { "CpusetMems", TEXT }, { "Memory", BYTES }, { "MemoryReservation", BYTES },
         { "MemorySwap", BYTES }, { "PidsLimit", NUMBER }, { "RestartPolicy", RESTART },
 };
-_Static_assert(ARRAY_SIZE(fields) + 1 == ARRAY_SIZE(update_options), "a field for each option");
+_Static_assert(ARRAY_SIZE(fields) + 3 == ARRAY_SIZE(update_options), "a field for each option but the last two");
 
 static bool parse(const char *text, enum kind kind, int64_t *ret) {
         double value;
@@ -66,6 +68,23 @@ static json_t *restart_policy(const char *text) {
         if (colon && str_to_u64(colon + 1, 0, INT32_MAX, &retries) < 0)
                 return NULL;
         return json_pack("{s:s%, s:I}", "Name", text, colon ? (size_t) (colon - text) : strlen(text), "MaximumRetryCount", (json_int_t) retries);
+}
+
+static int set_port_changes(const struct args *a, json_t *body) {
+        static const char *const options[][2] = { { "publish-add", "PublishAdd" }, { "publish-rm", "PublishRm" } };
+
+        for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+                auto_json *exposed = json_object(), *bindings = json_object();
+                const char *const *items, *why;
+                size_t n = args_list(a, options[i][0], &items);
+
+                for (size_t k = 0; k < n; k++)
+                        if (publish_parse(items[k], exposed, bindings, &why) < 0)
+                                return option_wrong(a, options[i][0], items[k], why);
+                if (n)
+                        json_object_set(body, options[i][1], bindings);
+        }
+        return 0;
 }
 
 static json_t *body_of(const struct args *a) {
@@ -93,6 +112,8 @@ static json_t *body_of(const struct args *a) {
                 }
                 json_object_set_new(body, fields[i].field, value);
         }
+        if (set_port_changes(a, body) < 0)
+                return NULL;
         if (json_object_size(body) == 0) {
                 complain("update: nothing to change: give at least one option");
                 return NULL;
@@ -127,6 +148,6 @@ static int run_update(struct client *c, const struct args *a) {
 }
 
 const struct command command_update = {
-        "update", "container", NULL, "[OPTIONS] CONTAINER [CONTAINER...]", "Change limits and the restart policy of containers",
-        "  kist update -m 256m --memory-swap 512m web\n  kist update --restart unless-stopped $(kist ps -q)\n", update_options, NULL, 1, SIZE_MAX, false, run_update,
+        "update", "container", NULL, "[OPTIONS] CONTAINER [CONTAINER...]", "Change limits, the restart policy and published ports of containers",
+        "  kist update -m 256m --memory-swap 512m web\n  kist update --restart unless-stopped $(kist ps -q)\n  kist update --publish-add 8080:80 web\n", update_options, NULL, 1, SIZE_MAX, false, run_update,
 };

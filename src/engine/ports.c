@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "engine/db.h"
 #include "engine/internal.h"
+#include "engine/ports-list.h"
 #include "engine/spec.h"
 #include "network/network.h"
 
@@ -20,7 +21,7 @@ static const struct {
         uint8_t number;
 } protocols[] = { { "tcp", IPPROTO_TCP }, { "udp", IPPROTO_UDP }, { "sctp", IPPROTO_SCTP } };
 
-static const char *protocol_name(uint8_t number) {
+const char *ports_protocol_name(uint8_t number) {
         for (size_t i = 0; i < ARRAY_SIZE(protocols); i++)
                 if (protocols[i].number == number)
                         return protocols[i].name;
@@ -69,17 +70,11 @@ static int read_binding(const json_t *binding, struct network_port *p, struct er
         return 0;
 }
 
-struct list {
-        struct network_port *v;
-        size_t n;
-};
-
-static void list_done(struct list *l) {
+void ports_list_done(struct ports_list *l) {
         free(l->v);
 }
-#define auto_list __attribute__((cleanup(list_done))) struct list
 
-static int list_add(struct list *l, const struct network_port *p, struct err *err) {
+int ports_list_add(struct ports_list *l, const struct network_port *p, struct err *err) {
         struct network_port *grown = l->n < PORTS_MAX ? reallocarray(l->v, l->n + 1, sizeof(*grown)) : NULL;
 
         if (!grown)
@@ -89,7 +84,7 @@ static int list_add(struct list *l, const struct network_port *p, struct err *er
         return 0;
 }
 
-static int read_bindings(const json_t *bindings, struct list *l, struct err *err) {
+int ports_list_read(const json_t *bindings, struct ports_list *l, struct err *err) {
         json_t *all, *binding;
         const char *key;
         size_t i;
@@ -102,11 +97,11 @@ static int read_bindings(const json_t *bindings, struct list *l, struct err *err
                         return err_set(err, ERR_INVALID, -EINVAL, "invalid port specification: \"%s\"", key);
                 if (!json_is_array(all) && !json_is_null(all))
                         return err_set(err, ERR_INVALID, -EINVAL, "HostConfig.PortBindings: %s: an array is expected", key);
-                if (json_is_array(all) && !json_array_size(all) && (r = list_add(l, &p, err)) < 0)
+                if (json_is_array(all) && !json_array_size(all) && (r = ports_list_add(l, &p, err)) < 0)
                         return r;
                 json_array_foreach(all, i, binding) {
                         one = p;
-                        if ((r = read_binding(binding, &one, err)) < 0 || (r = list_add(l, &one, err)) < 0)
+                        if ((r = read_binding(binding, &one, err)) < 0 || (r = ports_list_add(l, &one, err)) < 0)
                                 return r;
                 }
         }
@@ -114,7 +109,7 @@ static int read_bindings(const json_t *bindings, struct list *l, struct err *err
 }
 
 /* -P: what is exposed and not bound. */
-static int read_exposed(const struct spec *s, struct list *l, struct err *err) {
+static int read_exposed(const struct spec *s, struct ports_list *l, struct err *err) {
         const char *key;
         json_t *ignored;
 
@@ -124,18 +119,18 @@ static int read_exposed(const struct spec *s, struct list *l, struct err *err) {
 
                 if (json_array_size(json_object_get(s->port_bindings, key)) || read_key(key, &p) < 0)
                         continue;
-                if ((r = list_add(l, &p, err)) < 0)
+                if ((r = ports_list_add(l, &p, err)) < 0)
                         return r;
         }
         return 0;
 }
 
 int ports_check(const struct spec *s, struct err *err) {
-        auto_list l = {};
+        auto_ports_list l = {};
 
         if (s->network == SPEC_NETWORK_CONTAINER && (json_object_size(s->port_bindings) || s->publish_all))
                 return err_set(err, ERR_INVALID, -EINVAL, "conflicting options: port publishing and the container type network mode");
-        return read_bindings(s->port_bindings, &l, err);
+        return ports_list_read(s->port_bindings, &l, err);
 }
 
 json_t *ports_warnings(const json_t *body) {
@@ -154,24 +149,34 @@ static void add_json(json_t *list, const char *address, const struct network_por
         json_array_append_new(list, json_pack("{s:s, s:o}", "HostIp", address, "HostPort", json_sprintf("%u", p->host_first)));
 }
 
-/* With IPv6, what is published on no address in particular is so on all of both kinds. */
-static json_t *to_json(const struct network_port *v, size_t n, bool ipv6) {
+json_t *ports_to_json(const struct ports_list *l, bool ipv6) {
         json_t *all = json_object();
 
-        for (size_t i = 0; i < n; i++) {
-                auto_free char *key = str_format("%u/%s", v[i].inside, protocol_name(v[i].protocol));
+        for (size_t i = 0; i < l->n; i++) {
+                auto_free char *key = str_format("%u/%s", l->v[i].inside, ports_protocol_name(l->v[i].protocol));
                 json_t *list = key ? json_object_get(all, key) : NULL;
 
                 if (key && !list)
                         json_object_set_new(all, key, list = json_array());
-                add_json(list, *v[i].host_address ? v[i].host_address : "0.0.0.0", &v[i]);
-                if (!*v[i].host_address && ipv6)
-                        add_json(list, "::", &v[i]);
+                add_json(list, *l->v[i].host_address ? l->v[i].host_address : "0.0.0.0", &l->v[i]);
+                if (!*l->v[i].host_address && ipv6)
+                        add_json(list, "::", &l->v[i]);
         }
         return all;
 }
 
-static void set_ports(struct container *c, json_t *ports) {
+void ports_join(json_t *all, const json_t *more) {
+        const char *key;
+        json_t *list;
+
+        json_object_foreach((json_t *) more, key, list) {
+                if (!json_object_get(all, key))
+                        json_object_set_new(all, key, json_array());
+                json_array_extend(json_object_get(all, key), list);
+        }
+}
+
+void ports_set(struct container *c, json_t *ports) {
         json_t *old;
 
         pthread_mutex_lock(&c->lock);
@@ -182,7 +187,7 @@ static void set_ports(struct container *c, json_t *ports) {
         json_decref(old);
 }
 
-static json_t *get_ports(struct container *c) {
+json_t *ports_get(struct container *c) {
         json_t *ports;
 
         pthread_mutex_lock(&c->lock);
@@ -191,63 +196,75 @@ static json_t *get_ports(struct container *c) {
         return ports;
 }
 
-/* Where the default route leads: the world comes in by the way that answers go out. NULL: there is none. */
-static const struct network_endpoint *gateway_endpoint(const struct container_row *row) {
+const struct network_endpoint *ports_endpoint(const struct container_row *row) {
         for (size_t i = 0; i < row->n_endpoints; i++)
                 if (row->endpoints[i].is_gateway)
                         return &row->endpoints[i];
         return NULL;
 }
 
-static int store(struct engine *e, struct container *c, const json_t *ports, struct err *err) {
+int ports_store(struct engine *e, struct container *c, const json_t *ports, struct err *err) {
         auto_free char *text = json_text(ports);
 
         return text ? db_set_ports(e->db, c->row.id, text, err) : err_errno(err, -ENOMEM, "published ports");
 }
 
-int ports_publish(struct engine *e, struct container *c, const struct spec *s, const struct container_row *row, struct err *err) {
-        const struct network_endpoint *endpoint = gateway_endpoint(row);
+/* What happened when the network room said no: by whom. */
+static void say_owner(struct engine *e, const char *owner, struct err *err) {
         auto_container *other = NULL;
-        auto_json *ports = NULL;
+        struct container_row theirs;
+        struct err why;
+
+        if (!*owner || !err || table_find(&e->table, owner, &other, NULL) < 0)
+                return;
+        why = *err;
+        container_peek(other, &theirs);
+        err_set(err, why.kind, why.num, "%s by container %s", why.msg, theirs.name);
+}
+
+int ports_publish_list(struct engine *e, const struct container_row *row, const struct network_endpoint *p, struct ports_list *l, struct err *err) {
         char owner[65] = "";
-        auto_list l = {};
+        int r = network_publish(e->network, row->id, p, l->v, l->n, owner, err);
+
+        if (r < 0)
+                say_owner(e, owner, err);
+        return r;
+}
+
+int ports_publish(struct engine *e, struct container *c, const struct spec *s, const struct container_row *row, struct err *err) {
+        const struct network_endpoint *endpoint = ports_endpoint(row);
+        auto_json *ports = NULL;
+        auto_ports_list l = {};
         int r;
 
         if (!endpoint || (!json_object_size(s->port_bindings) && !s->publish_all))
                 return 0;
-        if ((r = read_bindings(s->port_bindings, &l, err)) < 0 || (s->publish_all && (r = read_exposed(s, &l, err)) < 0))
+        if ((r = ports_list_read(s->port_bindings, &l, err)) < 0 || (s->publish_all && (r = read_exposed(s, &l, err)) < 0))
                 return r;
-        r = network_publish(e->network, row->id, endpoint, l.v, l.n, owner, err);
-        if (r < 0 && *owner && table_find(&e->table, owner, &other, NULL) == 0 && err) {
-                struct container_row theirs;
-                struct err why = *err;
-
-                container_peek(other, &theirs);
-                err_set(err, why.kind, why.num, "%s by container %s", why.msg, theirs.name);
-        }
+        r = ports_publish_list(e, row, endpoint, &l, err);
         if (r < 0)
                 return err_prefix(err, "driver failed programming external connectivity on endpoint %s", row->name);
-        ports = to_json(l.v, l.n, *endpoint->address6);
-        r = store(e, c, ports, err);
+        ports = ports_to_json(&l, *endpoint->address6);
+        r = ports_store(e, c, ports, err);
         if (r < 0)
                 network_unpublish(e->network, row->id);
         else
-                set_ports(c, take_ptr(&ports));
+                ports_set(c, take_ptr(&ports));
         return r;
 }
 
 void ports_unpublish(struct engine *e, struct container *c) {
-        auto_json *ports = get_ports(c);
+        auto_json *ports = ports_get(c);
 
         if (!ports)
                 return;
         network_unpublish(e->network, c->row.id);
-        set_ports(c, NULL);
+        ports_set(c, NULL);
         db_set_ports(e->db, c->row.id, NULL, NULL);
 }
 
 /* Where there is no IPv6 now, what was published on it waits. */
-static void drop_ipv6(struct list *l, const struct network_endpoint *p) {
+static void drop_ipv6(struct ports_list *l, const struct network_endpoint *p) {
         size_t kept = 0;
 
         for (size_t i = 0; i < l->n; i++)
@@ -257,13 +274,13 @@ static void drop_ipv6(struct list *l, const struct network_endpoint *p) {
 }
 
 void ports_follow(struct engine *e, struct container *c, const struct container_row *row) {
-        const struct network_endpoint *endpoint = gateway_endpoint(row);
-        auto_json *ports = get_ports(c);
+        const struct network_endpoint *endpoint = ports_endpoint(row);
+        auto_json *ports = ports_get(c);
         char owner[65];
         struct err err;
-        auto_list l = {};
+        auto_ports_list l = {};
 
-        if (!ports || read_bindings(ports, &l, NULL) < 0)
+        if (!ports || ports_list_read(ports, &l, NULL) < 0)
                 return;
         network_unpublish(e->network, row->id);
         if (endpoint)
@@ -273,22 +290,22 @@ void ports_follow(struct engine *e, struct container *c, const struct container_
 }
 
 void ports_recover(struct engine *e, struct container *c) {
-        const struct network_endpoint *endpoint = gateway_endpoint(&c->row);
+        const struct network_endpoint *endpoint = ports_endpoint(&c->row);
         auto_json *ports = NULL;
-        auto_list l = {};
+        auto_ports_list l = {};
         struct err err;
 
         if (!container_state_is_live(c->row.state) || db_ports(e->db, c->row.id, &ports, NULL) < 0 || !ports)
                 return;
-        if (endpoint && (read_bindings(ports, &l, &err) < 0 || network_publish_again(e->network, c->row.id, endpoint, l.v, l.n, &err) < 0))
+        if (endpoint && (ports_list_read(ports, &l, &err) < 0 || network_publish_again(e->network, c->row.id, endpoint, l.v, l.n, &err) < 0))
                 log_warning("container %.12s: %s", c->row.id, err.msg);
-        set_ports(c, take_ptr(&ports));
+        ports_set(c, take_ptr(&ports));
 }
 
 /* --- for the API --- */
 
 json_t *ports_describe(struct container *c, const struct spec *s) {
-        auto_json *ports = get_ports(c);
+        auto_json *ports = ports_get(c);
         json_t *all = json_object(), *v;
         const char *key;
         bool is_on_network;
@@ -305,7 +322,7 @@ json_t *ports_describe(struct container *c, const struct spec *s) {
 }
 
 json_t *ports_list(struct container *c, const struct spec *s) {
-        auto_json *ports = get_ports(c);
+        auto_json *ports = ports_get(c);
         json_t *list = json_array(), *v, *binding;
         struct network_port p;
         const char *key;
@@ -313,11 +330,11 @@ json_t *ports_list(struct container *c, const struct spec *s) {
 
         json_object_foreach(s->exposed_ports, key, v)
                 if (!json_object_get(ports, key) && read_key(key, &p) == 0)
-                        json_array_append_new(list, json_pack("{s:i, s:s}", "PrivatePort", p.inside, "Type", protocol_name(p.protocol)));
+                        json_array_append_new(list, json_pack("{s:i, s:s}", "PrivatePort", p.inside, "Type", ports_protocol_name(p.protocol)));
         json_object_foreach(ports, key, v)
                 json_array_foreach(v, i, binding)
                         if (read_key(key, &p) == 0)
                                 json_array_append_new(list, json_pack("{s:s, s:i, s:i, s:s}", "IP", json_get_str(binding, "HostIp", ""), "PrivatePort", p.inside, "PublicPort",
-                                                                      atoi(json_get_str(binding, "HostPort", "0")), "Type", protocol_name(p.protocol)));
+                                                                      atoi(json_get_str(binding, "HostPort", "0")), "Type", ports_protocol_name(p.protocol)));
         return list;
 }

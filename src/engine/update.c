@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* POST /containers/ID/update: limits and the restart policy of a container, whether it runs or not. */
+/* POST /containers/ID/update: limits, the restart policy and published ports of a container, whether it runs or not. */
 
 #include <string.h>
 
@@ -7,6 +7,7 @@
 #include "engine/db.h"
 #include "engine/events.h"
 #include "engine/internal.h"
+#include "engine/ports.h"
 #include "engine/spec.h"
 #include "runtime/cgroup/cgroup.h"
 
@@ -61,7 +62,7 @@ static int apply(struct engine *e, struct container *c, const struct spec *s, st
 static int update_locked(struct engine *e, struct container *c, const json_t *changes, struct err *err) {
         auto_json *old = NULL, *body = NULL;
         auto_free char *text = NULL, *old_text = NULL;
-        auto_spec s = {};
+        auto_spec s = {}, before = {};
         int r;
 
         if (c->gone)
@@ -71,8 +72,10 @@ static int update_locked(struct engine *e, struct container *c, const json_t *ch
         r = db_spec(e->db, c->row.id, &old, err);
         if (r < 0)
                 return r;
+        if ((r = spec_parse(old, &before, err)) < 0)
+                return r;
         body = merge(old, changes);
-        if ((r = spec_parse(body, &s, err)) < 0 || (r = spec_check_host(&s, err)) < 0)
+        if ((r = ports_merge(c, body, changes, err)) < 0 || (r = spec_parse(body, &s, err)) < 0 || (r = spec_check_host(&s, err)) < 0)
                 return r;
         text = json_text(body);
         old_text = json_text(old);
@@ -80,7 +83,11 @@ static int update_locked(struct engine *e, struct container *c, const json_t *ch
                 return err_errno(err, -ENOMEM, "container %s", c->row.name);
         /* Written first: what the kernel then refuses is taken back. */
         r = container_set_spec(c, text, err);
-        if (r == 0 && (r = apply(e, c, &s, err)) < 0)
+        if (r == 0)
+                r = apply(e, c, &s, err);
+        if (r == 0 && (r = ports_change(e, c, changes, err)) < 0)
+                apply(e, c, &before, NULL);
+        if (r < 0)
                 container_set_spec(c, old_text, NULL);
         return r;
 }

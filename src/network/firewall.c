@@ -96,6 +96,7 @@ static const char rules[] =
         "  }\n"
         "  chain prerouting {\n"
         "    type nat hook prerouting priority dstnat; policy accept;\n"
+        "    meta l4proto { tcp, udp } th dport 53 iifname . ip daddr @names return\n"
         "    fib daddr type local jump published\n"
         "  }\n"
         "  chain output {\n"
@@ -115,7 +116,7 @@ static const struct {
         const char *name;
         uint32_t uses;
 } chains[] = { { "forward", 3 }, { "outgoing", 5 }, { "incoming", 5 }, { "postrouting", 8 },
-        { "guard", 4 }, { "prerouting", 1 }, { "output", 2 }, { "published", 6 } };
+        { "guard", 4 }, { "prerouting", 2 }, { "output", 2 }, { "published", 6 } };
 
 static bool is_any(const struct firewall_network *n) {
         (void) n;
@@ -142,7 +143,11 @@ static bool has_nat6(const struct firewall_network *n) {
         return n->nat && has_ipv6(n);
 }
 
-enum element { BRIDGE, BRIDGE_TO_ITSELF, BRIDGE_AND_SUBNET, SUBNET, BRIDGE_AND_SUBNET6, SUBNET6 };
+static bool has_names(const struct firewall_network *n) {
+        return n->names != 0;
+}
+
+enum element { BRIDGE, BRIDGE_TO_ITSELF, BRIDGE_AND_SUBNET, SUBNET, BRIDGE_AND_SUBNET6, SUBNET6, BRIDGE_AND_NAMES };
 
 static const struct set {
         const char *name, *type;
@@ -155,6 +160,7 @@ static const struct set {
         { "sources", "type ifname . ipv4_addr; flags interval;", BRIDGE_AND_SUBNET, is_any },
         { "translated", "type ipv4_addr; flags interval;", SUBNET, has_nat },
         { "sources6", "type ifname . ipv6_addr; flags interval;", BRIDGE_AND_SUBNET6, has_ipv6 },
+        { "names", "type ifname . ipv4_addr;", BRIDGE_AND_NAMES, has_names },
         { "translated6", "type ipv6_addr; flags interval;", SUBNET6, has_nat6 },
 };
 
@@ -162,7 +168,9 @@ static void add_element(struct strbuf *b, enum element e, const struct firewall_
         bool alone = e == SUBNET || e == SUBNET6;
         char subnet[SUBNET6_TEXT];
 
-        if (e == BRIDGE_AND_SUBNET6 || e == SUBNET6)
+        if (e == BRIDGE_AND_NAMES)
+                address_format(n->names, subnet);
+        else if (e == BRIDGE_AND_SUBNET6 || e == SUBNET6)
                 subnet6_format(&n->subnet6, subnet);
         else
                 subnet_format(&n->subnet, subnet);

@@ -20,6 +20,7 @@ struct firewall_network {
         bool nat;      /* what leaves gets the host's address */
         bool internal; /* nothing leaves, nothing enters */
         bool icc;      /* endpoints may talk to each other */
+        uint32_t names; /* the gateway, where names are answered to those on the network; 0: none are */
 };
 
 struct firewall_port {

@@ -205,7 +205,7 @@ static int with_firewall(struct network_host *h, int (*use)(const struct firewal
                 const struct bridge_network *n = h->networks[i];
 
                 if (n->pool.owners)
-                        networks[f.n_networks++] = (struct firewall_network) { n->bridge, n->pool.subnet, n->pool6.subnet, n->nat, n->internal, n->icc };
+                        networks[f.n_networks++] = (struct firewall_network) { n->bridge, n->pool.subnet, n->pool6.subnet, n->nat, n->internal, n->icc, n->defined ? n->pool.gateway : 0 };
         }
         for (size_t i = 0; i < h->ports.n; i++)
                 ports[i] = *published_port(&h->ports, i);

@@ -53,6 +53,8 @@ const struct firewall_port *published_port(const struct published_ports *all, si
 void published_ports_done(struct published_ports *all);
 /* Where br_netfilter turns addresses round in the bridge, the kernel drops what a container answers to ::1. */
 bool ports_by_loopback6(void);
+/* conntrack.c: end all connections that came by these ports. */
+int conntrack_forget(const struct firewall_port *ports, size_t n_ports);
 
 struct network_host {
         char bridge[16];           /* of the default network; the table is named after it */

@@ -120,6 +120,8 @@ struct network_port {
  * the host. The endpoint must be there. */
 int network_publish(struct network_host *h, const char *id, const struct network_endpoint *e, struct network_port *ports, size_t n, char owner[65], struct err *err);
 void network_unpublish(struct network_host *h, const char *id); /* all that this container has */
+/* These only, as network_publish() has chosen them; connections by them end. */
+int network_unpublish_some(struct network_host *h, const char *id, const struct network_endpoint *e, const struct network_port *ports, size_t n, struct err *err);
 /* After a restart, before the first network_claim(): what an earlier daemon published. Only remembered: the table is put in place with it. */
 int network_publish_again(struct network_host *h, const char *id, const struct network_endpoint *e, const struct network_port *ports, size_t n, struct err *err);
 /* After a restart, when all is claimed: a table that is there is put in place anew, with nothing in it of those who are gone. */

@@ -121,7 +121,8 @@ static int check_port(struct network_host *h, const struct firewall_port *p, cha
         }
         r = try_bind(p);
         if (r == -EADDRINUSE)
-                return refuse(p, r, "port is already allocated: a process of this host listens there", err);
+                return refuse(p, r, p->host_port == 53 ? "port is already allocated: a process of this host listens there (kist-dns answers on the gateways of networks: choose another address)"
+                                                    : "port is already allocated: a process of this host listens there", err);
         if (r == -EADDRNOTAVAIL)
                 return refuse(p, r, "this host has no such address", err);
         return r < 0 ? refuse(p, r, strerror(-r), err) : 0;
@@ -248,11 +249,11 @@ static int reserve_port(struct network_host *h, const char *id, const struct net
         return r;
 }
 
-static void take_out_these(struct published_ports *all, const struct firewall_port *v, size_t n) {
+static void take_out_these(struct published_ports *all, const char *owner, const struct firewall_port *v, size_t n) {
         for (size_t i = 0; i < n; i++) {
                 size_t at = position(all, &v[i]);
 
-                if (at < all->n && compare(&all->v[at].port, &v[i]) == 0)
+                if (at < all->n && compare(&all->v[at].port, &v[i]) == 0 && !strcmp(all->v[at].owner, owner))
                         memmove(&all->v[at], &all->v[at + 1], (--all->n - at) * sizeof(*all->v));
         }
 }
@@ -286,7 +287,7 @@ static int publish_locked(struct network_host *h, const char *id, const struct n
         if (r == 0)
                 r = firewall_add_ports(h->bridge, chosen, n_chosen, err);
         if (r < 0 && chosen)
-                take_out_these(&h->ports, chosen, n_chosen);
+                take_out_these(&h->ports, id, chosen, n_chosen);
         return r;
 }
 
@@ -315,6 +316,36 @@ void network_unpublish(struct network_host *h, const char *id) {
         if (gone && firewall_remove_ports(h->bridge, gone, n, NULL) < 0)
                 network_apply_firewall(h, NULL);
         pthread_mutex_unlock(&h->lock);
+        /* A sender that never pauses would go on to an address that is nobody's, also when the port is another's. */
+        for (size_t i = 0; gone && i < n; i++)
+                if (gone[i].protocol != IPPROTO_TCP) {
+                        conntrack_forget(gone, n);
+                        break;
+                }
+}
+
+int network_unpublish_some(struct network_host *h, const char *id, const struct network_endpoint *e, const struct network_port *ports, size_t n, struct err *err) {
+        auto_free struct firewall_port *gone = calloc(n * 2 + 1, sizeof(*gone));
+        size_t n_gone = 0;
+        int r = gone ? 0 : err_errno(err, -ENOMEM, "published ports");
+
+        for (size_t i = 0; i < n && r == 0; i++) {
+                size_t added = 0;
+
+                r = fill_ports(e, &ports[i], &gone[n_gone], &added, err);
+                for (size_t k = 0; k < added; k++)
+                        gone[n_gone++].host_port = ports[i].host_first;
+        }
+        if (r < 0)
+                return r;
+        pthread_mutex_lock(&h->lock);
+        take_out_these(&h->ports, id, gone, n_gone);
+        if (firewall_remove_ports(h->bridge, gone, n_gone, NULL) < 0)
+                r = network_apply_firewall(h, err);
+        pthread_mutex_unlock(&h->lock);
+        if (r == 0 && (r = conntrack_forget(gone, n_gone)) < 0)
+                err_errno(err, r, "ending connections of ports that are published no more");
+        return r;
 }
 
 static int publish_again(struct network_host *h, const char *id, const struct network_endpoint *e, const struct network_port *p) {

@@ -190,3 +190,81 @@ s=socket.socket(); s.bind(('127.0.0.1',$((P + 10)))); s.listen(); print('up',flu
 	"$KIST" rm -f thousand
 	[ -z "$(nft list map inet "kist-$KT_NAME" ports | grep elements || true)" ]
 }
+
+@test "update --publish-add and --publish-rm: of one that runs, with what is connected; of one that does not; after a restart" {
+	web changing -p "$P:80" --network inner
+	"$KIST" update --publish-add "$((P + 1)):80" --publish-add "127.0.0.1:$((P + 2)):80" changing
+	[ "$(binding changing)" = "80/tcp=0.0.0.0:$P 80/tcp=0.0.0.0:$((P + 1)) 80/tcp=127.0.0.1:$((P + 2))" ]
+	[ "$(who_outside "$NET.1:$((P + 1))")" = "changing $NET.2" ]
+	[[ "$(who "127.0.0.1:$((P + 2))")" == "changing "* ]]
+	run ! who_outside "$NET.1:$((P + 2))"
+	# What cannot be changes nothing, not even the half that could.
+	run -1 "$KIST" update --publish-rm "$P:80" --publish-add "$((P + 1)):80" changing
+	[[ "$output" == *"$((P + 1))"*"already allocated"*changing* ]]
+	run -1 "$KIST" update --publish-rm "$((P + 9)):80" changing
+	[[ "$output" == *"80/tcp is not published so"* ]]
+	run -1 "$KIST" update --publish-add x:80 changing
+	[ "${#lines[@]}" -eq 1 ]
+	[ "$(who_outside "$NET.1:$P")" = "changing $NET.2" ]
+	[ "$("$KIST" inspect changing | python3 -c 'import json,sys; print(sum(len(v) for v in json.load(sys.stdin)[0]["HostConfig"]["PortBindings"].values()))')" = 3 ]
+	# A connection that is there ends with its port: what is sent after that does not arrive.
+	"$KIST" exec -d changing sh -c 'nc -l -p 99 >/tmp/heard'
+	"$KIST" update --publish-add "$((P + 3)):99" changing
+	mkfifo "$BATS_TEST_TMPDIR/say"
+	ip netns exec "$OUT" python3 -c 'import socket, sys
+s = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=60)
+for line in sys.stdin: s.sendall(line.encode())' "$NET.1" "$((P + 3))" <"$BATS_TEST_TMPDIR/say" >/dev/null 2>&1 3>&- &
+	client=$!
+	exec 9>"$BATS_TEST_TMPDIR/say"
+	echo before >&9
+	eventually "$KIST" exec changing grep -q before /tmp/heard
+	"$KIST" update --publish-rm "$((P + 3)):99" changing
+	echo after >&9
+	exec 9>&-
+	wait "$client" || true
+	run ! "$KIST" exec changing grep -q after /tmp/heard
+	# The next daemon knows it, and so does the next start.
+	"$KIST" update --publish-rm "127.0.0.1:$((P + 2)):80" changing
+	kistd_kill9
+	kistd_up
+	[ "$(binding changing)" = "80/tcp=0.0.0.0:$P 80/tcp=0.0.0.0:$((P + 1))" ]
+	[ "$(who_outside "$NET.1:$((P + 1))")" = "changing $NET.2" ]
+	"$KIST" update --publish-rm 80 --publish-add "$((P + 4)):80" changing
+	[ "$(binding changing)" = "80/tcp=0.0.0.0:$((P + 4))" ]
+	run ! who_outside "$NET.1:$P"
+	"$KIST" stop -t 0 changing
+	"$KIST" update --publish-add "$((P + 5)):80" changing
+	"$KIST" start changing
+	[ "$(binding changing)" = "80/tcp=0.0.0.0:$((P + 4)) 80/tcp=0.0.0.0:$((P + 5))" ]
+	eventually who_outside "$NET.1:$((P + 5))"
+	"$KIST" rm -f changing
+	"$KIST" run -d --name hosted --network host $BUSYBOX sleep 600
+	run -1 "$KIST" update --publish-add "$P:80" hosted
+	[[ "$output" == *"network mode host"* ]]
+	"$KIST" rm -f hosted
+}
+
+@test "port 53 of all addresses: whoever asks from outside reaches the container, a network's containers still ask kist-dns" {
+	ss -Hltun 'sport = :53' | grep -Eq '(0\.0\.0\.0|\*|\[::\]):53' && skip "a process of this host has port 53 of all addresses"
+	"$KIST" run -d --name resolver -p "$NET.1:53:53" -p "$NET.1:53:53/udp" $BUSYBOX sh -c 'mkdir /www; echo from the container >/www/index.html; exec httpd -f -p 53 -h /www'
+	"$KIST" run -d --name asker --network inner $BUSYBOX sleep 600
+	gateway=$("$KIST" inspect -f '{{.NetworkSettings.Networks.inner.Gateway}}' asker)
+	eventually ip netns exec "$OUT" curl -sf --max-time 10 "http://$NET.1:53/"
+	[ "$(ip netns exec "$OUT" curl -sf --max-time 10 "http://$NET.1:53/")" = "from the container" ]
+	"$KIST" exec asker nslookup asker | grep -q "^Name:.*asker"
+	# The gateway's own: kist-dns has it, and it is said.
+	run -125 "$KIST" run --rm -p "$gateway:53:53/udp" $BUSYBOX true
+	[[ "$output" == *"$gateway:53"*kist-dns* ]]
+	"$KIST" rm -f resolver asker
+	# The other way round: the port was there before the names.
+	"$KIST" network create --subnet "10.$((64 + $$ / 256 % 64)).0.0/28" later
+	"$KIST" network rm inner
+	if "$KIST" run -d --name resolver -p 53:53/udp $BUSYBOX sleep 600; then
+		"$KIST" run -d --name asker --network later $BUSYBOX sleep 600
+		"$KIST" exec asker nslookup asker | grep -q "^Name:.*asker"
+		"$KIST" rm -f asker
+	fi
+	"$KIST" rm -f resolver
+	"$KIST" network rm later
+	"$KIST" network create inner >/dev/null
+}
