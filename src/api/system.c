@@ -5,6 +5,7 @@
 #include "api/handlers.h"
 #include "api/stream.h"
 #include "base/json.h"
+#include "base/timestamp.h"
 #include "engine/engine.h"
 
 int handle_ping(struct request *q, struct err *err) {
@@ -116,14 +117,61 @@ int handle_disk_usage(struct request *q, struct err *err) {
         return request_answer_json(q, MHD_HTTP_OK, value, err);
 }
 
+/* A look at every byte takes its time: the answer is a stream of {"Progress": {"Done", "Total"}}, and at the end what a short look answers at once. */
+struct fsck_job {
+        struct engine *engine;
+        struct engine_fsck_options options;
+        struct stream *stream;
+        int64_t told_ns;
+};
+
+enum { FSCK_TELL_NS = 100000000 };
+
+static int tell_fsck(uint64_t done, uint64_t total, void *data) {
+        struct fsck_job *j = data;
+        int64_t now = time_now_ns();
+        auto_json *event = NULL;
+
+        if (now - j->told_ns < FSCK_TELL_NS && done < total)
+                return 0;
+        j->told_ns = now;
+        event = json_pack("{s:{s:I, s:I}}", "Progress", "Done", (json_int_t) done, "Total", (json_int_t) total);
+        return stream_write_json(j->stream, event, "\n");
+}
+
+static int stream_fsck(struct stream *s, void *data, struct err *err) {
+        struct fsck_job *j = data;
+        auto_json *value = NULL;
+        int r;
+
+        j->stream = s;
+        j->options.data = j;
+        r = engine_fsck(j->engine, &j->options, &value, err);
+        return r < 0 ? r : stream_write_json(s, value, "\n");
+}
+
 int handle_fsck(struct request *q, struct err *err) {
+        static const struct stream_kind kind = { .content_type = "application/json", .error_in_stream = true, .header_waits = true };
+        struct engine_fsck_options options = { .progress = tell_fsck };
+        struct fsck_job *job;
+        struct stream *stream;
         json_t *value = NULL;
-        bool fix;
-        int r = query_bool(&q->query, "fix", false, &fix, err);
+        int r = query_bool(&q->query, "fix", false, &options.fix, err);
 
         if (r == 0)
-                r = engine_fsck(q->engine, fix, &value, err);
-        return r < 0 ? r : request_answer_json(q, MHD_HTTP_OK, value, err);
+                r = query_bool(&q->query, "digests", false, &options.digests, err);
+        if (r < 0)
+                return r;
+        if (!options.digests) {
+                r = engine_fsck(q->engine, &options, &value, err);
+                return r < 0 ? r : request_answer_json(q, MHD_HTTP_OK, value, err);
+        }
+        job = calloc(1, sizeof(*job));
+        if (!job)
+                return err_errno(err, -ENOMEM, "fsck");
+        *job = (struct fsck_job) { .engine = q->engine, .options = options };
+        r = stream_start(q, &kind, stream_fsck, job, free, &stream, err);
+        return r < 0 ? r : stream_answer(q, stream, err);
 }
 
 /* How the stream of events is written, by what the client accepts. */

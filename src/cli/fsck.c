@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/json.h"
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/table.h"
 
 /* A name on the disk may be anybody's: no control characters on the terminal. */
 static void print_plain(const char *text) {
@@ -12,42 +15,84 @@ static void print_plain(const char *text) {
                 putchar((unsigned char) *text < ' ' || *text == 0x7f ? '?' : *text);
 }
 
-static int run_fsck(struct client *c, const struct args *a) {
-        auto_json *answer = NULL;
-        auto_path path = { 0 };
-        struct err err = { 0 };
-        int status = 0;
+struct look {
+        int status;
+        bool terminal, said;
+        char failed[400];
+};
+
+static void print_finding(const json_t *finding) {
+        const char *action = json_get_str(finding, "Action", "");
+
+        print_plain(json_get_str(finding, "Kind", ""));
+        putchar(' ');
+        print_plain(json_get_str(finding, "Object", ""));
+        fputs(": ", stdout);
+        print_plain(json_get_str(finding, "Problem", ""));
+        if (*action)
+                fputs(": ", stdout);
+        print_plain(action);
+        putchar('\n');
+}
+
+static void wipe_progress(struct look *l) {
+        if (l->said)
+                fputs("\r\033[K", stderr);
+        l->said = false;
+}
+
+static int on_object(json_t *object, void *data) {
+        const json_t *progress = json_get_object(object, "Progress"), *failure = json_get_object(object, "errorDetail");
+        struct look *l = data;
         json_t *finding;
         size_t i;
 
+        if (progress && l->terminal) {
+                char done[32], total[32];
+
+                human_size((uint64_t) json_get_int(progress, "Done", 0), done);
+                human_size((uint64_t) json_get_int(progress, "Total", 0), total);
+                fprintf(stderr, "\r\033[Kblobs: %s of %s", done, total);
+                fflush(stderr);
+                l->said = true;
+        }
+        if (failure)
+                snprintf(l->failed, sizeof(l->failed), "%s", json_get_str(failure, "message", "the daemon gives no reason"));
+        json_array_foreach(json_get_array(object, "Findings"), i, finding) {
+                wipe_progress(l);
+                print_finding(finding);
+                if (!json_get_bool(finding, "Mended", false))
+                        l->status = 1;
+        }
+        return 0;
+}
+
+static int run_fsck(struct client *c, const struct args *a) {
+        struct look look = { .terminal = isatty(STDERR_FILENO) };
+        auto_http h = { .fd = -EBADF };
+        auto_path path = { 0 };
+        struct err err = { 0 };
+        int r;
+
         path_init(&path, "/system/fsck");
         path_query_flag(&path, "fix", args_flag(a, "fix"));
-        if (client_call(c, "POST", &path, NULL, &answer, &err) < 0)
-                return client_complain(&err, 125);
-        json_array_foreach(json_get_array(answer, "Findings"), i, finding) {
-                const char *action = json_get_str(finding, "Action", "");
-
-                print_plain(json_get_str(finding, "Kind", ""));
-                putchar(' ');
-                print_plain(json_get_str(finding, "Object", ""));
-                fputs(": ", stdout);
-                print_plain(json_get_str(finding, "Problem", ""));
-                if (*action)
-                        fputs(": ", stdout);
-                print_plain(action);
-                putchar('\n');
-                if (!json_get_bool(finding, "Mended", false))
-                        status = 1;
-        }
-        return status;
+        path_query_flag(&path, "digests", args_flag(a, "digests"));
+        r = client_open(c, &h, "POST", &path, NULL, &err);
+        if (r >= 0)
+                r = client_stream(&h, on_object, &look, &err);
+        wipe_progress(&look);
+        if (r >= 0 && *look.failed)
+                r = err_set(&err, ERR_INTERNAL, -EIO, "%s", look.failed);
+        return r < 0 ? client_complain(&err, 125) : look.status;
 }
 
 static const struct option fsck_options[] = {
         { 0, "fix", OPTION_FLAG, NULL, "Mend what is found; files in volumes are never removed" },
+        { 0, "digests", OPTION_FLAG, NULL, "Read every blob of the images, too, and compare it with its digest" },
         { 0 },
 };
 
 const struct command command_system_fsck = {
-        "system fsck", "system", "fsck", "[OPTIONS]", "Find what a crash or a hand has left over", "  kist system fsck\n  kist system fsck --fix\n", fsck_options, NULL, 0, 0, false,
+        "system fsck", "system", "fsck", "[OPTIONS]", "Find what a crash or a hand has left over", "  kist system fsck\n  kist system fsck --fix\n  kist system fsck --digests\n", fsck_options, NULL, 0, 0, false,
         run_fsck,
 };

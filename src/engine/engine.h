@@ -68,7 +68,13 @@ enum engine_usage {
 };
 /* GET /system/df; only what `types` (of enum engine_usage) names is looked at, the lists of the others are null. */
 /* What crash or hand left over: {"Findings": [{"Kind", "Object", "Problem", "Action", "Mended"}]}; it is mended with `fix`. */
-int engine_fsck(struct engine *e, bool fix, json_t **ret, struct err *err);
+/* With `digests` every blob is read, too: `progress` (bytes) ends that by a negative return. */
+struct engine_fsck_options {
+        bool fix, digests;
+        int (*progress)(uint64_t done, uint64_t total, void *data);
+        void *data;
+};
+int engine_fsck(struct engine *e, const struct engine_fsck_options *o, json_t **ret, struct err *err);
 int engine_disk_usage(struct engine *e, unsigned types, json_t **ret, struct err *err);
 
 /* --- containers. `name`: id, unique id prefix, or name. ERR_NOT_FOUND: "No such container: NAME". --- */

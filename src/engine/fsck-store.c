@@ -118,3 +118,31 @@ static int found_scratch(const char *name, int result, void *data) {
 void fsck_scratch(struct fsck *f) {
         storage_strays(f->engine->storage, f->fix, found_scratch, f, NULL);
 }
+
+/* --- digests --- */
+
+struct digests {
+        struct fsck *f;
+        const struct engine_fsck_options *o;
+};
+
+static void broken_blob(const char *digest, const char *problem, const char *images, int result, void *data) {
+        struct digests *d = data;
+        auto_free char *what = str_format("%s%s%s%s", problem, *images ? ": of " : "", images, *images && !(d->f->fix && result >= 0) ? ": pull it again" : "");
+        auto_free char *action = str_format("removed%s", *images ? ": the next pull fetches it" : "");
+
+        fsck_found(d->f, "blob", digest, what ? what : problem, action ? action : "", result);
+}
+
+static int tell(uint64_t done, uint64_t total, void *data) {
+        const struct digests *d = data;
+
+        return d->o->progress ? d->o->progress(done, total, d->o->data) : 0;
+}
+
+int fsck_digests(struct fsck *f, const struct engine_fsck_options *o, struct err *err) {
+        struct digests d = { .f = f, .o = o };
+        const struct image_verify what = { .remove = f->fix, .broken = broken_blob, .progress = tell, .data = &d };
+
+        return image_verify_blobs(f->engine->images, &what, err);
+}

@@ -215,11 +215,18 @@ static void (*const checks[])(struct fsck *f) = {
         check_containers, fsck_volumes, fsck_layers, fsck_scratch, check_run, check_cgroups, check_links, check_firewall,
 };
 
-int engine_fsck(struct engine *e, bool fix, json_t **ret, struct err *err) {
-        struct fsck f = { .engine = e, .fix = fix, .findings = json_array() };
+int engine_fsck(struct engine *e, const struct engine_fsck_options *o, json_t **ret, struct err *err) {
+        struct fsck f = { .engine = e, .fix = o->fix, .findings = json_array() };
+        int r = 0;
 
         for (size_t i = 0; f.findings && i < ARRAY_SIZE(checks); i++)
                 checks[i](&f);
+        if (f.findings && o->digests)
+                r = fsck_digests(&f, o, err);
+        if (r < 0) {
+                json_decref(f.findings);
+                return r;
+        }
         *ret = f.findings ? json_pack("{s:o}", "Findings", f.findings) : NULL;
         return *ret ? 0 : err_errno(err, -ENOMEM, "fsck");
 }

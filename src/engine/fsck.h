@@ -9,6 +9,8 @@
 
 struct container;
 struct engine;
+struct engine_fsck_options;
+struct err;
 
 struct fsck {
         struct engine *engine;
@@ -23,3 +25,4 @@ void fsck_found(struct fsck *f, const char *kind, const char *object, const char
 void fsck_volumes(struct fsck *f);
 void fsck_layers(struct fsck *f); /* and blobs */
 void fsck_scratch(struct fsck *f);
+int fsck_digests(struct fsck *f, const struct engine_fsck_options *o, struct err *err);

@@ -50,7 +50,7 @@ static void sort(struct digests *d) {
 
 /* What the images need, sorted. With `change` held. An image that is damaged keeps what is known of it: it can be pulled again, and
  * what only its unreadable part names was of no use. Any other failure stops: then nothing may be removed. */
-static int find_needed(struct image_store *s, struct digests *blobs, struct digests *diff_ids) {
+static int find_needed(struct image_store *s, struct digests *blobs, struct digests *diff_ids, bool *ret_damaged) {
         for (size_t i = 0; i < s->n_entries; i++) {
                 struct entry *e = s->entries[i];
                 struct err why;
@@ -58,6 +58,8 @@ static int find_needed(struct image_store *s, struct digests *blobs, struct dige
 
                 if (r < 0 && r != -ENOENT && r != -EUCLEAN && r != -EINVAL)
                         return r;
+                if (r < 0 && ret_damaged)
+                        *ret_damaged = true;
                 if (add(blobs, &e->manifest) < 0 || add(blobs, &e->id) < 0)
                         return -ENOMEM;
                 if (e->has_index && add(blobs, &e->index) < 0)
@@ -76,7 +78,7 @@ void store_collect(struct image_store *s, const struct digest *blobs, size_t n_b
         auto_digests needed_blobs = { 0 }, needed_layers = { 0 }, mine = { 0 };
 
         pthread_mutex_lock(&s->change);
-        if (find_needed(s, &needed_blobs, &needed_layers) == 0) {
+        if (find_needed(s, &needed_blobs, &needed_layers, NULL) == 0) {
                 for (size_t i = 0; i < n_blobs; i++)
                         if (!has(&needed_blobs, &blobs[i]))
                                 store_unlink_unpinned(s, &blobs[i]);
@@ -108,7 +110,7 @@ void store_sweep(struct image_store *s) {
         int r;
 
         pthread_mutex_lock(&s->change);
-        r = find_needed(s, &blobs, &layers);
+        r = find_needed(s, &blobs, &layers, NULL);
         if (r >= 0)
                 r = blobs_sweep(s->blobs_fd, blobs.list, blobs.n, &why);
         pthread_mutex_unlock(&s->change);
@@ -145,13 +147,14 @@ static int stray_blobs(struct image_store *s, const struct digests *needed, cons
 
 int image_find_strays(struct image_store *s, const struct image_strays *what, struct err *err) {
         auto_digests blobs = { 0 }, layers = { 0 }, mine = { 0 };
+        bool damaged = false; /* nobody knows what an image needs whose texts cannot be read: all that there is */
         int r;
 
         pthread_mutex_lock(&s->change);
-        r = find_needed(s, &blobs, &layers);
-        if (r == 0)
+        r = find_needed(s, &blobs, &layers, &damaged);
+        if (r == 0 && !damaged)
                 r = stray_blobs(s, &blobs, what);
-        for (size_t i = 0; r == 0 && i < what->n_diff_ids; i++) {
+        for (size_t i = 0; r == 0 && !damaged && i < what->n_diff_ids; i++) {
                 struct digest d;
 
                 if (digest_parse(what->diff_ids[i], &d) && !has(&layers, &d) && store_try_own_unpinned(s, &d) == 0 && (r = add(&mine, &d)) < 0)

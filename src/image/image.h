@@ -117,6 +117,17 @@ struct image_strays {
 };
 int image_find_strays(struct image_store *s, const struct image_strays *what, struct err *err);
 
+/* Every blob is read and compared with its name. `broken` is told of each that is not what it is called, or not there: the images that have it ("a, b"; "": none), and
+ * negative errno when it is still so: only a layer's is removed, with `remove`, so that the next pull of the image fetches it. `progress` (bytes; may be NULL)
+ * ends it by a negative return. */
+struct image_verify {
+        bool remove;
+        void (*broken)(const char *digest, const char *problem, const char *images, int result, void *data);
+        int (*progress)(uint64_t done, uint64_t total, void *data);
+        void *data;
+};
+int image_verify_blobs(struct image_store *s, const struct image_verify *what, struct err *err);
+
 /* --- getting them --- */
 
 /* Progress, in the order of events, from one thread at a time: objects of Docker's stream ({"status","id","progressDetail","progress"}; borrowed).

@@ -164,3 +164,52 @@ found_and_mended() { # KIND OBJECT REGEX-OF-THE-ACTION
 	clean
 	nothing_left
 }
+
+@test "--digests: a broken blob is found with its image, --fix takes it away, and the next pull brings it back" {
+	local work=$KT_DIR/digests blob layer blobs=$KT_DIR/root/oci/blobs/sha256
+	registry_start
+	mkdir -p "$work/one/bin" "$work/two"
+	cp "$(command -v busybox)" "$work/one/bin/busybox"
+	echo second >"$work/two/second"
+	for layer in one two; do tar -C "$work/$layer" --sort=name --mtime=@1700000000 --numeric-owner -cf "$work/$layer.tar" .; done
+	"$BATS_TEST_DIRNAME/../lib/oci-image" "$work/layout" "$work/one.tar" "$work/two.tar" --config '{"Cmd":["/bin/busybox","cat","/second"]}'
+	registry_push "$work/layout" test/two:1
+	"$KIST" pull -q "$REGISTRY/test/two:1"
+	"$KIST" tag "$REGISTRY/test/two:1" again:1
+	run -0 "$KIST" system fsck --digests
+	[ -z "$output" ]
+	blob=$(skopeo inspect --tls-verify=false --raw "docker://127.0.0.1:$REGISTRY_PORT/test/two:1" | jq -r '.layers[0].digest')
+	flip() { printf '\377' | dd of="$blobs/${1#sha256:}" bs=1 seek=20 conv=notrunc status=none; }
+	flip "$blob"
+	clean # only who asks for it has every byte read
+	run -1 "$KIST" system fsck --digests
+	[ "${#lines[@]}" = 1 ]
+	[[ "$output" == "blob $blob: its bytes have another digest: of "*"$REGISTRY/test/two:1"*": pull it again" && "$output" == *again:1* ]]
+	run -0 "$KIST" system fsck --digests --fix
+	[[ "$output" == "blob $blob: its bytes have another digest: of "*": removed: the next pull fetches it" ]]
+	[ ! -e "$blobs/${blob#sha256:}" ]
+	# The image is there as it was, and runs; that it is not whole is said until it is.
+	[ "$("$KIST" run --rm --pull never again:1)" = second ]
+	run -1 "$KIST" system fsck --digests
+	[[ "$output" == "blob $blob: it is not there: of "*": pull it again" ]]
+	"$KIST" pull -q "$REGISTRY/test/two:1"
+	run -0 "$KIST" system fsck --digests
+	[ -z "$output" ]
+	# A text is not removed: it says what else the image has. The pull writes it anew.
+	for text in manifest config; do
+		[ $text = config ] && blob=$("$KIST" image inspect -f '{{.Id}}' again:1) ||
+			blob=sha256:$(skopeo inspect --tls-verify=false --raw "docker://127.0.0.1:$REGISTRY_PORT/test/two:1" | sha256sum | cut -d ' ' -f 1)
+		flip "$blob"
+		run -1 "$KIST" system fsck --digests --fix
+		[[ "$output" == "blob $blob: its bytes have another digest: of "*"pull it again"* && "${#lines[@]}" = 1 ]]
+		[ -e "$blobs/${blob#sha256:}" ]
+		"$KIST" pull -q "$REGISTRY/test/two:1"
+		run -0 "$KIST" system fsck --digests
+	done
+	[ "$("$KIST" run --rm --pull never again:1)" = second ]
+	# On a terminal it says how far it is.
+	run -0 script -qec "$KIST system fsck --digests" /dev/null
+	[[ "$output" == *"blobs: "*" of "* ]]
+	"$KIST" rmi "$REGISTRY/test/two:1" again:1
+	clean
+}

@@ -150,7 +150,7 @@ int engine_prune(struct engine *e, const json_t *filters, json_t **ret, struct e
         return 0;
 }
 
-int engine_fsck(struct engine *e, bool fix, json_t **ret, struct err *err) {
+int engine_fsck(struct engine *e, const struct engine_fsck_options *o, json_t **ret, struct err *err) {
         *ret = json_pack("{s:[]}", "Findings");
         return 0;
 }
