@@ -35,9 +35,11 @@ setup_file() {
 }
 
 teardown_file() {
-	kill "$(cat "$KT_DIR/origin.pid")" "$(cat "$KT_DIR/mirror.pid")"
-	gone "$(cat "$KT_DIR/origin.pid")"
-	gone "$(cat "$KT_DIR/mirror.pid")"
+	for name in origin mirror far tls; do
+		[ -f "$KT_DIR/$name.pid" ] || continue
+		kill "$(cat "$KT_DIR/$name.pid")"
+		gone "$(cat "$KT_DIR/$name.pid")"
+	done
 	kist_end
 	rm -f "$FILE"
 }
@@ -342,7 +344,6 @@ pull_as() { # REFERENCE SERVERADDRESS: the answer's status in $output
 	"$KIST" pull -q "$gateway:$port/test/six:1"
 	"$KIST" rmi "$gateway:$port/test/six:1"
 	[ "$(asked mirror "GET http://$gateway:$port/")" -gt 0 ]
-	for name in far tls; do kill "$(cat "$KT_DIR/$name.pid")"; gone "$(cat "$KT_DIR/$name.pid")"; done
 	run -2 "$BUILD/bin/kistd" --validate --http-proxy "http://"
 	[[ "$output" == *"http-proxy is not the address of a proxy"* ]]
 }
