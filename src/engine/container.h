@@ -64,6 +64,7 @@ struct container_row {
         int32_t pid; /* host pid of init while it runs */
         uint32_t restart_count;
         bool oom_killed;
+        char cgroup[272];     /* since the last start; "": never */
         bool stopped_by_user; /* a stop or kill was asked for since the last start */
         size_t n_endpoints; /* of networks of its own, while it runs; eth0's is the first */
         struct network_endpoint endpoints[ENDPOINTS_MAX];

@@ -7,6 +7,7 @@
 #include "base/fault.h"
 #include "base/str.h"
 #include "base/timestamp.h"
+#include "engine/cgroups.h"
 #include "engine/config.h"
 #include "engine/db.h"
 #include "engine/defaults.h"
@@ -181,6 +182,9 @@ static int birth_begin(struct engine *e, const json_t *body, const struct image 
         r = spec_cgroup_parent(s.cgroup_parent, &b->row.cgroup_parent);
         if (r < 0)
                 return err_errno(err, r, "HostConfig.CgroupParent");
+        r = cgroups_check_parent(e, b->row.cgroup_parent, err);
+        if (r < 0)
+                return r;
         b->row.created_ns = time_now_ns();
         b->row.auto_remove = s.auto_remove;
         b->row.image_id = strdup(image->id);

@@ -15,13 +15,13 @@ enum statement { INSERT, UPDATE, SET_SPEC, SET_PORTS, PORTS, DELETE, SPEC, EACH,
 
 #define COLUMNS                                                                                                    \
         "id, name, state, created_ns, started_ns, finished_ns, exit_code, pid, restart_count, id_slot, oom_killed, " \
-        "stopped_by_user, auto_remove, endpoint, error, image_id, image_name, diff_ids, labels, cgroup_parent"
+        "stopped_by_user, auto_remove, endpoint, error, image_id, image_name, diff_ids, labels, cgroup_parent, cgroup"
 
-/* In the order of bind_row() and read_row(): parameters 1 to 20, columns 0 to 19. */
+/* In the order of bind_row() and read_row(): parameters 1 to 21, columns 0 to 20. */
 static const char *const statements[] = {
-        [INSERT] = "INSERT INTO container (" COLUMNS ", spec) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21)",
+        [INSERT] = "INSERT INTO container (" COLUMNS ", spec) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22)",
         [UPDATE] = "UPDATE container SET name=?2, state=?3, started_ns=?5, finished_ns=?6, exit_code=?7, pid=?8, restart_count=?9, "
-                   "oom_killed=?11, stopped_by_user=?12, endpoint=?14, error=?15 WHERE id=?1",
+                   "oom_killed=?11, stopped_by_user=?12, endpoint=?14, error=?15, cgroup=?21 WHERE id=?1",
         [SET_SPEC] = "UPDATE container SET spec=?2 WHERE id=?1",
         [SET_PORTS] = "UPDATE container SET ports=?2 WHERE id=?1",
         [PORTS] = "SELECT ports FROM container WHERE id=?1",
@@ -61,6 +61,7 @@ static const char *const migrations[] = {
         "ALTER TABLE container ADD COLUMN cgroup_parent TEXT; ALTER TABLE volume ADD COLUMN options TEXT;",
         "CREATE TABLE network (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_ns INTEGER NOT NULL, spec TEXT NOT NULL) WITHOUT ROWID;",
         "ALTER TABLE container ADD COLUMN ports TEXT;",
+        "ALTER TABLE container ADD COLUMN cgroup TEXT;",
 };
 
 struct db {
@@ -249,6 +250,7 @@ static void bind_row(sqlite3_stmt *s, const struct container_row *r, const char 
         sqlite3_bind_int(s, 13, r->auto_remove);
         bind_text(s, 14, endpoint);
         bind_text(s, 15, r->error);
+        bind_text(s, 21, *r->cgroup ? r->cgroup : NULL);
 }
 
 static char *column_dup(sqlite3_stmt *s, int i) {
@@ -279,6 +281,7 @@ static void read_row(sqlite3_stmt *s, struct container_row *r) {
         r->diff_ids = column_dup(s, 17);
         r->labels = column_dup(s, 18);
         r->cgroup_parent = column_dup(s, 19);
+        copy_text(r->cgroup, sizeof(r->cgroup), (const char *) sqlite3_column_text(s, 20));
 }
 
 int db_constant(struct db *db, const char *key, const char *value, char *ret, size_t size, struct err *err) {
@@ -330,7 +333,7 @@ int db_insert(struct db *db, const struct container_row *row, const char *spec, 
                 bind_text(u.s, 18, row->diff_ids);
                 bind_text(u.s, 19, row->labels);
                 bind_text(u.s, 20, row->cgroup_parent);
-                bind_text(u.s, 21, spec);
+                bind_text(u.s, 22, spec);
                 if (sqlite3_step(u.s) != SQLITE_DONE) {
                         constraint = (sqlite3_errcode(db->sqlite) & 0xff) == SQLITE_CONSTRAINT;
                         r = db_err(db, err, "creating a container");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/cdi.h"
+#include "engine/cgroups.h"
 #include "engine/engine.h"
 
 #include <fcntl.h>
@@ -27,10 +28,6 @@
 #include "runtime/cgroup/cgroup.h"
 #include "runtime/namespaces.h"
 #include "storage/storage.h"
-
-char *engine_cgroup_path(const struct engine *e, const struct container_row *row) {
-        return str_format("%s/%s", row->cgroup_parent ? row->cgroup_parent : e->cgroup_parent, row->id);
-}
 
 char **engine_split_lines(char *text, size_t *ret_n) {
         char **lines = calloc(strlen(text) / 2 + 2, sizeof(*lines)), *save = NULL;
@@ -164,6 +161,7 @@ static int copy_options(struct engine *e, const struct engine_options *o, struct
         e->ipv6 = o->ipv6;
         e->bridge = strdup(o->bridge);
         e->cgroup_parent = strdup(o->cgroup_parent);
+        e->systemd_cgroups = o->systemd_cgroups;
         return e->bridge && e->cgroup_parent ? 0 : err_errno(err, -ENOMEM, "options");
 }
 
@@ -171,7 +169,7 @@ static int open_all(struct engine *e, const struct engine_options *o, struct err
         struct err import;
         int r;
 
-        if ((r = copy_options(e, o, err)) < 0 || (r = open_directories(e, o, err)) < 0 || (r = open_database(e, err)) < 0 || (r = open_rooms(e, o, err)) < 0 ||
+        if ((r = copy_options(e, o, err)) < 0 || (r = cgroups_check_host(e, err)) < 0 || (r = open_directories(e, o, err)) < 0 || (r = open_database(e, err)) < 0 || (r = open_rooms(e, o, err)) < 0 ||
             (r = (e->volume_mounts = volume_mounts_new()) && (e->volume_jobs = volume_jobs_new()) ? 0 : err_errno(err, -ENOMEM, "volumes")) < 0 || (r = work_new(&e->work, err)) < 0 || (r = events_new(&e->events, err)) < 0 || (r = execs_new(&e->execs, err)) < 0 ||
             (r = health_checks_new(&e->health, err)) < 0 ||
             (r = monitors_new(e, &e->monitors, err)) < 0 || (r = engine_recover(e, err)) < 0)

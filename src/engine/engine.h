@@ -28,7 +28,8 @@ struct engine_options {
         size_t n_pools;
         bool ipv6;                       /* of the default network */
         const char *subnet6;             /* NULL: one is found */
-        const char *cgroup_parent;       /* "kist" */
+        const char *cgroup_parent;       /* "kist"; a slice with the next */
+        bool systemd_cgroups;            /* systemd makes the containers' cgroups, as scopes */
         const char *bundled_image;       /* OCI archive that an empty store imports, or NULL */
         uint32_t first_id, n_ids;        /* host ids to hand out to containers, in ranges of 65,536 */
         uint64_t log_max_size;
@@ -45,6 +46,9 @@ struct engine_options {
 /* Whether these options can be used, for who checks a configuration. */
 int engine_set_registries(struct engine *e, const struct image_registries *r, struct err *err);
 int engine_check_runtimes(const char *const *texts, size_t n, const char *default_name, struct err *err);
+
+/* The same of what holds the containers' cgroups: ERR_INVALID when systemd is to make them, and it is not a slice. */
+int engine_check_cgroup_parent(bool systemd, const char *parent, struct err *err);
 
 int engine_open(const struct engine_options *o, struct engine **ret, struct err *err);
 /* Containers live on; threads end, sockets are closed. */

@@ -8,6 +8,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/timestamp.h"
+#include "engine/cgroups.h"
 #include "engine/db.h"
 #include "engine/endpoints.h"
 #include "engine/events.h"
@@ -75,7 +76,7 @@ static void clean_up(struct engine *e, struct container *c, struct container_row
         struct err err;
         auto_free char *socket_name = str_format("%s/monitor.sock", row->id);
 
-        if (cgroup && cgroup_destroy(e->cgroups, cgroup, &err) < 0)
+        if (cgroup && cgroups_remove(e, cgroup, &err) < 0)
                 log_warning("container %.12s: %s", row->id, err.msg);
         fault_point("exit", "cgroup");
         ports_unpublish(e, c);

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "engine/cgroups.h"
 #include "engine/endpoints.h"
 #include "engine/internal.h"
 #include "network/network.h"
@@ -129,10 +130,10 @@ static void idle_cgroup(struct fsck *f, struct container *c) {
         auto_free char *path = engine_cgroup_path(f->engine, &c->row);
 
         if (path && !container_state_is_live(c->row.state) && cgroup_exists(f->engine->cgroups, path))
-                fsck_found(f, "cgroup", path, "of a container that does not run", "removed", f->fix ? cgroup_destroy(f->engine->cgroups, path, NULL) : 0);
+                fsck_found(f, "cgroup", path, "of a container that does not run", "removed", f->fix ? cgroups_remove(f->engine, path, NULL) : 0);
 }
 
-static void check_cgroups(struct fsck *f) {
+static void stray_cgroups(struct fsck *f) {
         struct engine *e = f->engine;
         auto_json *names = json_object();
         const char *name;
@@ -146,6 +147,12 @@ static void check_cgroups(struct fsck *f) {
                 if (path && !is_known(e, name) && cgroup_exists(e->cgroups, path))
                         fsck_found(f, "cgroup", path, "of no container", "killed and removed", f->fix ? cgroup_destroy(e->cgroups, path, NULL) : 0);
         }
+}
+
+static void check_cgroups(struct fsck *f) {
+        /* A slice is everybody's: a scope in it that we do not know may be another daemon's. */
+        if (!f->engine->systemd_cgroups)
+                stray_cgroups(f);
         each_idle(f, idle_cgroup);
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/timestamp.h"
 #include "engine/cdi.h"
+#include "engine/cgroups.h"
 #include "engine/defaults.h"
 #include "engine/describe.h"
 #include "engine/internal.h"
@@ -118,7 +119,7 @@ int engine_info(struct engine *e, json_t **ret, struct err *err) {
         if (!o)
                 return err_errno(err, -ENOMEM, "info");
         auto_json *more = json_pack("{s:b, s:b, s:i, s:i, s:s, s:o, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:s, s:s, s:s, s:s, s:s, s:b}", "BridgeNfIptables", 0,
-                                    "BridgeNfIp6tables", 0, "NFd", 0, "NGoroutines", 0, "SystemTime", now, "LoggingDriver", defaults_log_driver(e), "CgroupDriver", "cgroupfs",
+                                    "BridgeNfIp6tables", 0, "NFd", 0, "NGoroutines", 0, "SystemTime", now, "LoggingDriver", defaults_log_driver(e), "CgroupDriver", cgroups_driver(e),
                                     "CgroupVersion", cgroup_host_version(e->cgroups), "NEventsListener", 0, "KernelVersion", u.release, "OperatingSystem", os, "OSVersion",
                                     os_version, "OSType", "linux", "Architecture", u.machine, "NCPU", (int) sysconf(_SC_NPROCESSORS_ONLN), "MemTotal",
                                     (json_int_t) ((uint64_t) si.totalram * si.mem_unit), "IndexServerAddress", "https://index.docker.io/v1/", "DockerRootDir", e->root, "Name",

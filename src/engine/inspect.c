@@ -109,7 +109,7 @@ static json_t *host_object(struct engine *e, const struct spec *s, const char *n
         if (json_is_null(json_object_get(h, "Mounts")))
                 json_object_del(h, "Mounts");
         if (!*s->cgroup_parent)
-                json_object_set_new(h, "CgroupParent", json_sprintf("/%s", e->cgroup_parent));
+                json_object_set_new(h, "CgroupParent", json_sprintf("%s%s", e->systemd_cgroups ? "" : "/", e->cgroup_parent));
         return h;
 }
 

@@ -39,6 +39,7 @@ struct health_checks;
 struct engine {
         char *root, *run_root, *bridge, *cgroup_parent;
         bool ipv6; /* of the default network */
+        bool systemd_cgroups; /* cgroups.h */
         uint32_t first_id, n_ids;
         bool has_apparmor_profile; /* the default one is loaded */
         uint64_t log_max_size;
@@ -78,7 +79,8 @@ struct engine {
         struct container_table table;
 };
 
-/* "kist/<id>", or below the parent that it asked for; the caller's. */
+/* cgroups.c: where the container's cgroup is since it was started last ("kist/<id>"), or would be when it is now; the caller's. NULL: no memory, or a
+ * container that was never started, and cannot be (cgroups_choose()). */
 char *engine_cgroup_path(const struct engine *e, const struct container_row *row);
 /* A spec string array of diff ids, for storage; text of the row: one per line. Free the array, then the text. */
 char **engine_split_lines(char *text, size_t *ret_n);

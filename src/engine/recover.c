@@ -12,6 +12,7 @@
 #include "base/path.h"
 #include "base/timestamp.h"
 #include "dns/dns.h"
+#include "engine/cgroups.h"
 #include "engine/db.h"
 #include "engine/endpoints.h"
 #include "engine/health.h"
@@ -153,7 +154,7 @@ static void recover_one(struct engine *e, struct container *c) {
 
         if (container_state_is_live(c->row.state))
                 recover_live(e, c);
-        else if (cgroup && cgroup_destroy(e->cgroups, cgroup, &err) < 0) /* the tidying up after its end was cut short */
+        else if (cgroup && cgroups_remove(e, cgroup, &err) < 0) /* the tidying up after its end was cut short */
                 log_warning("container %.12s: %s", c->row.id, err.msg);
         if (c->gone || container_state_is_live(c->row.state))
                 return;

@@ -3,13 +3,13 @@
 #include <signal.h>
 
 #include "base/fault.h"
+#include "engine/cgroups.h"
 #include "engine/db.h"
 #include "engine/events.h"
 #include "engine/exec.h"
 #include "engine/internal.h"
 #include "engine/monitors.h"
 #include "engine/volumes.h"
-#include "runtime/cgroup/cgroup.h"
 #include "storage/storage.h"
 
 #define REMOVE_VOLUMES "RemoveVolumes" /* in the stored body: they were to go too */
@@ -53,7 +53,7 @@ int remove_container_locked(struct engine *e, struct container *c, bool volumes,
                 return r;
         fault_point("remove", "mark");
         execs_container_ended(e, c);
-        r = cgroup ? cgroup_destroy(e->cgroups, cgroup, err) : -ENOMEM;
+        r = cgroup ? cgroups_remove(e, cgroup, err) : 0;
         fault_point("remove", "cgroup");
         if (r == 0)
                 r = storage_container_remove(e->storage, next.id, err);

@@ -16,6 +16,7 @@
 #include "base/timestamp.h"
 #include "engine/apparmor.h"
 #include "engine/cdi.h"
+#include "engine/cgroups.h"
 #include "engine/config.h"
 #include "engine/db.h"
 #include "engine/endpoints.h"
@@ -47,6 +48,7 @@ struct starting {
         struct spec spec;
         const struct runtime *runtime; /* NULL: our own */
         char *cgroup;
+        struct scope_holder holder;
         uint32_t first_id;
 
         int dir, run_dir;
@@ -68,6 +70,9 @@ static int prepare(struct starting *s, struct err *err) {
                 return r;
         if (s->spec.init && !e->init_path)
                 return err_set(err, ERR_UNSUPPORTED, -ENOENT, "HostConfig.Init: the program kist-init is not installed beside kistd");
+        r = cgroups_choose(e, &s->row, err);
+        if (r < 0)
+                return r;
         s->cgroup = engine_cgroup_path(e, &s->row);
         if (!s->cgroup)
                 return err_errno(err, -ENOMEM, "starting container %.12s", s->row.id);
@@ -270,13 +275,13 @@ static int make_plan(struct starting *s, struct err *err) {
 
 static int make_cgroup(struct starting *s, struct err *err) {
         auto_json *resources = config_resources(&s->spec);
-        int r = cgroup_create(s->e->cgroups, s->cgroup, resources, err);
+        int r = cgroups_make(s->e, s->cgroup, resources, &s->holder, err);
 
         /* Left by an earlier life of this container whose end was not dealt with to the end. */
         if (r == -EEXIST || r == -EBUSY) {
-                r = cgroup_destroy(s->e->cgroups, s->cgroup, err);
+                r = cgroups_clear(s->e, s->cgroup, err);
                 if (r == 0)
-                        r = cgroup_create(s->e->cgroups, s->cgroup, resources, err);
+                        r = cgroups_make(s->e, s->cgroup, resources, &s->holder, err);
         }
         return r;
 }
@@ -284,7 +289,8 @@ static int make_cgroup(struct starting *s, struct err *err) {
 static void remove_cgroup(struct starting *s) {
         struct err err;
 
-        if (cgroup_destroy(s->e->cgroups, s->cgroup, &err) < 0)
+        scope_release(&s->holder);
+        if (cgroups_remove(s->e, s->cgroup, &err) < 0)
                 log_warning("container %.12s: %s", s->row.id, err.msg);
 }
 
@@ -410,6 +416,12 @@ static int run_monitor(struct starting *s, struct err *err) {
         return 0;
 }
 
+static int settle_cgroup(struct starting *s, struct err *err) {
+        auto_json *resources = config_resources(&s->spec);
+
+        return cgroups_settle(s->e, s->cgroup, resources, &s->holder, err);
+}
+
 static int store_running(struct starting *s, struct err *err) {
         s->row.state = CONTAINER_RUNNING;
         return container_store(s->c, &s->row, err);
@@ -447,6 +459,7 @@ static const struct stage {
         { "cgroup", make_cgroup, remove_cgroup },
         { "monitor", spawn_monitor, drop_monitor },
         { "run", run_monitor, NULL },                      /* undone by killing the cgroup                                    */
+        { "settle", settle_cgroup, NULL },                 /* after the first process is in the cgroup                        */
         { "commit", store_running, NULL },
         { "listen", listen_to_monitor, forget_link },
 };
@@ -519,7 +532,7 @@ static void store_failure(struct starting *s, const struct err *err) {
 }
 
 int start_container(struct engine *e, struct container *c, struct err *err) {
-        struct starting s = { .e = e, .c = c, .row = c->row, .dir = -1, .run_dir = -1, .userns = -1, .netns = -1, .pidns = -1, .ipcns = -1, .rootfs = -1, .plan = -1, .log = -1 };
+        struct starting s = { .e = e, .c = c, .row = c->row, .holder = SCOPE_HOLDER_NONE, .dir = -1, .run_dir = -1, .userns = -1, .netns = -1, .pidns = -1, .ipcns = -1, .rootfs = -1, .plan = -1, .log = -1 };
         struct err mine;
         size_t i;
         int r = 0;

@@ -3,13 +3,13 @@
 
 #include <string.h>
 
+#include "engine/cgroups.h"
 #include "engine/config.h"
 #include "engine/db.h"
 #include "engine/events.h"
 #include "engine/internal.h"
 #include "engine/ports.h"
 #include "engine/spec.h"
-#include "runtime/cgroup/cgroup.h"
 
 static const char *const fields[] = {
         "Memory", "MemorySwap", "MemoryReservation", "NanoCpus", "CpuQuota", "CpuPeriod", "CpuShares", "CpusetCpus", "CpusetMems", "PidsLimit", "RestartPolicy",
@@ -56,7 +56,7 @@ static int apply(struct engine *e, struct container *c, const struct spec *s, st
         if (!cgroup)
                 return err_errno(err, -ENOMEM, "container %s", c->row.name);
         json_object_del(resources, "devices"); /* they are what they were */
-        return cgroup_update(e->cgroups, cgroup, resources, err);
+        return cgroups_update(e, cgroup, resources, err);
 }
 
 static int update_locked(struct engine *e, struct container *c, const json_t *changes, struct err *err) {

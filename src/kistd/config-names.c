@@ -32,7 +32,6 @@ static const struct {
         { "bip", "this version cannot set it: see default-address-pools" },
         { "fixed-cidr", "this version cannot set it: see default-address-pools" },
         { "icc", "this version cannot set it" },
-        { "exec-opts", "this version cannot set it" },
 };
 
 const char *config_name_refusal(const char *key) {

@@ -170,7 +170,8 @@ static int open_engine(struct daemon *d, struct err *err) {
                 .cdi_dirs = (const char *const *) o->cdi_dirs.items,
                 .n_cdi_dirs = o->cdi_dirs.n,
                 .registries = registries_of(o),
-                .cgroup_parent = o->cgroup_parent,
+                .cgroup_parent = options_cgroup_parent(o),
+                .systemd_cgroups = options_systemd_cgroups(o),
                 .bundled_image = bundled,
                 .first_id = (uint32_t) o->userns_first_id,
                 .n_ids = (uint32_t) o->userns_ids,
@@ -348,6 +349,8 @@ int main(int argc, char **argv) {
                 r = check_registries(&d.options, &err);
         if (r == 0)
                 r = engine_check_runtimes((const char *const *) d.options.runtimes.items, d.options.runtimes.n, d.options.default_runtime, &err);
+        if (r == 0 && engine_check_cgroup_parent(options_systemd_cgroups(&d.options), options_cgroup_parent(&d.options), &err) < 0)
+                r = err_prefix(&err, "--cgroup-parent");
         if (r < 0) {
                 fprintf(stderr, "kistd: %s\n", err.msg);
                 return EXIT_USAGE;

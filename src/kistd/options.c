@@ -32,7 +32,10 @@ const struct option option_table[] = {
           "addresses for networks, of IPv4 or IPv6, in order of preference; repeatable (IPv6 without one: a prefix fdXX of this host's own)" },
         { "ipv6", 0, OPTION_FLAG, AT(ipv6), "ipv6", NULL, NULL, "IPv6 on the default network, too" },
         { "fixed-cidr-v6", 0, OPTION_TEXT, AT(subnet6), "fixed-cidr-v6", "CIDR", NULL, "the default network's IPv6 subnet (default: one of the address pools)" },
-        { "cgroup-parent", 0, OPTION_TEXT, AT(cgroup_parent), "cgroup-parent", "NAME", "kist", "cgroup that holds those of the containers" },
+        { "cgroup-parent", 0, OPTION_TEXT, AT(cgroup_parent), "cgroup-parent", "NAME", NULL,
+          "cgroup that holds those of the containers (default kist; a slice where systemd makes them, by default system.slice)" },
+        { "exec-opt", 0, OPTION_LIST, AT(exec_opts), "exec-opts", "NAME=VALUE", NULL,
+          "native.cgroupdriver=cgroupfs: the daemon makes the cgroups of containers (the default); native.cgroupdriver=systemd: systemd does, as scopes" },
         { "cdi-spec-dir", 0, OPTION_LIST, AT(cdi_dirs), "cdi-spec-dirs", "DIR", "/etc/cdi,/var/run/cdi",
           "where devices by name (CDI) are described; the last one counts most; repeatable" },
         { "insecure-registry", 0, OPTION_LIST, AT(insecure_registries), "insecure-registries", "HOST[:PORT]|CIDR", NULL,
@@ -281,6 +284,27 @@ static bool is_registry_or_network(const char *text) {
         return n > 0 && n < 256 && strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]") == n;
 }
 
+static const char driver_option[] = "native.cgroupdriver=";
+
+static int check_exec_option(const char *text, struct err *err) {
+        const char *driver;
+
+        if (!str_starts_with(text, driver_option))
+                return err_set(err, ERR_INVALID, -EINVAL, "--exec-opt: \"%.64s\" is unknown: there is native.cgroupdriver=cgroupfs and native.cgroupdriver=systemd", text);
+        driver = text + strlen(driver_option);
+        if (strcmp(driver, "cgroupfs") != 0 && strcmp(driver, "systemd") != 0)
+                return err_set(err, ERR_INVALID, -EINVAL, "--exec-opt: native.cgroupdriver: \"%.64s\" is neither cgroupfs nor systemd", driver);
+        return 0;
+}
+
+bool options_systemd_cgroups(const struct options *o) {
+        return o->exec_opts.n > 0 && str_starts_with(o->exec_opts.items[o->exec_opts.n - 1] + strlen(driver_option), "systemd");
+}
+
+const char *options_cgroup_parent(const struct options *o) {
+        return o->cgroup_parent ? o->cgroup_parent : options_systemd_cgroups(o) ? "system.slice" : "kist";
+}
+
 static int check(const struct options *o, struct err *err) {
         uint32_t address;
         unsigned prefix;
@@ -306,6 +330,12 @@ static int check(const struct options *o, struct err *err) {
                 return err_set(err, ERR_INVALID, -ERANGE, "--max-concurrent-downloads must be from 1 to 32");
         if (o->download_attempts < 1 || o->download_attempts > 100)
                 return err_set(err, ERR_INVALID, -ERANGE, "--max-download-attempts must be from 1 to 100");
+        for (size_t i = 0; i < o->exec_opts.n; i++) {
+                int r = check_exec_option(o->exec_opts.items[i], err);
+
+                if (r < 0)
+                        return r;
+        }
         if (o->log_max_size < 4096)
                 return err_set(err, ERR_INVALID, -ERANGE, "--log-max-size must be at least 4096 bytes");
         if (o->log_max_files < 1 || o->log_max_files > 1000)

@@ -20,7 +20,7 @@ struct text_list {
 struct options {
         char *root, *run_root, *config, *bridge, *cgroup_parent, *group, *bundled_image, *log_level, *subnet6;
         char *tls_ca, *tls_cert, *tls_key;
-        struct text_list hosts, pools, cdi_dirs, runtimes, insecure_registries, certs_dirs, mirrors;
+        struct text_list hosts, pools, cdi_dirs, runtimes, insecure_registries, certs_dirs, mirrors, exec_opts;
         char *http_proxy, *https_proxy, *no_proxy;
         uint64_t max_uploads, max_downloads, download_attempts;
         uint64_t userns_first_id, userns_ids, log_max_size, log_max_files;
@@ -53,6 +53,10 @@ void options_swap(struct options *a, struct options *b, const struct option *row
 
 /* The configuration file alone. */
 int options_read_file(struct options *o, const char *path, bool must_exist, struct err *err);
+
+/* "native.cgroupdriver=systemd" was said; of several the last one counts. And what holds the containers' cgroups. */
+bool options_systemd_cgroups(const struct options *o);
+const char *options_cgroup_parent(const struct options *o);
 
 /* Whether "tls" or "tlsverify" was said to be false: who listens on TCP without them must have meant it. */
 bool options_want_plain_tcp(const struct options *o);

@@ -229,7 +229,7 @@ static int make_scope(struct making *m, struct container *c, struct err *err) {
                 r = err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "--systemd-cgroup: systemd has put %s into %s", m->scope.unit, cgroup);
         free(m->cgroup_path);
         m->cgroup_path = cgroup;
-        return r < 0 ? r : container_note_cgroup(c, cgroup, err);
+        return r < 0 || !m->scope.user ? r : container_note_cgroup(c, cgroup, err);
 }
 
 static int make_cgroup(struct making *m, struct container *c, struct err *err) {
@@ -307,7 +307,7 @@ static int runtime_hooks(pid_t pid, void *data, struct err *err) {
 }
 
 static int start_process(struct making *m, struct container *c, struct exec_process *p, struct err *err) {
-        int r = *m->scope.unit ? 0 : container_note_cgroup(c, m->cgroup_path, err);
+        int r = m->scope.user ? 0 : container_note_cgroup(c, m->cgroup_path, err);
 
         m->container = c;
         c->config = json_incref(m->bundle.config);

@@ -77,7 +77,7 @@ int command_list(const struct options *o, char **args, int n_args, struct err *e
 int command_ps(const struct options *o, char **args, int n_args, struct err *err) {
         auto_container c = CONTAINER_NONE;
         auto_json *pids = NULL;
-        auto_strbuf b;
+        auto_strbuf b = { 0 };
         size_t i;
         json_t *pid;
         int r = check_format(o, err);

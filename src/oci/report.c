@@ -30,7 +30,7 @@ static void add_text(struct strbuf *line, const char *now, const char *level, co
 static void append_to_log(const struct options *o, const char *level, const char *message) {
         auto_fd fd = open(o->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0644);
         char now[TIME_RFC3339_SIZE];
-        auto_strbuf line;
+        auto_strbuf line = { 0 };
 
         if (fd < 0) {
                 fprintf(stderr, PROGRAM ": cannot write the log %s: %m\n", o->log);

@@ -113,6 +113,22 @@ static int append_units(sd_bus_message *m, const char *text) {
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
+static int append_pairs(sd_bus_message *m, const char *text) {
+        auto_free char *copy = strdup(text);
+        char *rest = copy, *pair;
+        int r = copy ? sd_bus_message_open_container(m, 'a', "(ss)") : -ENOMEM;
+
+        while (r >= 0 && (pair = strsep(&rest, ","))) {
+                char *second = strchr(pair, ' ');
+
+                if (!second)
+                        return -EINVAL;
+                *second++ = '\0';
+                r = sd_bus_message_append(m, "(ss)", pair, second);
+        }
+        return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
 static int append_value(sd_bus_message *m, enum property_type type, const char *value) {
         uint64_t v = UINT64_MAX;
 
@@ -129,13 +145,24 @@ static int append_value(sd_bus_message *m, enum property_type type, const char *
                 return append_units(m, value);
         case PROPERTY_SET:
                 return append_set(m, value);
+        case PROPERTY_PAIRS:
+                return append_pairs(m, value);
         }
         return -EINVAL;
 }
 
+/* Before 252 it has no such weight, and writes no file that it would undo. */
+static bool knows_idle_weight(sd_bus *bus) {
+        char *version = NULL;
+        bool knows = sd_bus_get_property_string(bus, SERVICE, PATH, MANAGER, "Version", NULL, &version) >= 0 && strtoul(version, NULL, 10) >= 252;
+
+        free(version);
+        return knows;
+}
+
 static int append_setting(sd_bus_message *m, const char *setting) {
         static const char *const types[] = {
-                [PROPERTY_FLAG] = "b", [PROPERTY_NUMBER] = "t", [PROPERTY_TEXT] = "s", [PROPERTY_UNITS] = "as", [PROPERTY_SET] = "ay",
+                [PROPERTY_FLAG] = "b", [PROPERTY_NUMBER] = "t", [PROPERTY_TEXT] = "s", [PROPERTY_UNITS] = "as", [PROPERTY_SET] = "ay", [PROPERTY_PAIRS] = "a(ss)",
         };
         const char *value = strchr(setting, '=');
         auto_free char *name = value ? strndup(setting, (size_t) (value - setting)) : NULL;
@@ -158,8 +185,11 @@ static int append_setting(sd_bus_message *m, const char *setting) {
 
 static int append_settings(sd_bus_message *m, char **settings, int n, struct err *err) {
         for (int i = 0; i < n; i++) {
-                int r = append_setting(m, settings[i]);
+                int r;
 
+                if (strcmp(settings[i], "CPUWeight=0") == 0 && !knows_idle_weight(sd_bus_message_get_bus(m)))
+                        continue;
+                r = append_setting(m, settings[i]);
                 if (r < 0)
                         return err_set(err, ERR_INVALID, r, "systemd: \"%.80s\" is no property", settings[i]);
         }

@@ -11,6 +11,7 @@ enum property_type {
         PROPERTY_TEXT,   /*                             s */
         PROPERTY_UNITS,  /* names with blanks between   as */
         PROPERTY_SET,    /* "0-3,5": a mask             ay */
+        PROPERTY_PAIRS,  /* "/dev/a rwm,char-b r"   a(ss) */
 };
 
 struct property {

@@ -5,6 +5,7 @@
  * by kist-systemd, a small program of its own: libsystemd cannot be linked statically, and who does not use this driver does not pay for it.
  * Source: org.freedesktop.systemd1(5), systemd.resource-control(5), systemd.slice(5). */
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -34,9 +35,9 @@ struct scope_settings {
 };
 #define auto_scope_settings __attribute__((cleanup(scope_settings_done))) struct scope_settings
 void scope_settings_done(struct scope_settings *s);
-/* What the file of a v2 cgroup says, as systemd's property: without it systemd would set its own value when it next looks. A file that no property
- * stands for is nothing. */
-int scope_add_file(struct scope_settings *s, const char *file, const char *value, struct err *err);
+/* What the file of a cgroup says, as systemd's property: without it systemd would set its own value when it next looks. A file that no property
+ * stands for is nothing: systemd leaves it alone. */
+int scope_add_file(struct scope_settings *s, bool v2, const char *file, const char *value, struct err *err);
 /* An annotation "org.systemd.property.NAME", value as in GVariant's text format ("uint64 5", "'text'", "true", "['a', 'b']"). Only names of a short list
  * that can neither run anything nor lift a limit (CVE-2024-3154). Other annotations are nothing. */
 int scope_add_annotation(struct scope_settings *s, const char *key, const char *value, struct err *err);
@@ -54,7 +55,17 @@ struct scope_holder {
 #define SCOPE_HOLDER_NONE ((struct scope_holder) { .in = -1 })
 int scope_start(const struct scope *s, const struct scope_settings *settings, struct scope_holder *ret, char **ret_cgroup, struct err *err);
 void scope_release(struct scope_holder *h);
-/* Change properties of a living one. */
+/* Change properties of a living one. Nothing to change: nothing is called. */
 int scope_set(const struct scope *s, const struct scope_settings *settings, struct err *err);
+/* A scope whose limits are linux.resources: as its properties, and in the files of its cgroup, for systemd has no property for some and delegates them
+ * all (Delegate=yes). annotations: NULL, or those of the container. On failure nothing of it is left.
+ * Once the container's first process is in it, scope_settle() lets the holder go, and sets the limit on processes that counted it, too. */
+struct cgroup_host;
+int scope_make_limited(const struct scope *s, const struct cgroup_host *h, const json_t *resources, const json_t *annotations, struct scope_holder *ret,
+                       char **ret_cgroup, struct err *err);
+int scope_settle(const struct cgroup_host *h, const char *cgroup, const json_t *resources, struct scope_holder *holder, struct err *err);
+/* After cgroup_update(): what systemd is to know of it. */
+int scope_update_limits(const struct scope *s, const struct cgroup_host *h, const char *cgroup, const json_t *resources, struct err *err);
+
 /* Kill what is in it, stop it, and let systemd forget that it failed. One that is not there is no error. */
 int scope_stop(const struct scope *s, struct err *err);

@@ -265,7 +265,7 @@ static void add_pair(struct strbuf *b, const char *key, const char *value) {
 static char *token_pairs(const struct registry *r, bool form) {
         auto_free char *own = str_format("repository:%s:%s", r->repository, r->push ? "pull,push" : "pull");
         auto_free char *other = r->from ? str_format("repository:%s:pull", r->from) : strdup("");
-        auto_strbuf b;
+        auto_strbuf b = { 0 };
 
         if (!own || !other)
                 return NULL;

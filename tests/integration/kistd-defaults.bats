@@ -119,3 +119,32 @@ validate() { echo "$1" >"$BATS_TEST_TMPDIR/kistd.json"; run "$BUILD/bin/kistd" -
 	validate "$(cat "$FILE")"
 	[ "$output" = "configuration OK" ]
 }
+
+@test "exec-opts: native.cgroupdriver is cgroupfs or systemd, and with systemd cgroup-parent is a slice" {
+	[ "$("$KIST" info -f '{{.CgroupDriver}}')" = cgroupfs ]
+	validate '{"exec-opts": ["native.cgroupdriver=cgroupfs"], "cgroup-parent": "any/path"}'
+	[ "$output" = "configuration OK" ]
+	validate '{"exec-opts": ["native.cgroupdriver=systemd"]}'
+	[ "$output" = "configuration OK" ]
+	validate '{"exec-opts": ["native.cgroupdriver=systemd"], "cgroup-parent": "machine-kist.slice"}'
+	[ "$output" = "configuration OK" ]
+	validate '{"exec-opts": ["native.cgroupdriver=systemd"], "cgroup-parent": "kist"}'
+	[[ $status -eq 2 && ${#lines[@]} -eq 1 && $output == *'cgroup-parent for systemd cgroup should be a valid slice named as "xxx.slice", not "kist"'* ]]
+	validate '{"exec-opts": ["native.cgroupdriver=none"]}'
+	[[ $status -eq 2 && ${#lines[@]} -eq 1 && $output == *'native.cgroupdriver: "none" is neither cgroupfs nor systemd'* ]]
+	validate '{"exec-opts": ["native.umask=normal"]}'
+	[[ $status -eq 2 && ${#lines[@]} -eq 1 && $output == *'"native.umask=normal" is unknown'* ]]
+	validate '{"exec-opts": "native.cgroupdriver=systemd"}'
+	[[ $status -eq 2 && $output == *'key "exec-opts" is not a list'* ]]
+}
+
+# With a systemd it is tested in the virtual machine: tests/vm/guest/systemd-engine.sh.
+@test "native.cgroupdriver=systemd where systemd does not run: the daemon says so, and does not start" {
+	[ ! -d /run/systemd/system ] || skip "systemd runs here"
+	run timeout 60 "$BUILD/bin/kistd" --root "$BATS_TEST_TMPDIR/r" --run-root "$BATS_TEST_TMPDIR/run" --host "unix://$BATS_TEST_TMPDIR/s" --bridge "${KT_NAME}y" \
+		--exec-opt native.cgroupdriver=systemd
+	[ "$status" -eq 1 ]
+	[[ ${#lines[@]} -eq 1 && $output == *"cannot start: native.cgroupdriver=systemd: systemd does not run here" ]]
+	[ ! -e "$BATS_TEST_TMPDIR/s" ]
+	[ ! -e "/sys/class/net/${KT_NAME}y" ]
+}

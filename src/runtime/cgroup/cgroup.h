@@ -32,11 +32,13 @@ int cgroup_path_check(const char *path, struct err *err);
  * All or nothing: on failure no directory of it is left. ERR_CONFLICT when it exists and has processes. */
 int cgroup_create(const struct cgroup_host *h, const char *path, const json_t *resources, struct err *err);
 /* The same of one that somebody else has just made (systemd), and that is removed by them. Its parents are theirs: ERR_UNSUPPORTED when a controller
- * that is wanted is not enabled there. */
+ * that is wanted is not enabled there. Of v1 they have made it where they manage controllers; in the other hierarchies it is made here, for
+ * cgroup_destroy(), which is to be called after a failure, too. */
 int cgroup_adopt(const struct cgroup_host *h, const char *path, const json_t *resources, struct err *err);
-/* What of `resources` goes to the files of a v2 cgroup: `each` is called with every file and its new text. */
-int cgroup_settings_v2(const struct cgroup_host *h, const json_t *resources, int (*each)(const char *file, const char *value, void *data, struct err *err),
-                       void *data, struct err *err);
+/* What of `resources` goes to which file, and its new text, in order. `path`: the cgroup after cgroup_update(), which knows what they mean there; NULL:
+ * it is not there yet. The list of devices of v1 is "devices.allow", a rule each, where all that it says is what is allowed; v2 has no file for it. */
+typedef int cgroup_setting_fn(bool v2, const char *file, const char *value, void *data, struct err *err);
+int cgroup_settings(const struct cgroup_host *h, const char *path, const json_t *resources, cgroup_setting_fn *each, void *data, struct err *err);
 /* Change settings of a living one: those that the object names. In order; what came before a refused one stays. */
 int cgroup_update(const struct cgroup_host *h, const char *path, const json_t *resources, struct err *err);
 

@@ -125,14 +125,14 @@ int resources_parse_devices(const json_t *list, struct resources *r, struct err 
 
 /* --- v1: one line per write --- */
 
-static void rule_line(const struct device_rule *rule, char ret[64]) {
+void device_rule_line(const struct device_rule *rule, char ret[DEVICE_LINE_MAX]) {
         char major[24] = "*", minor[24] = "*";
 
         if (rule->major >= 0)
                 snprintf(major, sizeof(major), "%" PRId64, rule->major);
         if (rule->minor >= 0)
                 snprintf(minor, sizeof(minor), "%" PRId64, rule->minor);
-        snprintf(ret, 64, "%c %s:%s %s%s%s", rule->type, major, minor, rule->read ? "r" : "", rule->write ? "w" : "", rule->mknod ? "m" : "");
+        snprintf(ret, DEVICE_LINE_MAX, "%c %s:%s %s%s%s", rule->type, major, minor, rule->read ? "r" : "", rule->write ? "w" : "", rule->mknod ? "m" : "");
 }
 
 static int write_text(int fd, const char *text) {
@@ -154,9 +154,9 @@ int v1_apply_devices(int dir_fd, const char *path, const struct resources *r, bo
         if (e < 0)
                 return err_errno(err, e, "linux.resources.devices: %s all", r->devices_allowed ? "allow" : "deny");
         for (size_t i = 0; i < r->n_devices; i++) {
-                char line[64];
+                char line[DEVICE_LINE_MAX];
 
-                rule_line(&r->devices[i], line);
+                device_rule_line(&r->devices[i], line);
                 e = write_text(r->devices[i].allow ? allow : deny, line);
                 if (e < 0)
                         return err_errno(err, e, "linux.resources.devices: %s \"%s\"", r->devices[i].allow ? "allow" : "deny", line);

@@ -51,6 +51,15 @@ static uint32_t controllers_in(const char *list, const char *separators, bool v2
         return found;
 }
 
+static bool has_word(const char *list, const char *word) {
+        size_t n = strlen(word);
+
+        for (; list; list = strchr(list, ',') ? strchr(list, ',') + 1 : NULL)
+                if (strncmp(list, word, n) == 0 && (list[n] == ',' || !list[n]))
+                        return true;
+        return false;
+}
+
 /* mountinfo writes blanks and backslashes of a path as \ooo. */
 static void unescape(char *s) {
         char *to = s;
@@ -88,6 +97,7 @@ static bool parse_mount(char *line, struct mount_seen *ret) {
         unescape(mount_point);
         ret->mount_point = mount_point;
         ret->v2 = strcmp(type, "cgroup2") == 0;
+        ret->systemd = !ret->v2 && options && has_word(options, "name=systemd");
         ret->controllers = ret->v2 || !options ? 0 : controllers_in(options, ",", false);
         return true;
 }
@@ -104,7 +114,7 @@ size_t mountinfo_find_cgroups(char *text, struct mount_seen *ret, size_t room) {
                         continue;
                 /* The same hierarchy may be mounted twice, for instance below a container's root: the first one counts. */
                 for (size_t i = 0; i < n; i++)
-                        known = known || (ret[i].v2 == m.v2 && ret[i].controllers == m.controllers);
+                        known = known || (ret[i].v2 == m.v2 && ret[i].systemd == m.systemd && ret[i].controllers == m.controllers);
                 if (!known)
                         ret[n++] = m;
         }
@@ -116,8 +126,8 @@ static int add_hierarchy(struct cgroup_host *h, const struct mount_seen *m, stru
         char controllers[512];
         int r;
 
-        /* Hierarchies without a controller of ours (name=systemd, perf_event …) are not joined. */
-        if (!m->v2 && !m->controllers)
+        /* Hierarchies without a controller of ours (perf_event …) are not joined. */
+        if (!m->v2 && !m->systemd && !m->controllers)
                 return 0;
         fd = open(m->mount_point, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0)

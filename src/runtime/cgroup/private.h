@@ -44,7 +44,8 @@ struct hierarchy {
 struct cgroup_host {
         struct hierarchy v1[EXEC_CGROUP_V1_MAX];   /* those that every container joins */
         size_t n_v1;
-        struct hierarchy rare[EXEC_CGROUP_V1_MAX]; /* of v1, with none but CONTROLLERS_RARE; n_v1 + n_rare <= EXEC_CGROUP_V1_MAX */
+        /* Of v1, with none but CONTROLLERS_RARE; and systemd's own, in which its scopes are. n_v1 + n_rare <= EXEC_CGROUP_V1_MAX */
+        struct hierarchy rare[EXEC_CGROUP_V1_MAX];
         size_t n_rare;
         struct hierarchy v2; /* dir_fd -1: none. It tracks, freezes and kills even when all controllers are v1's */
 };
@@ -63,6 +64,7 @@ const struct hierarchy *host_tracker(const struct cgroup_host *h);
 struct mount_seen {
         const char *mount_point; /* points into the text, unescaped in place */
         bool v2;
+        bool systemd; /* v1's "name=systemd", without controllers */
         uint32_t controllers;
 };
 size_t mountinfo_find_cgroups(char *text, struct mount_seen *ret, size_t room);
@@ -126,6 +128,10 @@ int resources_parse_unified(const struct cgroup_host *h, json_t *map, struct res
 int resources_parse_block_io(const struct cgroup_host *h, const json_t *spec, struct resources *r, struct err *err);
 int resources_parse_devices(const json_t *list, struct resources *r, struct err *err);
 
+/* "c 1:3 rwm", as v1 takes it. */
+enum { DEVICE_LINE_MAX = 64 };
+void device_rule_line(const struct device_rule *rule, char ret[DEVICE_LINE_MAX]);
+
 /* --- apply.c --- */
 
 /* Write them, in order, to the cgroup `path`. `fresh`: it was just made. */
@@ -151,6 +157,11 @@ size_t device_program(const struct resources *r, struct bpf_insn *ret, size_t ro
 int kill_in(const struct cgroup_host *h, const struct hierarchy *in, const char *path, struct err *err);
 
 /* --- tree.c --- */
+
+/* Parents are made when they are missing. */
+int make_parents(int dir_fd, const char *path);
+/* A cgroup in the hierarchy that tells whether there is one: ERR_NOT_FOUND. */
+int must_exist(const struct cgroup_host *h, const char *path, struct err *err);
 
 /* rmdir(2) of `path` and everything below, retried while the kernel is still letting go of dead processes, until `deadline_ms`
  * (monotonic clock). 0 also when it is not there. */

@@ -20,7 +20,7 @@ int64_t monotonic_ms(void) {
 
 /* --- making --- */
 
-static int make_parents(int dir_fd, const char *path) {
+int make_parents(int dir_fd, const char *path) {
         char part[CGROUP_FILE_MAX];
 
         for (const char *p = strchr(path, '/'); p; p = strchr(p + 1, '/')) {
@@ -119,7 +119,7 @@ int cgroup_create(const struct cgroup_host *h, const char *path, const json_t *s
         return e;
 }
 
-static int must_exist(const struct cgroup_host *h, const char *path, struct err *err) {
+int must_exist(const struct cgroup_host *h, const char *path, struct err *err) {
         const struct hierarchy *tracker = host_tracker(h);
         int r = cgroup_path_check(path, err);
 
@@ -142,32 +142,6 @@ int cgroup_update(const struct cgroup_host *h, const char *path, const json_t *s
                 e = v2_enable(h->v2.dir_fd, path, r.v2_wanted, 0, err);
         if (e == 0)
                 e = resources_apply(h, path, &r, false, err);
-        resources_done(&r);
-        return e;
-}
-
-int cgroup_adopt(const struct cgroup_host *h, const char *path, const json_t *spec, struct err *err) {
-        struct resources r = { 0 };
-        int e = must_exist(h, path, err);
-
-        if (e == 0)
-                e = resources_parse(h, spec, &r, err);
-        if (e < 0)
-                return e;
-        /* A file that is missing names its controller: nothing is enabled in cgroups that are not ours. */
-        e = resources_apply(h, path, &r, true, err);
-        resources_done(&r);
-        return e;
-}
-
-int cgroup_settings_v2(const struct cgroup_host *h, const json_t *spec, int (*each)(const char *file, const char *value, void *data, struct err *err),
-                       void *data, struct err *err) {
-        struct resources r = { 0 };
-        int e = resources_parse(h, spec, &r, err);
-
-        for (size_t i = 0; e == 0 && i < r.n_settings; i++)
-                if (r.settings[i].v2)
-                        e = each(r.settings[i].file, r.settings[i].value, data, err);
         resources_done(&r);
         return e;
 }

@@ -58,6 +58,7 @@ static void a_row_survives_a_new_daemon(void **state) {
         strcpy(r.endpoints[0].address, "172.30.0.9");
         r.endpoints[0].prefix = 16;
         strcpy(r.name, "renamed");
+        strcpy(r.cgroup, "system.slice/kist-a.scope");
         assert_int_equal(db_update(f->db, &r, NULL), 0);
         db_close(f->db);
         assert_int_equal(db_open(f->path, &f->db, NULL), 0);
@@ -72,6 +73,7 @@ static void a_row_survives_a_new_daemon(void **state) {
         assert_int_equal(back.endpoints[0].prefix, 16);
         assert_string_equal(back.labels, r.labels);
         assert_string_equal(back.diff_ids, r.diff_ids);
+        assert_string_equal(back.cgroup, r.cgroup);
         auto_json *spec = NULL;
 
         assert_int_equal(db_spec(f->db, r.id, &spec, NULL), 0);

@@ -45,6 +45,8 @@ static void test_mountinfo(void **state) {
         assert_string_equal(seen[0].mount_point, "/sys/fs/cgroup/cpu,cpuacct");
         assert_int_equal(seen[0].controllers, BIT(CONTROLLER_CPU) | BIT(CONTROLLER_CPUACCT));
         assert_int_equal(seen[1].controllers, 0);
+        assert_true(seen[1].systemd);
+        assert_false(seen[0].systemd || seen[2].systemd || seen[3].systemd);
         assert_string_equal(seen[2].mount_point, "/mnt/a b");
         assert_int_equal(seen[2].controllers, BIT(CONTROLLER_MEMORY));
         assert_true(seen[3].v2);
