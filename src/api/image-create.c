@@ -11,6 +11,8 @@
 #include "base/json.h"
 #include "engine/engine.h"
 
+#define CREATED_MAX INT64_C(253402300799) /* the last second of the year 9999: a date has four digits of it */
+
 struct import {
         struct engine *engine;
         struct engine_import what;
@@ -61,6 +63,9 @@ static int read_query(struct request *q, struct import *i, struct err *err) {
         i->reference = repository ? tag ? str_format("%s:%s", repository, tag) : strdup(repository) : NULL;
         if ((repository && !i->reference) || copy_text(&q->query, "message", &i->comment) < 0 || copy_text(&q->query, "platform", &i->platform) < 0)
                 return err_errno(err, -ENOMEM, "import");
+        /* Kist's own: of an archive that is the same each time the image shall be so, too. */
+        if (query_int(&q->query, "created", 0, CREATED_MAX, 0, &i->what.made_unix_s, err) < 0)
+                return -EINVAL;
         return query_changes(&q->query, &i->changes, err);
 }
 

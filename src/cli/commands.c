@@ -18,7 +18,7 @@ const struct command *const all_commands[] = {
         &command_cp,     &command_diff,   &command_commit,  &command_export, &command_version, &command_info,
         &command_events,
         &command_container_inspect, &command_container_exists, &command_container_prune, &command_healthcheck_run,
-        &command_image_checkout, &command_image_inspect, &command_image_prune,
+        &command_image_bootstrap, &command_image_checkout, &command_image_inspect, &command_image_prune,
         &command_network_create, &command_network_ls, &command_network_inspect, &command_network_connect,
         &command_network_disconnect, &command_network_rm, &command_network_prune,
         &command_volume_create, &command_volume_inspect, &command_volume_ls, &command_volume_prune, &command_volume_rm, &command_volume_update,

@@ -22,6 +22,7 @@ extern const struct command command_images, command_history;                    
 extern const struct command command_volume_ls, command_volume_create, command_volume_rm, command_volume_update; /* volumes.c */
 extern const struct command command_volume_export, command_volume_import, command_volume_clone, command_volume_snapshot; /* volume-files.c */
 extern const struct command command_image_checkout; /* image-make.c */
+extern const struct command command_image_bootstrap; /* bootstrap.c */
 extern const struct command command_container_prune, command_image_prune, command_volume_prune, command_system_prune; /* prune.c */
 extern const struct command command_system_fsck; /* fsck.c */
 extern const struct command command_system_df;                                                                 /* disk-usage.c */
@@ -58,3 +59,7 @@ bool confirm(const char *warning);
 
 /* POST /images/create, with progress: bars when `out` is a terminal, lines elsewhere, nothing when it is NULL. */
 int pull_image(struct client *c, const char *reference, const char *platform, FILE *out, struct err *err);
+
+/* POST /images/create from an archive: the name of the image in the query; the archive's bytes, with progress as pull_image(). */
+void query_name(struct path *path, const char *reference);
+int send_archive(struct client *c, const struct path *path, int fd, FILE *out, struct err *err);

@@ -20,16 +20,40 @@
 
 /* --- import --- */
 
+/* "localhost:5000/a:1" → two parameters; the colon of a port is none of a tag. */
+void query_name(struct path *path, const char *reference) {
+        const char *slash = strrchr(reference, '/'), *colon = strrchr(slash ? slash : reference, ':');
+        auto_free char *repository = strndup(reference, colon ? (size_t) (colon - reference) : strlen(reference));
+
+        path_query(path, "repo", repository);
+        path_query(path, "tag", colon ? colon + 1 : "latest");
+}
+
+int send_archive(struct client *c, const struct path *path, int fd, FILE *out, struct err *err) {
+        auto_http h = { .fd = -EBADF };
+        struct progress *p;
+        int r;
+
+        r = http_connect(&h, c->host, err);
+        if (r >= 0)
+                r = http_request_from_fd(&h, "POST", path->text, fd, err);
+        if (r >= 0 && h.status >= 400)
+                r = client_failed(&h, err);
+        if (r < 0)
+                return r;
+        p = progress_new(out);
+        r = progress_run(p, &h, err);
+        progress_free(p);
+        return r;
+}
+
 static int run_import(struct client *c, const struct args *a) {
-        const char *file = args_at(a, 0), *reference = args_at(a, 1), *const *changes, *slash, *colon = NULL;
+        const char *file = args_at(a, 0), *reference = args_at(a, 1), *const *changes;
         bool from_stdin = strcmp(file, "-") == 0;
         auto_fd opened = from_stdin ? -EBADF : open(file, O_RDONLY | O_CLOEXEC);
         size_t n = args_list(a, "change", &changes);
-        auto_http h = { .fd = -EBADF };
         auto_path path = { 0 };
         struct err err = { 0 };
-        struct progress *p;
-        int r;
 
         if (strstr(file, "://")) {
                 complain("import: %s: a URL is not fetched; curl URL | kist import -", file);
@@ -41,25 +65,13 @@ static int run_import(struct client *c, const struct args *a) {
         }
         path_init(&path, "/images/create");
         path_query(&path, "fromSrc", "-");
-        if (reference) {
-                slash = strrchr(reference, '/');
-                colon = strrchr(slash ? slash : reference, ':');
-                auto_free char *repository = strndup(reference, colon ? (size_t) (colon - reference) : strlen(reference));
-
-                path_query(&path, "repo", repository);
-                path_query(&path, "tag", colon ? colon + 1 : "latest");
-        }
+        if (reference)
+                query_name(&path, reference);
         path_query(&path, "message", args_text(a, "message"));
         path_query(&path, "platform", args_text(a, "platform"));
         for (size_t i = 0; i < n; i++)
                 path_query(&path, "changes", changes[i]);
-        if (http_connect(&h, c->host, &err) < 0 || http_request_from_fd(&h, "POST", path.text, from_stdin ? STDIN_FILENO : opened, &err) < 0 ||
-            (h.status >= 400 && client_failed(&h, &err) < 0))
-                return client_complain(&err, 1);
-        p = progress_new(stdout);
-        r = progress_run(p, &h, &err);
-        progress_free(p);
-        return r < 0 ? client_complain(&err, 1) : 0;
+        return send_archive(c, &path, from_stdin ? STDIN_FILENO : opened, stdout, &err) < 0 ? client_complain(&err, 1) : 0;
 }
 
 /* --- search --- */

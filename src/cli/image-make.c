@@ -10,15 +10,6 @@
 #include "cli/client.h"
 #include "cli/commands.h"
 
-/* "localhost:5000/a:1" → two parameters; the colon of a port is none of a tag. */
-static void query_name(struct path *path, const char *reference) {
-        const char *slash = strrchr(reference, '/'), *colon = strrchr(slash ? slash : reference, ':');
-        auto_free char *repository = strndup(reference, colon ? (size_t) (colon - reference) : strlen(reference));
-
-        path_query(path, "repo", repository);
-        path_query(path, "tag", colon ? colon + 1 : "latest");
-}
-
 static int run_checkout(struct client *c, const struct args *a) {
         const char *from = args_at(a, 0), *at = strrchr(from, '@'), *name = args_text(a, "tag");
         auto_free char *image = strndup(from, at ? (size_t) (at - from) : 0), *escaped = path_escape(image);

@@ -98,7 +98,7 @@ int engine_image_import(struct engine *e, const struct engine_import *i, image_p
         struct image_reference reference;
         struct image_from_archive a = {
                 .archive_fd = i->archive_fd, .cancel_fd = i->cancel_fd, .config = config, .name = i->reference, .platform = i->platform,
-                .comment = i->comment ? i->comment : "Imported from -",
+                .comment = i->comment ? i->comment : "Imported from -", .made_unix_s = i->made_unix_s,
         };
         char id[72];
         int r = config ? 0 : err_errno(err, -ENOMEM, "import");

@@ -191,6 +191,7 @@ struct engine_import {
         const char *reference, *comment, *platform; /* may be NULL */
         const char *const *changes;
         size_t n_changes;
+        int64_t made_unix_s; /* what it says of when it was made; 0: now */
 };
 /* The archive of a file system as a new image; its id is the only progress. */
 int engine_image_import(struct engine *e, const struct engine_import *i, image_progress_fn progress, void *data, struct err *err);

@@ -136,7 +136,10 @@ int derive_add_history(struct derive *d, const char *created_by, const char *aut
         json_t *history = json_get_array(d->config, "history"), *entry;
         char when[TIME_RFC3339_SIZE];
 
-        time_format_now(when);
+        if (d->made_unix_s > 0)
+                time_format(&(struct timespec) { .tv_sec = d->made_unix_s }, when);
+        else
+                time_format_now(when);
         if (!history) {
                 history = json_array();
                 json_object_set_new(d->config, "history", history);

@@ -18,6 +18,7 @@ struct derive {
         int dir_fd;              /* scratch: blobs by their hex digits */
         json_t *config, *layers; /* own: the config whole, and the manifest's descriptors */
         struct platform platform;
+        int64_t made_unix_s; /* when; 0: now */
 };
 
 /* Both are due, whatever fails between them. */

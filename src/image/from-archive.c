@@ -62,6 +62,7 @@ static int make(struct derive *d, const struct image_from_archive *a, char ret_i
         auto_json *sums = NULL;
         int r = derive_from_scratch(d, a->platform, err);
 
+        d->made_unix_s = a->made_unix_s;
         if (r >= 0)
                 r = sum(d, a, &sums, err);
         if (r >= 0)

@@ -194,6 +194,7 @@ struct image_from_archive {
         int archive_fd, cancel_fd; /* cancel_fd may be negative; readable: -ECANCELED */
         const json_t *config;      /* the "config" of the image */
         const char *comment, *platform, *name; /* NULL: none; the host's; without a name */
+        int64_t made_unix_s;       /* what it says of when it was made; 0: now */
 };
 int image_from_archive(struct image_store *s, const struct image_from_archive *a, char ret_id[72], struct err *err);
 

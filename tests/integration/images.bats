@@ -201,7 +201,7 @@ names_loaded() { grep -o 'Loaded image.*' "$1" | sort; }
 	make_pair
 	"$KIST" save pair/base:1 pair/upper:1 pair/upper:again >"$BATS_TEST_TMPDIR/pair.tar"
 	ids=$("$KIST" images -q --no-trunc pair/upper; "$KIST" images -q --no-trunc pair/base)
-	podman_() { podman --root "$BATS_TEST_TMPDIR/podman" --runroot "$BATS_TEST_TMPDIR/podman.run" --storage-driver vfs --events-backend none "$@"; }
+	podman_() { env -u DOCKER_CONFIG podman --root "$BATS_TEST_TMPDIR/podman" --runroot "$BATS_TEST_TMPDIR/podman.run" --storage-driver vfs --events-backend none "$@"; }
 	run -0 podman_ load -i "$BATS_TEST_TMPDIR/pair.tar"
 	[[ $output == *pair/base:1* && $output == *pair/upper:again* ]]
 	[ "$(podman_ images -q --no-trunc | sort -u)" = "$(echo "$ids" | sort -u)" ]
