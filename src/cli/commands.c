@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/mem.h"
+
 const char *program_name = "kist";
 
 /* In the order of `kist --help`. */
@@ -65,10 +67,17 @@ const char *command_verb(const struct command *c) {
 }
 
 static bool is_verb(const struct command *c, const char *word) {
+        static const struct {
+                const char *verb, *noun, *other; /* noun NULL: of all of them */
+        } others[] = {
+                { "ls", NULL, "list" }, { "rm", NULL, "remove" }, { "ls", "container", "ps" }, { "rm", "image", "rmi" },
+        };
         const char *verb = command_verb(c);
 
-        return strcmp(verb, word) == 0 || (strcmp(verb, "ls") == 0 && strcmp(word, "list") == 0) ||
-               (strcmp(verb, "rm") == 0 && strcmp(word, "remove") == 0);
+        for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+                if (strcmp(verb, others[i].verb) == 0 && strcmp(word, others[i].other) == 0 && (!others[i].noun || strcmp(c->noun, others[i].noun) == 0))
+                        return true;
+        return strcmp(verb, word) == 0;
 }
 
 const struct command *command_find(int argc, char **argv, size_t *used) {

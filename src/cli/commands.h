@@ -32,7 +32,8 @@ extern const struct command command_push, command_login, command_logout; /* regi
 extern const struct command command_import, command_search, command_container_exists, command_healthcheck_run; /* extra.c */
 extern const struct command command_pull, command_rmi, command_tag, command_load; /* images.c */
 extern const struct command command_cp, command_export, command_diff, command_commit, command_save;            /* copy.c */
-extern const struct command command_version, command_info, command_events;                                     /* system.c */
+extern const struct command command_version, command_events;                                                   /* system.c */
+extern const struct command command_info;                                                                      /* info.c */
 
 extern const struct command command_network_create, command_network_ls, command_network_inspect, command_network_connect,
         command_network_disconnect, command_network_rm, command_network_prune; /* networks.c */

@@ -207,10 +207,7 @@ static int run_df(struct client *c, const struct args *a) {
 
                 r = listing_add(l, row, NULL, &err);
         }
-        if (r < 0)
-                listing_free(l);
-        else
-                listing_end(l);
+        listing_close(l, r);
         return r < 0 ? client_complain(&err, 1) : 0;
 }
 

@@ -115,10 +115,7 @@ static int run_search(struct client *c, const struct args *a) {
                 if ((r = listing_add(l, row, NULL, &err)) < 0)
                         break;
         }
-        if (r < 0)
-                listing_free(l);
-        else
-                listing_end(l);
+        listing_close(l, r);
         return r < 0 ? client_complain(&err, 1) : 0;
 }
 

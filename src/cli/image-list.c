@@ -105,7 +105,7 @@ static int run_images(struct client *c, const struct args *a) {
         auto_path path = { 0 };
         struct listing *l;
         json_t *image;
-        int status = 0;
+        int r;
         size_t i;
 
         if (listing_new(quiet ? "{{.ID}}" : format, digests ? with_digests : own, image_columns_, &l, &err) < 0)
@@ -114,18 +114,12 @@ static int run_images(struct client *c, const struct args *a) {
         path_init(&path, "/images/json");
         path_query_flag(&path, "all", args_flag(a, "all"));
         path_query(&path, "filters", filters);
-        if (client_call(c, "GET", &path, NULL, &answer, &err) < 0)
-                status = client_complain(&err, 1);
+        r = client_call(c, "GET", &path, NULL, &answer, &err);
         json_array_foreach(answer, i, image)
-                if (image_rows(image, digests, args_flag(a, "no-trunc"), add_row, l, &err) < 0) {
-                        status = client_complain(&err, 1);
+                if ((r = image_rows(image, digests, args_flag(a, "no-trunc"), add_row, l, &err)) < 0)
                         break;
-                }
-        if (status == 0)
-                listing_end(l);
-        else
-                listing_free(l);
-        return status;
+        listing_close(l, r);
+        return r < 0 ? client_complain(&err, 1) : 0;
 }
 
 /* --- history --- */
@@ -162,27 +156,21 @@ static int run_history(struct client *c, const struct args *a) {
         struct err err = { 0 };
         struct listing *l;
         json_t *layer;
-        int status = 0;
+        int r;
         size_t i;
 
         if (listing_new(quiet ? "{{.ID}}" : args_text(a, "format"), "{{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}", history_columns, &l, &err) < 0)
                 return client_complain(&err, 1);
         path_init(&path, "/images/%s/history", name);
-        if (client_call(c, "GET", &path, NULL, &answer, &err) < 0)
-                status = client_complain(&err, 1);
+        r = client_call(c, "GET", &path, NULL, &answer, &err);
         json_array_foreach(answer, i, layer) {
                 auto_json *row = history_row(layer, args_flag(a, "no-trunc"), human);
 
-                if (listing_add(l, row, NULL, &err) < 0) {
-                        status = client_complain(&err, 1);
+                if ((r = listing_add(l, row, NULL, &err)) < 0)
                         break;
-                }
         }
-        if (status == 0)
-                listing_end(l);
-        else
-                listing_free(l);
-        return status;
+        listing_close(l, r);
+        return r < 0 ? client_complain(&err, 1) : 0;
 }
 
 static const struct option images_options[] = {

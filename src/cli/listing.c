@@ -136,6 +136,13 @@ void listing_free(struct listing *l) {
         free(l);
 }
 
+void listing_close(struct listing *l, int r) {
+        if (r < 0)
+                listing_free(l);
+        else
+                listing_end(l);
+}
+
 static int by_name(const void *a, const void *b) {
         return strcmp(*(const char *const *) a, *(const char *const *) b);
 }

@@ -28,6 +28,8 @@ int listing_add(struct listing *l, const json_t *row, const json_t *calls, struc
 void listing_end(struct listing *l);
 /* The same without printing: the table would only be a part. */
 void listing_free(struct listing *l);
+/* The one or the other: r < 0: something failed. */
+void listing_close(struct listing *l, int r);
 
 /* Columns for listing_add(): labels as "a=b,c=d", sorted; ids cut to twelve letters without "sha256:" unless `whole`; "2026-11-22 02:14:29 +0000 UTC"
  * in the local time zone. The first three are the caller's; the others write into `ret`. */

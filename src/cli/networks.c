@@ -7,12 +7,13 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "base/timestamp.h"
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/config.h"
 #include "cli/container-body.h"
 #include "cli/format.h"
-#include "cli/table.h"
+#include "cli/listing.h"
 
 static void set_pairs(const struct args *a, const char *option, json_t *object) {
         const char *const *items;
@@ -87,25 +88,25 @@ static int run_create(struct client *c, const struct args *a) {
         return 0;
 }
 
-static int print_table(const json_t *list, bool no_trunc) {
-        static const char *const heads[] = { "NETWORK ID", "NAME", "DRIVER", "SCOPE" };
-        struct table *t = table_new(ARRAY_SIZE(heads));
-        json_t *network;
-        size_t i;
+static const struct listing_column columns[] = {
+        { "ID", "NETWORK ID" }, { "Name", "NAME" },     { "Driver", "DRIVER" },        { "Scope", "SCOPE" }, { "IPv4", "IPV4" }, { "IPv6", "IPV6" },
+        { "Internal", "INTERNAL" }, { "Labels", "LABELS" }, { "CreatedAt", "CREATED AT" }, { 0 },
+};
 
-        for (i = 0; i < ARRAY_SIZE(heads); i++)
-                table_cell(t, heads[i]);
-        json_array_foreach(list, i, network) {
-                auto_free char *id = str_format("%.*s", no_trunc ? 64 : 12, json_get_str(network, "Id", ""));
+static const char *truth(const json_t *network, const char *key, bool usual) {
+        return json_get_bool(network, key, usual) ? "true" : "false";
+}
 
-                table_cell(t, id);
-                table_cell(t, json_get_str(network, "Name", ""));
-                table_cell(t, json_get_str(network, "Driver", ""));
-                table_cell(t, json_get_str(network, "Scope", ""));
-        }
-        table_print(t);
-        table_free(t);
-        return 0;
+static json_t *network_row(const json_t *network, bool whole) {
+        auto_free char *id = listing_id(json_get_str(network, "Id", ""), whole), *labels = listing_labels(json_get_object(network, "Labels"));
+        char created[64] = "";
+        int64_t ns;
+
+        if (time_parse(json_get_str(network, "Created", ""), &ns) == 0)
+                listing_date(ns / 1000000000, created);
+        return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "ID", id, "Name", json_get_str(network, "Name", ""), "Driver", json_get_str(network, "Driver", ""), "Scope",
+                         json_get_str(network, "Scope", ""), "IPv4", truth(network, "EnableIPv4", true), "IPv6",
+                         truth(network, "EnableIPv6", false), "Internal", truth(network, "Internal", false), "Labels", labels, "CreatedAt", created);
 }
 
 static int by_name(const void *a, const void *b) {
@@ -125,44 +126,33 @@ static json_t *sorted(const json_t *list) {
         return ret;
 }
 
-/* The columns' names of Docker's templates. */
-static int print_formatted(const char *format, const json_t *list, struct err *err) {
-        json_t *network;
-        size_t i;
-
-        json_array_foreach((json_t *) list, i, network) {
-                auto_json *row = json_copy(network);
-
-                json_object_set_new(row, "ID", json_sprintf("%.12s", json_get_str(network, "Id", "")));
-                json_object_set_new(row, "CreatedAt", json_string(json_get_str(network, "Created", "")));
-                if (format_print(format, row, err) < 0)
-                        return client_complain(err, 1);
-        }
-        return 0;
-}
-
 static int run_ls(struct client *c, const struct args *a) {
         const char *format = config_format(args_text(a, "format"), args_flag(a, "quiet"), "networksFormat");
         auto_free char *filters = filters_text(a, NULL);
         auto_json *unsorted = NULL, *list = NULL;
         struct err err = { 0 };
         auto_path path = { 0 };
+        struct listing *l;
         json_t *network;
         size_t i;
+        int r;
 
-        if (format && strcmp(format, "table") != 0 && format_check(format, &err) < 0)
+        if (args_flag(a, "quiet") && listing_is_table(format))
+                format = "{{.ID}}";
+        if (listing_new(format, "{{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}", columns, &l, &err) < 0)
                 return client_complain(&err, 1);
         path_init(&path, "/networks");
         path_query(&path, "filters", filters);
-        if (client_call(c, "GET", &path, NULL, &unsorted, &err) < 0)
-                return client_complain(&err, 1);
+        r = client_call(c, "GET", &path, NULL, &unsorted, &err);
         list = sorted(unsorted);
-        if (args_flag(a, "quiet")) {
-                json_array_foreach(list, i, network)
-                        printf("%.*s\n", args_flag(a, "no-trunc") ? 64 : 12, json_get_str(network, "Id", ""));
-                return 0;
+        json_array_foreach(list, i, network) {
+                auto_json *row = network_row(network, args_flag(a, "no-trunc")), *calls = json_pack("{s:O?}", "Label", json_get_object(network, "Labels"));
+
+                if ((r = listing_add(l, row, calls, &err)) < 0)
+                        break;
         }
-        return format && strcmp(format, "table") != 0 ? print_formatted(format, list, &err) : print_table(list, args_flag(a, "no-trunc"));
+        listing_close(l, r);
+        return r < 0 ? client_complain(&err, 1) : 0;
 }
 
 static int run_inspect(struct client *c, const struct args *a) {

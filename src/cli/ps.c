@@ -113,7 +113,7 @@ static int run_ps(struct client *c, const struct args *a) {
         struct listing *l;
         json_t *container;
         bool usual;
-        int status = 0;
+        int r;
         size_t i;
 
         if (args_flag(a, "quiet") && listing_is_table(format))
@@ -127,21 +127,15 @@ static int run_ps(struct client *c, const struct args *a) {
         path_query_flag(&path, "brief", usual); /* half the answer; other daemons do not know it, and send all */
         path_query(&path, "limit", last);
         path_query(&path, "filters", filters);
-        if (client_call(c, "GET", &path, NULL, &answer, &err) < 0)
-                status = client_complain(&err, 1);
+        r = client_call(c, "GET", &path, NULL, &answer, &err);
         json_array_foreach(answer, i, container) {
                 auto_json *row = container_columns(container, args_flag(a, "no-trunc"), usual), *calls = json_pack("{s:O?}", "Label", json_get_object(container, "Labels"));
 
-                if (listing_add(l, row, calls, &err) < 0) {
-                        status = client_complain(&err, 1);
+                if ((r = listing_add(l, row, calls, &err)) < 0)
                         break;
-                }
         }
-        if (status == 0)
-                listing_end(l);
-        else
-                listing_free(l);
-        return status;
+        listing_close(l, r);
+        return r < 0 ? client_complain(&err, 1) : 0;
 }
 
 static const struct option ps_options[] = {

@@ -174,10 +174,7 @@ static int run_stats(struct client *c, const struct args *a) {
                         fputs("\033[2J\033[H", stdout);
                 if (r == 0)
                         r = sample_all(&w, l, &err);
-                if (r < 0)
-                        listing_free(l);
-                else
-                        listing_end(l);
+                listing_close(l, r);
                 if (r == 0 && fflush(stdout) != 0)
                         return 1; /* our reader is gone */
                 if (once)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* version, info, events. */
+/* version, events. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,57 +29,14 @@ static int run_version(struct client *c, const struct args *a) {
                 format_print(format, all, &ignored);
                 return r < 0 ? client_complain(&err, 1) : 0;
         }
-        printf("Client: Kist\n Version:      %s\n API version:  %s\n", KIST_VERSION, CLIENT_API_VERSION);
-        if (r < 0)
+        printf("Client: Kist\n Version:           %s\n API version:       %s\n", KIST_VERSION, CLIENT_API_VERSION);
+        if (r < 0) {
+                fflush(stdout);
                 return client_complain(&err, 1);
-        printf("\nServer: Kist\n Version:      %s\n API version:  %s (minimum %s)\n OS/Arch:      %s/%s\n Kernel:       %s\n",
-               json_get_str(server, "Version", "?"), json_get_str(server, "ApiVersion", "?"), json_get_str(server, "MinAPIVersion", "?"),
-               json_get_str(server, "Os", "?"), json_get_str(server, "Arch", "?"), json_get_str(server, "KernelVersion", "?"));
-        return 0;
-}
-
-static int run_info(struct client *c, const struct args *a) {
-        static const struct {
-                const char *title, *key;
-        } texts[] = {
-                { "Server Version", "ServerVersion" }, { "Storage Driver", "Driver" },         { "Logging Driver", "LoggingDriver" },
-                { "Cgroup Driver", "CgroupDriver" },   { "Cgroup Version", "CgroupVersion" },  { "Default Runtime", "DefaultRuntime" },
-                { "Kernel Version", "KernelVersion" }, { "Operating System", "OperatingSystem" }, { "OSType", "OSType" },
-                { "Architecture", "Architecture" },    { "Name", "Name" },                     { "ID", "ID" },
-                { "Root Dir", "DockerRootDir" },
-        };
-        static const struct {
-                const char *title, *key;
-        } numbers[] = {
-                { "Containers", "Containers" }, { " Running", "ContainersRunning" }, { " Paused", "ContainersPaused" },
-                { " Stopped", "ContainersStopped" }, { "Images", "Images" },
-        };
-        const char *format = args_text(a, "format");
-        auto_json *info = NULL;
-        struct err err = { 0 };
-        auto_path path = { 0 };
-        json_t *item;
-        size_t i;
-
-        if (format && format_check(format, &err) < 0)
-                return client_complain(&err, 1);
-        path_init(&path, "/info");
-        if (client_call(c, "GET", &path, NULL, &info, &err) < 0)
-                return client_complain(&err, 1);
-        if (format)
-                return format_print(format, info, &err) < 0 ? client_complain(&err, 1) : 0;
-        for (i = 0; i < ARRAY_SIZE(numbers); i++)
-                printf("%s: %lld\n", numbers[i].title, (long long) json_get_int(info, numbers[i].key, 0));
-        for (i = 0; i < ARRAY_SIZE(texts); i++)
-                if (*json_get_str(info, texts[i].key, ""))
-                        printf("%s: %s\n", texts[i].title, json_get_str(info, texts[i].key, ""));
-        printf("Security Options:\n");
-        json_array_foreach(json_get_array(info, "SecurityOptions"), i, item)
-                printf("  %s\n", json_string_value(item));
-        printf("CPUs: %lld\nTotal Memory: %.2fGiB\n", (long long) json_get_int(info, "NCPU", 0),
-               (double) json_get_int(info, "MemTotal", 0) / (1 << 30));
-        json_array_foreach(json_get_array(info, "Warnings"), i, item)
-                fprintf(stderr, "WARNING: %s\n", json_string_value(item));
+        }
+        printf("\nServer: %s\n Engine:\n  Version:          %s\n  API version:      %s (minimum version %s)\n  OS/Arch:          %s/%s\n  Kernel:           %s\n",
+               json_get_str(json_get_object(server, "Platform"), "Name", "?"), json_get_str(server, "Version", "?"), json_get_str(server, "ApiVersion", "?"),
+               json_get_str(server, "MinAPIVersion", "?"), json_get_str(server, "Os", "?"), json_get_str(server, "Arch", "?"), json_get_str(server, "KernelVersion", "?"));
         return 0;
 }
 
@@ -139,9 +96,6 @@ static const struct option events_options[] = {
 
 const struct command command_version = {
         "version", "system", NULL, "[OPTIONS]", "Show the versions of kist and kistd", "  kist version --format '{{.Server.Version}}'\n", format_options, NULL, 0, 0, false, run_version,
-};
-const struct command command_info = {
-        "info", "system", NULL, "[OPTIONS]", "Show what the daemon is and has", "  kist info\n  kist info --format '{{.CgroupVersion}}'\n", format_options, NULL, 0, 0, false, run_info,
 };
 const struct command command_events = {
         "events", "system", NULL, "[OPTIONS]", "Show what happens as it happens", "  kist events --filter type=container\n  kist events --since 1h --until 0s --format '{{.Type}} {{.Action}}'\n",

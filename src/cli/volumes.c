@@ -39,7 +39,7 @@ static int run_ls(struct client *c, const struct args *a) {
         auto_path path = { 0 };
         struct listing *l;
         json_t *volume;
-        int status = 0;
+        int r;
         size_t i;
 
         if (args_flag(a, "quiet") && listing_is_table(format))
@@ -48,21 +48,15 @@ static int run_ls(struct client *c, const struct args *a) {
                 return client_complain(&err, 1);
         path_init(&path, "/volumes");
         path_query(&path, "filters", filters);
-        if (client_call(c, "GET", &path, NULL, &answer, &err) < 0)
-                status = client_complain(&err, 1);
+        r = client_call(c, "GET", &path, NULL, &answer, &err);
         json_array_foreach(json_get_array(answer, "Volumes"), i, volume) {
                 auto_json *row = volume_columns(volume), *calls = json_pack("{s:O?}", "Label", json_get_object(volume, "Labels"));
 
-                if (listing_add(l, row, calls, &err) < 0) {
-                        status = client_complain(&err, 1);
+                if ((r = listing_add(l, row, calls, &err)) < 0)
                         break;
-                }
         }
-        if (status == 0)
-                listing_end(l);
-        else
-                listing_free(l);
-        return status;
+        listing_close(l, r);
+        return r < 0 ? client_complain(&err, 1) : 0;
 }
 
 json_t *option_pairs(const struct args *a, const char *option) {

@@ -259,6 +259,9 @@ int log_driver_read(const json_t *config, struct spec_log *ret, struct err *err)
                         return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "HostConfig.LogConfig: %s: \"false\" only, rotated files are kept as they are", key);
                 return err_set(err, ERR_INVALID, -EINVAL, "HostConfig.LogConfig: invalid %s: \"%s\"", key, text ? text : "");
         }
+        /* Both modes do the same here (docs/internals/engine-callers.md): files are written at once, and nobody away is waited for long. */
+        if (json_object_get(l.options, "max-buffer-size") && strcmp(json_get_str(l.options, "mode", ""), "non-blocking") != 0)
+                return err_set(err, ERR_INVALID, -EINVAL, "HostConfig.LogConfig: logger: max-buffer-size option is only supported with 'mode=non-blocking'");
         *ret = l;
         return 0;
 }

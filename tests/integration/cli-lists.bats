@@ -153,3 +153,41 @@ assert set(rows[0]) >= {"ID", "Names", "Image", "Command", "CreatedAt", "Running
 	"$KIST" rm fresh2
 	"$KIST" network rm fresh-net
 }
+
+@test "networks: the columns and templates of the other lists; Docker's other spellings" {
+	"$KIST" network create --internal --label tier=back lists-net
+	[ "$("$KIST" network ls --filter name=lists-net --format 'table {{.Name}}\t{{.Label "tier"}}\t{{.Internal}}')" = "$(printf 'NAME        tier      INTERNAL\nlists-net   back      true')" ]
+	[ "$("$KIST" network ls --filter name=lists-net --format json | jq -c '[.Name, .Driver, .Scope, .IPv4, .IPv6, .Internal, .Labels]')" = \
+		'["lists-net","bridge","local","true","false","true","tier=back"]' ]
+	same_as_docker network ls --no-trunc
+	same_as_docker network ls --format 'table {{.ID}}\t{{.Labels}}\t{{.IPv6}}'
+	same_as_docker network ls -q
+	run -1 "$KIST" network ls --format '{{.Nope}}'
+	[ "$output" = "kist: --format: 1:3: there is no field .Nope" ]
+	"$KIST" network remove lists-net
+	[ "$("$KIST" container ps -aq)" = "$("$KIST" container list -aq)" ]
+	[ "$("$KIST" container ps -aq)" = "$("$KIST" ps -aq)" ]
+	run -1 "$KIST" image rmi nosuch
+	[[ "$output" == *"No such image"* ]]
+	run "$KIST" volume ps
+	[ "$status" -ne 0 ]
+}
+
+@test "info and version for people: Docker's layout; what the host lacks comes last" {
+	"$KIST" info >"$BATS_TEST_TMPDIR/ours" 2>"$BATS_TEST_TMPDIR/warnings"
+	# Each line of docker's that is about the server; the programs that Kist has not are empty there.
+	for C in $(clients); do
+		[ "$C" != kist ] || continue
+		client "$C" info 2>/dev/null | sed -n '/^Server:/,$p' | grep -vE '^$|: ?$|(bin|Init) Binary|version:|Registry:|WARNING' >"$BATS_TEST_TMPDIR/theirs"
+		while IFS= read -r line; do
+			grep -qxF -- "$line" "$BATS_TEST_TMPDIR/ours" || { echo "$C has \"$line\"" >&2; return 1; }
+		done <"$BATS_TEST_TMPDIR/theirs"
+		[ "$(wc -l <"$BATS_TEST_TMPDIR/theirs")" -gt 25 ]
+	done
+	grep -qx ' Firewall Backend: nftables' "$BATS_TEST_TMPDIR/ours"
+	[ -z "$(grep -v '^WARNING: \|^$' "$BATS_TEST_TMPDIR/warnings")" ]
+	run -0 "$KIST" version
+	[[ "$output" == "Client: Kist"*" Version: "*"Server: Kist"*" Engine:"*"API version: "*"(minimum version 1.24)"* ]]
+	run -1 "$KIST" -H "unix://$BATS_TEST_TMPDIR/nosuch" info
+	[[ "$output" == *"Client: Kist"*"cannot connect to kistd"* ]]
+}

@@ -176,6 +176,9 @@ unfinished" ]
 	[[ "$output" == *"no log driver named 'splunk' is registered"* ]]
 	run -125 "$KIST" run --log-driver local --log-opt tag=x $BUSYBOX true
 	[[ "$output" == *"unknown log opt 'tag' for local log driver"* ]]
+	run -125 "$KIST" run --log-opt max-buffer-size=4m $BUSYBOX true
+	[[ "$output" == *"max-buffer-size option is only supported with 'mode=non-blocking'"* ]]
+	[ "$("$KIST" run --rm --log-opt mode=non-blocking --log-opt max-buffer-size=4m $BUSYBOX echo through)" = through ]
 	run -125 "$KIST" run --log-driver syslog --log-opt syslog-address=tcp+tls://x $BUSYBOX true
 	[[ "$output" == *"syslog-address"* ]]
 	[ -z "$("$KIST" ps -aq)" ]
