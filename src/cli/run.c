@@ -46,7 +46,7 @@ static int write_cidfile(const char *file, const char *id, struct err *err) {
 }
 
 /* POST /containers/create; a missing image is pulled, unless --pull says otherwise. *ret_id: 65 bytes. */
-static int create(struct client *c, const struct args *a, const json_t *body, char ret_id[65], struct err *err) {
+static int create(struct client *c, const struct args *a, json_t *body, char ret_id[65], struct err *err) {
         const char *pull = args_text(a, "pull"), *cidfile = args_text(a, "cidfile"), *image = args_at(a, 0);
         auto_json *answer = NULL;
         auto_path path = { 0 };
@@ -55,6 +55,7 @@ static int create(struct client *c, const struct args *a, const json_t *body, ch
         size_t i;
         int r;
 
+        container_add_proxies(a, c->host, body);
         if (pull && strcmp(pull, "always") != 0 && strcmp(pull, "missing") != 0 && strcmp(pull, "never") != 0)
                 return err_set(err, ERR_INVALID, -EINVAL, "--pull %s: always, missing or never", pull);
         if (cidfile && access(cidfile, F_OK) == 0)

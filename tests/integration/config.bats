@@ -235,3 +235,21 @@ plain() { env -u KIST_HOST -u DOCKER_HOST "$@"; }
 	run -1 "$KIST" xyz
 	[[ $output != *"did you mean"* ]]
 }
+
+@test "proxies of config.json are the environment of new containers; what the command line says goes before" {
+	jq -n --arg here "$SOCKET" '{proxies: {default: {httpProxy: "http://one:3128", noProxy: "*.local"}, "tcp://else": {httpProxy: "http://two:3128"}}}' \
+		>"$DOCKER_CONFIG/config.json"
+	[ "$("$KIST" run --rm "$BUSYBOX" env | grep -i proxy | sort)" = $'HTTP_PROXY=http://one:3128\nNO_PROXY=*.local\nhttp_proxy=http://one:3128\nno_proxy=*.local' ]
+	# As with docker, each spelling for itself; a name alone that is not set here is none in there.
+	[ "$("$KIST" run --rm -e HTTP_PROXY=mine -e no_proxy "$BUSYBOX" env | grep -i proxy | sort)" = $'HTTP_PROXY=mine\nNO_PROXY=*.local\nhttp_proxy=http://one:3128' ]
+	[ "$("$KIST" run --rm -e HTTP_PROXY=mine -e no_proxy "$BUSYBOX" env | grep -i proxy | sort)" = "$(docker run --rm -e HTTP_PROXY=mine -e no_proxy "$BUSYBOX" env | grep -i proxy | sort)" ]
+	echo http_proxy=file >"$BATS_TEST_TMPDIR/env"
+	[ "$("$KIST" run --rm --env-file "$BATS_TEST_TMPDIR/env" "$BUSYBOX" env | grep http_proxy)" = http_proxy=file ]
+	# Those of the daemon at hand go before "default".
+	jq --arg here "$KIST_HOST" '.proxies[$here] = {allProxy: "socks5://three:1080"}' "$DOCKER_CONFIG/config.json" >"$DOCKER_CONFIG/new"
+	mv "$DOCKER_CONFIG/new" "$DOCKER_CONFIG/config.json"
+	[ "$("$KIST" run --rm "$BUSYBOX" env | grep -i proxy | sort)" = $'ALL_PROXY=socks5://three:1080\nall_proxy=socks5://three:1080' ]
+	"$KIST" create --name told "$BUSYBOX" true
+	"$KIST" inspect -f '{{json .Config.Env}}' told | grep -q ALL_PROXY
+	"$KIST" rm told
+}
