@@ -21,7 +21,7 @@ all: deps
 # The test programs, which `make` alone has no use for.
 .PHONY: tests
 tests: all
-	@ninja -C $(OBJ) meson-test-prereq attack-helpers src/kistd/kistd-faults
+	@ninja -C $(OBJ) meson-test-prereq attack-helpers vm-helpers src/kistd/kistd-faults
 	@ln -f $(OBJ)/src/kistd/kistd-faults $(BIN)/
 
 deps:

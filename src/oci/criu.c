@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "oci/criu.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/fd.h"
@@ -18,13 +15,12 @@
 #include "base/str.h"
 #include "oci/oci.h"
 
-#define LOG "criu.log"
-#define PATHS "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-enum { LOG_MAX = 64 << 20, NO_PROGRAM = 127, NO_ROOT = 126 };
-
 void criu_done(struct criu *c) {
         while (c->n > 0)
                 free(c->args[--c->n]);
+        while (c->n_namespaces > 0)
+                fd_close(c->namespaces[--c->n_namespaces]);
+        c->pty = fd_close(c->pty);
 }
 
 void criu_add(struct criu *c, const char *format, ...) {
@@ -44,25 +40,33 @@ void criu_add(struct criu *c, const char *format, ...) {
                 c->n++;
 }
 
-int criu_check_options(const struct options *o, const json_t *config, struct err *err) {
-        static const char *const modes[] = { "soft", "full", "strict", "ignore", "none" };
+static int check_flags(const struct options *o, bool restoring, struct err *err) {
         const struct {
                 bool given;
                 const char *flag, *why;
         } refused[] = {
-                { o->pre_dump, "--pre-dump", "images that build on others" },
-                { o->parent_path, "--parent-path", "images that build on others" },
-                { o->lazy_pages, "--lazy-pages", "memory that comes later" },
-                { o->page_server, "--page-server", "memory that goes elsewhere" },
-                { o->status_fd, "--status-fd", "memory that comes later" },
-                { o->no_pivot, "--no-pivot", "a root without pivot_root(2)" },
-                { o->systemd_cgroup, "--systemd-cgroup", "a restored container in a scope of systemd" },
+                { o->no_pivot, "--no-pivot", "a root without pivot_root(2) is not supported" },
+                { o->systemd_cgroup, "--systemd-cgroup", "a restored container in a scope of systemd is not supported" },
+                { o->pre_dump && o->lazy_pages, "--lazy-pages", "not with --pre-dump, which sends nothing" },
+                { !restoring && o->lazy_pages && !o->page_server, "--lazy-pages", "needs a --page-server to hand out the memory" },
+                { restoring && o->lazy_pages && !o->work_path, "--lazy-pages", "needs the --work-path in which \"criu lazy-pages\" listens" },
+                { restoring && o->manage_cgroups && strcmp(o->manage_cgroups, "strict") == 0, "--manage-cgroups-mode strict",
+                  "the container's cgroup is there already, with the limits of its config" },
+                { o->status_fd && !o->lazy_pages, "--status-fd", "says when the page server of --lazy-pages listens; there is none" },
+                { o->parent_path && (*o->parent_path == '/' || *o->parent_path == '\0'), "--parent-path", "is relative to --image-path" },
         };
-        bool known = !o->manage_cgroups;
 
         for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
                 if (refused[i].given)
-                        return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "%s is not supported: %s", refused[i].flag, refused[i].why);
+                        return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "%s: %s", refused[i].flag, refused[i].why);
+        return 0;
+}
+
+static int check_values(const struct options *o, struct err *err) {
+        static const char *const modes[] = { "soft", "full", "strict", "ignore", "none" };
+        bool known = !o->manage_cgroups;
+        uint64_t fd;
+
         for (size_t i = 0; i < ARRAY_SIZE(modes); i++)
                 known = known || strcmp(modes[i], o->manage_cgroups) == 0;
         if (!known)
@@ -70,11 +74,45 @@ int criu_check_options(const struct options *o, const json_t *config, struct err
         for (size_t i = 0; i < o->empty_ns.n; i++)
                 if (strcmp(o->empty_ns.at[i], "network") != 0)
                         return err_set(err, ERR_INVALID, -EINVAL, "--empty-ns %s: only network can be empty", o->empty_ns.at[i]);
-        if (json_get_bool(json_object_get(config, "process"), "terminal", false))
-                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "process.terminal: a container with a terminal cannot be checkpointed or restored");
-        if (geteuid() != 0)
-                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "checkpoint and restore need root");
+        if (o->status_fd && (str_to_u64(o->status_fd, 0, INT32_MAX, &fd) < 0 || fcntl((int) fd, F_GETFD) < 0))
+                return err_set(err, ERR_INVALID, -EBADF, "--status-fd %s: not an open file", o->status_fd);
         return 0;
+}
+
+/* "127.0.0.1:8080", "localhost:8080", "[::1]:8080". The memory of all processes goes there in the clear, and to whoever asks first: not over a network.
+ * Who wants that has a tunnel to it. */
+static int split_page_server(const char *text, char address[64], uint64_t *ret_port, struct err *err) {
+        const char *colon = strrchr(text, ':'), *host = text;
+        size_t n = colon ? (size_t) (colon - text) : 0;
+        struct in_addr v4;
+        struct in6_addr v6;
+
+        if (n >= 2 && *text == '[' && text[n - 1] == ']') {
+                host++;
+                n -= 2;
+        }
+        if (!colon || n >= 64 || str_to_u64(colon + 1, 1, 65535, ret_port) < 0)
+                return err_set(err, ERR_INVALID, -EINVAL, "--page-server %s: not ADDRESS:PORT", text);
+        snprintf(address, 64, "%.*s", (int) n, host);
+        if (strcmp(address, "localhost") == 0)
+                snprintf(address, 64, "127.0.0.1");
+        if ((inet_pton(AF_INET, address, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127) || (inet_pton(AF_INET6, address, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6)))
+                return 0;
+        return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "--page-server %s: memory is sent in the clear, and so to addresses of the loopback only", text);
+}
+
+int criu_check_options(const struct options *o, bool restoring, struct err *err) {
+        char address[64];
+        uint64_t port;
+        int r = check_flags(o, restoring, err);
+
+        if (r == 0)
+                r = check_values(o, err);
+        if (r == 0 && o->page_server)
+                r = split_page_server(o->page_server, address, &port, err);
+        if (r == 0 && geteuid() != 0)
+                r = err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "checkpoint and restore need root");
+        return r;
 }
 
 /* A ':' or a bracket would end the name in the middle. */
@@ -121,112 +159,28 @@ void criu_add_options(struct criu *c, const struct options *o) {
         } flags[] = {
                 { o->tcp_established, "--tcp-established" }, { o->tcp_skip_in_flight, "--skip-in-flight" }, { o->ext_unix_sk, "--ext-unix-sk" },
                 { o->shell_job, "--shell-job" },             { o->file_locks, "--file-locks" },             { o->auto_dedup, "--auto-dedup" },
-                { o->empty_ns.n > 0, "--empty-ns=net" },
+                { o->empty_ns.n > 0, "--empty-ns=net" },     { o->lazy_pages, "--lazy-pages" },
         };
+        char address[64];
+        uint64_t port;
 
         for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
                 if (flags[i].given)
                         criu_add(c, "%s", flags[i].flag);
         if (o->manage_cgroups)
                 criu_add(c, "--manage-cgroups=%s", o->manage_cgroups);
+        if (o->page_server && split_page_server(o->page_server, address, &port, NULL) == 0) {
+                /* Else it listens there itself. */
+                if (!o->lazy_pages)
+                        criu_add(c, "--page-server");
+                criu_add(c, "--address=%s", address);
+                criu_add(c, "--port=%d", (int) port);
+        }
+        if (o->status_fd)
+                criu_add(c, "--status-fd=%s", o->status_fd);
+        criu_add(c, "--images-dir=/proc/self/fd/%d", c->images_fd);
+        criu_add(c, "--work-dir=/proc/self/fd/%d", c->work_fd);
         criu_add(c, "--no-default-config");
         criu_add(c, "-v4");
-        criu_add(c, "--log-file=" LOG);
-}
-
-/* criu mounts in its working directory, which it can only do in a mount of its own namespace: what we hold is of ours. */
-static int reopen_here(int fd) {
-        char link[32], path[PATH_MAX];
-        struct stat a, b;
-        ssize_t n;
-        int here;
-
-        snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-        n = readlink(link, path, sizeof(path) - 1);
-        if (n < 0)
-                return -errno;
-        path[n] = '\0';
-        here = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (here < 0 || fstat(fd, &a) < 0 || fstat(here, &b) < 0 || a.st_dev != b.st_dev || a.st_ino != b.st_ino || dup2(here, fd) < 0)
-                return -ESTALE;
-        return 0;
-}
-
-/* criu wants the root to be a mount, and nobody else is to see that. */
-static int make_root(const struct criu *c) {
-        if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_PRIVATE | MS_REC, NULL) < 0 ||
-            mount(c->root, c->root, NULL, MS_BIND | MS_REC, NULL) < 0)
-                return -errno;
-        return reopen_here(c->work_fd);
-}
-
-static void run_child(const struct criu *c, const struct options *o, char **argv) {
-        int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-        for (int i = 0; i < 3 && c->stdio; i++)
-                if (dup2(i, CRIU_STDIO + i) < 0)
-                        _exit(NO_ROOT);
-        for (int i = 0; i < 3 && !o->shell_job; i++)
-                dup2(null, i);
-        if (c->root && make_root(c) < 0)
-                _exit(NO_ROOT);
-        fcntl(c->images_fd, F_SETFD, 0);
-        fcntl(c->work_fd, F_SETFD, 0);
-        setenv("PATH", PATHS, 1);
-        execvp(argv[0], argv);
-        _exit(NO_PROGRAM);
-}
-
-/* "(00.012) Error (criu/vdso.c:381): vdso: Unexpected …" → "vdso: Unexpected …". The first one is the cause, but for what other programs said. */
-static bool find_reason(int work_fd, char *ret, size_t size) {
-        auto_fd fd = openat(work_fd, LOG, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-        auto_free char *text = NULL;
-        char *save = NULL;
-
-        if (fd < 0 || fd_read_file(fd, LOG_MAX, &text, NULL) < 0)
-                return false;
-        for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-                char *at = strstr(line, "Error (");
-
-                at = at ? strstr(at, "): ") : NULL;
-                if (!at || strstr(at, "exited, status="))
-                        continue;
-                snprintf(ret, size, "%.200s", at + 3);
-                for (at = ret; *at; at++)
-                        if ((unsigned char) *at < ' ' || *at == 0x7f)
-                                *at = ' ';
-                return true;
-        }
-        return false;
-}
-
-int criu_run(const struct criu *c, const struct options *o, const char *what, struct err *err) {
-        const char *program = o->criu ?: "criu";
-        auto_free char **argv = calloc(c->n + 2, sizeof(*argv));
-        char reason[256] = "";
-        int status = 0;
-        pid_t pid;
-
-        if (!argv || c->failed)
-                return err_errno(err, c->failed ?: -ENOMEM, "%s: options of criu", what);
-        argv[0] = (char *) program;
-        memcpy(argv + 1, c->args, c->n * sizeof(*argv));
-        pid = fork();
-        if (pid < 0)
-                return err_errno(err, -errno, "%s", what);
-        if (pid == 0)
-                run_child(c, o, argv);
-        while (waitpid(pid, &status, 0) < 0)
-                if (errno != EINTR)
-                        return err_errno(err, -errno, "%s: waiting for criu", what);
-        if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-                return 0;
-        if (WIFEXITED(status) && WEXITSTATUS(status) == NO_PROGRAM)
-                return err_set(err, ERR_UNSUPPORTED, -ENOENT, "cannot %s: there is no program %s (package criu)", what, program);
-        if (WIFEXITED(status) && WEXITSTATUS(status) == NO_ROOT)
-                return err_set(err, ERR_INTERNAL, -EIO, "cannot %s: its root cannot be mounted", what);
-        if (!find_reason(c->work_fd, reason, sizeof(reason)))
-                snprintf(reason, sizeof(reason), "it ended with %s %d", WIFEXITED(status) ? "status" : "signal",
-                         WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
-        return err_set(err, ERR_INTERNAL, -EIO, "cannot %s: criu: %s", what, reason);
+        criu_add(c, "--log-file=" CRIU_LOG);
 }

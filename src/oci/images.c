@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* A directory of checkpoint images. Whoever restores one gives the processes in it what they had, so it has to come from somebody who may do that;
- * what is looked at here is that it leads nowhere else: no links, no devices, nobody who could exchange a file meanwhile (CVE-2024-8676). */
+ * what is looked at here is that it leads nowhere else: no links but to the images that these build on, no devices, nobody who could exchange a file meanwhile (CVE-2024-8676). */
 
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/fd.h"
@@ -16,30 +18,61 @@
 #include "base/path.h"
 #include "oci/criu.h"
 
-enum { MEMBERS_MAX = 100000, NOTE_MAX = 65536 };
+enum { MEMBERS_MAX = 100000, NOTE_MAX = 65536, PARENTS_MAX = 64 };
+#define PARENT "parent"
 #define NOTE "kist-note.json"
 
-static int check_members(int fd, const char *path, struct err *err) {
+static int check_dir(int fd, const char *path, int depth, struct err *err);
+
+/* criu's link to the images that these build on: "../before". They have to be as these. */
+static int check_parent(int fd, const char *path, int depth, struct err *err) {
+        char target[PATH_MAX] = "";
+        auto_fd parent = -EBADF;
+        ssize_t n = readlinkat(fd, PARENT, target, sizeof(target) - 1);
+
+        if (n <= 0 || *target == '/')
+                return err_set(err, ERR_DENIED, -EPERM, "images %s/" PARENT ": not a relative link", path);
+        if (depth >= PARENTS_MAX)
+                return err_set(err, ERR_TOO_LARGE, -ELOOP, "images %s: more than %d that build on each other", path, PARENTS_MAX);
+        parent = openat(fd, target, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (parent < 0)
+                return err_errno(err, -errno, "images %s/" PARENT, path);
+        return check_dir(parent, path, depth + 1, err);
+}
+
+static int check_member(int fd, const char *path, const char *name, int depth, struct err *err) {
+        struct stat st;
+
+        if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                return err_errno(err, -errno, "images %s/%s", path, name);
+        if (S_ISLNK(st.st_mode) && strcmp(name, PARENT) == 0)
+                return check_parent(fd, path, depth, err);
+        return S_ISREG(st.st_mode) ? 0 : err_set(err, ERR_DENIED, -EPERM, "images %s/%s: not a regular file", path, name);
+}
+
+static int check_dir(int fd, const char *path, int depth, struct err *err) {
         int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         DIR *dir = copy < 0 ? NULL : fdopendir(copy);
         struct dirent *d;
+        struct stat st;
         size_t n = 0;
         int r = 0;
 
-        if (!dir) {
-                fd_close(copy);
-                return err_errno(err, -errno, "images %s", path);
+        if (!dir || fstat(fd, &st) < 0) {
+                r = err_errno(err, -errno, "images %s", path);
+                if (dir)
+                        closedir(dir);
+                else
+                        fd_close(copy);
+                return r;
         }
+        if (st.st_mode & (S_IWGRP | S_IWOTH) || st.st_uid != geteuid())
+                r = err_set(err, ERR_DENIED, -EPERM, "images %s%s: others may write to it", path, depth > 0 ? "/" PARENT : "");
         while (r == 0 && (d = readdir(dir))) {
-                struct stat st;
-
                 if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
                         continue;
-                if (fstatat(fd, d->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-                        r = err_errno(err, -errno, "images %s/%s", path, d->d_name);
-                else if (!S_ISREG(st.st_mode))
-                        r = err_set(err, ERR_DENIED, -EPERM, "images %s/%s: not a regular file", path, d->d_name);
-                else if (++n > MEMBERS_MAX)
+                r = check_member(fd, path, d->d_name, depth, err);
+                if (r == 0 && ++n > MEMBERS_MAX)
                         r = err_set(err, ERR_TOO_LARGE, -E2BIG, "images %s: more than %d files", path, MEMBERS_MAX);
         }
         closedir(dir);
@@ -48,21 +81,26 @@ static int check_members(int fd, const char *path, struct err *err) {
 
 int images_open(const char *path, bool make, int *ret_fd, struct err *err) {
         auto_fd fd = -EBADF;
-        struct stat st;
         int r;
 
         if (make && mkdir(path, 0700) < 0 && errno != EEXIST)
                 return err_errno(err, -errno, "images %s", path);
         fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0 || fstat(fd, &st) < 0)
+        if (fd < 0)
                 return err_errno(err, -errno, "images %s", path);
-        if (st.st_mode & (S_IWGRP | S_IWOTH) || st.st_uid != geteuid())
-                return err_set(err, ERR_DENIED, -EPERM, "images %s: others may write to it", path);
-        r = check_members(fd, path, err);
+        r = check_dir(fd, path, 0, err);
         if (r < 0)
                 return r;
         *ret_fd = move_fd(fd);
         return 0;
+}
+
+int images_check_parent(int images_fd, const char *parent, struct err *err) {
+        auto_fd fd = openat(images_fd, parent, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+        if (fd < 0)
+                return err_errno(err, -errno, "--parent-path %s", parent);
+        return check_dir(fd, parent, 0, err);
 }
 
 /* "mnt_id:\t23" of /proc/PID/fdinfo/N */
@@ -158,7 +196,7 @@ int images_find_note(pid_t pid, const json_t *config, struct image_note *ret, st
 }
 
 int images_save_note(int images_fd, const struct image_note *n, struct err *err) {
-        auto_json *note = json_pack("{s:[s, s, s], s:O}", "stdio", n->key[0], n->key[1], n->key[2], "masked", n->masked_files);
+        auto_json *note = json_pack("{s:[s, s, s], s:s, s:O}", "stdio", n->key[0], n->key[1], n->key[2], "lock", n->lock, "masked", n->masked_files);
         auto_free char *text = note ? json_text(note) : NULL;
         int r = text ? file_write_atomic_at(images_fd, NOTE, text, strlen(text), 0600, false) : -ENOMEM;
 
@@ -194,7 +232,8 @@ int images_load_note(int images_fd, const json_t *config, struct image_note *ret
         auto_json *note = NULL;
         json_t *masked;
         struct image_note n = { 0 };
-        size_t size;
+        const char *lock;
+        size_t size = 0;
         int r = fd < 0 ? -errno : fd_read_file(fd, NOTE_MAX, &text, &size);
 
         if (r < 0)
@@ -207,6 +246,10 @@ int images_load_note(int images_fd, const json_t *config, struct image_note *ret
                         return err_set(err, ERR_INVALID, -EINVAL, "images: " NOTE " does not name three files");
                 snprintf(n.key[i], IMAGE_KEY_MAX, "%s", key);
         }
+        lock = json_get_str(note, "lock", "");
+        if (r == 0 && *lock && !criu_lock_is_name(lock))
+                return err_set(err, ERR_INVALID, -EINVAL, "images: " NOTE ": the lock is no table of criu's");
+        snprintf(n.lock, sizeof(n.lock), "%s", lock);
         masked = json_get_array(note, "masked");
         if (r == 0)
                 r = check_masked(config, masked, err);

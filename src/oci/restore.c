@@ -24,7 +24,6 @@
 #include "runtime/cgroup/cgroup.h"
 
 #define DEFAULT_IMAGES "checkpoint"
-#define PID_FILE "criu.pid"
 
 struct restoring {
         const struct options *options;
@@ -32,7 +31,7 @@ struct restoring {
         struct container container;
         char *cgroup_path, *rootfs;
         int images_fd, work_fd;
-        bool has_cgroup;
+        bool has_cgroup, terminal;
         struct exec_process process;
 };
 
@@ -44,6 +43,7 @@ static void restoring_done(struct restoring *m) {
         fd_close(m->images_fd);
         fd_close(m->work_fd);
         fd_close(m->process.pidfd);
+        fd_close(m->process.pty);
 }
 
 /* Those would prepare namespaces that criu makes by itself. */
@@ -65,13 +65,15 @@ static int prepare(struct restoring *m, const char *id, struct err *err) {
         if (r == 0)
                 r = bundle_load(o->bundle, &m->bundle, err);
         if (r == 0)
-                r = criu_check_options(o, m->bundle.config, err);
+                r = criu_check_options(o, true, err);
         if (r == 0)
                 r = check_hooks(m->bundle.config, err);
         if (r < 0)
                 return r;
-        if (o->console_socket)
-                return err_set(err, ERR_INVALID, -EINVAL, "--console-socket: the process has no terminal");
+        m->terminal = json_get_bool(json_object_get(m->bundle.config, "process"), "terminal", false);
+        r = launch_check_terminal(o, m->terminal, o->detach, err);
+        if (r < 0)
+                return r;
         root = json_get_str(json_object_get(m->bundle.config, "root"), "path", NULL);
         if (!root)
                 return err_set(err, ERR_INVALID, -EINVAL, "root.path: missing");
@@ -84,51 +86,60 @@ static int prepare(struct restoring *m, const char *id, struct err *err) {
         return r < 0 ? r : images_open(o->image_path ?: DEFAULT_IMAGES, false, &m->images_fd, err);
 }
 
-static int read_pid(int work_fd, pid_t *ret) {
-        auto_free char *text = NULL;
-        uint64_t pid;
-        int r = file_read_at(work_fd, PID_FILE, 64, &text, NULL);
+/* What the first process had from outside: the same of ours. */
+static void add_stdio(struct criu *criu, const struct image_note *note) {
+        for (int i = 0; i < 3; i++) {
+                bool again = false;
 
-        if (r == 0) {
-                text[strcspn(text, "\n")] = '\0';
-                r = str_to_u64(text, 1, INT32_MAX, &pid);
+                for (int k = 0; k < i; k++)
+                        again = again || strcmp(note->key[i], note->key[k]) == 0;
+                if (!*note->key[i] || again)
+                        continue;
+                criu_add(criu, "--inherit-fd");
+                criu_add(criu, "fd[%d]:%s", CRIU_STDIO + i, note->key[i]);
         }
-        if (r == 0)
-                *ret = (pid_t) pid;
-        return r;
+}
+
+/* In all modes but these criu moves the processes by itself. */
+static bool enters_cgroup(const struct options *o) {
+        return o->manage_cgroups && (strcmp(o->manage_cgroups, "ignore") == 0 || strcmp(o->manage_cgroups, "none") == 0);
 }
 
 static int run_criu(struct restoring *m, struct err *err) {
-        auto_criu criu = { .images_fd = m->images_fd, .work_fd = m->work_fd, .root = m->rootfs, .stdio = true };
+        auto_criu criu = { CRIU_NONE, .request = CRIU_RESTORE, .root = m->rootfs, .terminal = m->terminal };
         __attribute__((cleanup(images_note_done))) struct image_note note = { 0 };
+        struct exec_fds cgroup = { .cgroup_v2 = -EBADF };
         char what[CONTAINER_ID_MAX + 32];
         int r = images_load_note(m->images_fd, m->bundle.config, &note, err);
 
         if (r < 0)
                 return r;
-        criu_add(&criu, "restore");
-        criu_add(&criu, "--images-dir=/proc/self/fd/%d", m->images_fd);
-        criu_add(&criu, "--work-dir=/proc/self/fd/%d", m->work_fd);
+        criu.images_fd = m->images_fd;
+        criu.work_fd = m->work_fd;
+        criu.lock = *note.lock ? note.lock : NULL;
+        criu_add_options(&criu, m->options);
         /* A child of ours, not of criu's: we wait for it. */
         criu_add(&criu, "--restore-detached");
         criu_add(&criu, "--restore-sibling");
-        criu_add(&criu, "--pidfile=" PID_FILE);
         criu_add(&criu, "--root=%s", m->rootfs);
         criu_add(&criu, "--cgroup-root=/%s", m->cgroup_path);
-        criu_add_options(&criu, m->options);
-        for (int i = 0; i < 3; i++) {
-                bool again = false;
-
-                for (int k = 0; k < i; k++)
-                        again = again || strcmp(note.key[i], note.key[k]) == 0;
-                if (!*note.key[i] || again)
-                        continue;
-                criu_add(&criu, "--inherit-fd");
-                criu_add(&criu, "fd[%d]:%s", CRIU_STDIO + i, note.key[i]);
-        }
-        r = criu_add_mounts(&criu, m->bundle.config, note.masked_files, true, err);
+        add_stdio(&criu, &note);
+        r = criu_add_namespaces(&criu, m->bundle.config, err);
+        if (r == 0)
+                r = criu_add_mounts(&criu, m->bundle.config, note.masked_files, true, err);
+        if (r == 0 && enters_cgroup(m->options))
+                r = cgroup_open(m->container.cgroups, m->cgroup_path, criu.cgroup = &cgroup, err);
         snprintf(what, sizeof(what), "restore container %s", m->container.id);
-        return r < 0 ? r : criu_run(&criu, m->options, what, err);
+        if (r == 0)
+                r = criu_run(&criu, m->options, what, err);
+        cgroup_close(&cgroup);
+        m->process.pid = criu.pid;
+        m->process.pty = move_fd(criu.pty);
+        if (r == 0 && m->process.pid <= 0)
+                return err_set(err, ERR_INTERNAL, -EIO, "cannot %s: criu does not say which process it is", what);
+        if (r == 0 && m->terminal && m->process.pty < 0)
+                return err_set(err, ERR_INTERNAL, -EIO, "cannot %s: criu has made no terminal", what);
+        return r;
 }
 
 static int record(struct restoring *m, struct err *err) {
@@ -136,10 +147,8 @@ static int record(struct restoring *m, struct err *err) {
         const json_t *config = m->bundle.config;
         char now[TIME_RFC3339_SIZE];
         uint64_t start = 0;
-        int r = read_pid(m->work_fd, &m->process.pid);
+        int r = process_start_time(m->process.pid, &start);
 
-        if (r == 0)
-                r = process_start_time(m->process.pid, &start);
         if (r < 0)
                 return err_errno(err, r, "container %s: its restored process", c->id);
         m->process.pidfd = (int) syscall(SYS_pidfd_open, m->process.pid, 0);
@@ -175,9 +184,9 @@ static int restore(struct restoring *m, struct err *err) {
         if (r == 0)
                 r = run_criu(m, err);
         if (r == 0)
+                r = launch_send_console(m->options, &m->process, err);
+        if (r == 0)
                 r = record(m, err);
-        if (m->work_fd >= 0)
-                unlinkat(m->work_fd, PID_FILE, 0);
         checkpoint_work_done(m->options, c);
         return r < 0 ? r : hooks_after_start(c, err);
 }

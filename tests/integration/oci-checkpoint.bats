@@ -50,12 +50,19 @@ restore() { rt restore -d -b "$RT_DIR/bundle" --image-path "$RT_DIR/images" "$@"
 	create "$ID"
 	refused "cannot checkpoint a created container" rt checkpoint --image-path "$RT_DIR/images" "$ID"
 	rt start "$ID"
-	rt pause "$ID"
-	refused "cannot checkpoint a paused container" rt checkpoint --image-path "$RT_DIR/images" "$ID"
-	rt resume "$ID"
-	local flag
-	for flag in --pre-dump --lazy-pages --parent-path=../x --page-server=localhost:1 --status-fd=3; do
-		refused "${flag%=*} is not supported" rt checkpoint --image-path "$RT_DIR/images" "$flag" "$ID"
+	refuses() { refused "$1" rt checkpoint --image-path "$RT_DIR/images" "${@:2}" "$ID"; }
+	refuses "--lazy-pages: needs a --page-server" --lazy-pages
+	refuses "--lazy-pages: not with --pre-dump" --lazy-pages --pre-dump --page-server 127.0.0.1:1
+	refuses "--status-fd: says when the page server of --lazy-pages listens" --status-fd 1
+	refuses "--status-fd 77: not an open file" --status-fd 77 --lazy-pages --page-server 127.0.0.1:1
+	refuses "--parent-path: is relative to --image-path" --parent-path /tmp
+	refuses "--parent-path ../none: No such file" --parent-path ../none
+	local address
+	for address in localhost 127.0.0.1: 127.0.0.1:0 127.0.0.1:70000 127.0.0.1:http; do
+		refuses "--page-server $address: not ADDRESS:PORT" --page-server "$address"
+	done
+	for address in :1 0.0.0.0:1 192.0.2.1:1 '[::]:1' 127.0.0.1.example:1; do
+		refuses "$address: memory is sent in the clear, and so to addresses of the loopback only" --page-server "$address"
 	done
 	refused "--manage-cgroups-mode odd: not soft" rt checkpoint --manage-cgroups-mode odd "$ID"
 	refused "--empty-ns user: only network" rt checkpoint --empty-ns user "$ID"
@@ -87,9 +94,28 @@ restore() { rt restore -d -b "$RT_DIR/bundle" --image-path "$RT_DIR/images" "$@"
 	mv "$RT_DIR/images" "$RT_DIR/elsewhere" && ln -s elsewhere "$RT_DIR/images"
 	refused "images $RT_DIR/images: " restore
 	rm -r "$RT_DIR/images" "$RT_DIR/elsewhere"
+	# Images that these build on are looked at in the same way, and are not far away.
+	images
+	ln -s /tmp "$RT_DIR/images/parent"
+	refused "images $RT_DIR/images/parent: not a relative link" restore
+	images
+	ln -s ../none "$RT_DIR/images/parent"
+	refused "images $RT_DIR/images/parent: No such file" restore
+	images
+	mkdir -m 777 "$RT_DIR/first"
+	ln -s ../first "$RT_DIR/images/parent"
+	refused "images $RT_DIR/images/parent: others may write to it" restore
+	chmod 700 "$RT_DIR/first"
+	mkfifo "$RT_DIR/first/pages-1.img"
+	refused "pages-1.img: not a regular file" restore
+	rm "$RT_DIR/first/pages-1.img"
+	ln -s ../images "$RT_DIR/first/parent"
+	refused "images $RT_DIR/images: more than 64 that build on each other" restore
+	rm -r "$RT_DIR/first"
 	local note
 	for note in '[]' '{}' '{"stdio": ["", ""]}' '{"stdio": ["file[1:2", "", ""]}' '{"stdio": ["pipe:[1] --exec-cmd", "", ""]}' '{"stdio": ["file[1:2]]", "", ""]}' \
-		'{"stdio": ["tty[1:2]", "", ""]}' '{"stdio": [1, 2, 3]}' '{"stdio": ["", "", ""], "masked": ["/etc"]}' '{"stdio": ["", "", ""], "masked": [7]}'; do
+		'{"stdio": ["tty[1:2]", "", ""]}' '{"stdio": [1, 2, 3]}' '{"stdio": ["", "", ""], "masked": ["/etc"]}' '{"stdio": ["", "", ""], "masked": [7]}' \
+		'{"stdio": ["", "", ""], "lock": "kist"}' '{"stdio": ["", "", ""], "lock": "CRIU-1; delete"}'; do
 		images
 		echo "$note" >"$RT_DIR/images/kist-note.json"
 		refused "kist-note.json" restore
@@ -99,7 +125,7 @@ restore() { rt restore -d -b "$RT_DIR/bundle" --image-path "$RT_DIR/images" "$@"
 @test "restore: configs that cannot be, and flags" {
 	images
 	config '.process.terminal = true'
-	refused "process.terminal: a container with a terminal cannot be checkpointed or restored" restore
+	refused "process.terminal: nobody would hold the terminal" restore
 	cp "$RT_DIR/base.json" "$RT_DIR/bundle/config.json"
 	config '.hooks.prestart = [{path: "/bin/true"}]'
 	refused "hooks.prestart: a container with such hooks cannot be restored" restore
@@ -110,7 +136,11 @@ restore() { rt restore -d -b "$RT_DIR/bundle" --image-path "$RT_DIR/images" "$@"
 	config '.mounts += [{destination: "/a]:b", type: "bind", source: "/etc", options: ["bind"]}]'
 	refused "mounts[7]: criu cannot be told of a place called /a]:b" restore
 	cp "$RT_DIR/base.json" "$RT_DIR/bundle/config.json"
-	refused "--lazy-pages is not supported" restore --lazy-pages
+	refused "--lazy-pages: needs the --work-path" restore --lazy-pages
+	refused "--manage-cgroups-mode strict: the container's cgroup is there already" restore --manage-cgroups-mode strict
+	config '.linux.namespaces += [{type: "user", path: "/proc/self/ns/user"}]'
+	refused "linux.namespaces[6].path: criu cannot restore into a user namespace of others" restore
+	cp "$RT_DIR/base.json" "$RT_DIR/bundle/config.json"
 	refused "--console-socket: the process has no terminal" restore --console-socket "$RT_DIR/none"
 	refused "images /no/such: No such file" rt restore -b "$RT_DIR/bundle" --image-path /no/such "$ID"
 	started

@@ -55,6 +55,8 @@ int cgroup_children(const struct cgroup_host *h, const char *path, int (*fn)(con
 bool cgroup_exists(const struct cgroup_host *h, const char *path);
 int cgroup_kill(const struct cgroup_host *h, const char *path, int signal, struct err *err);
 int cgroup_freeze(const struct cgroup_host *h, const char *path, bool frozen, struct err *err);
+/* The absolute path of the directory that freezes it, for a program that does so by itself; the caller frees. ERR_UNSUPPORTED: there is none. */
+int cgroup_freezer_path(const struct cgroup_host *h, const char *path, char **ret, struct err *err);
 int cgroup_is_frozen(const struct cgroup_host *h, const char *path, bool *ret, struct err *err);
 /* Process ids in it and below; *ret is the caller's to free. */
 int cgroup_pids(const struct cgroup_host *h, const char *path, pid_t **ret, size_t *ret_n, struct err *err);

@@ -3,11 +3,13 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/str.h"
@@ -170,6 +172,21 @@ int cgroup_freeze(const struct cgroup_host *h, const char *path, bool frozen, st
         else
                 return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "this host has no freezer cgroup");
         return r < 0 ? err_errno(err, r, "cgroup %s cannot be %s", path, frozen ? "frozen" : "thawed") : 0;
+}
+
+int cgroup_freezer_path(const struct cgroup_host *h, const char *path, char **ret, struct err *err) {
+        const struct hierarchy *freezer = host_has_v2(h) ? &h->v2 : host_find_v1(h, CONTROLLER_FREEZER);
+        char link[32], mount[PATH_MAX];
+        ssize_t n;
+
+        if (!freezer)
+                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "this host has no freezer cgroup");
+        snprintf(link, sizeof(link), "/proc/self/fd/%d", freezer->dir_fd);
+        n = readlink(link, mount, sizeof(mount));
+        if (n < 0)
+                return err_errno(err, -errno, "cgroup %s", path);
+        *ret = str_format("%.*s/%s", (int) n, mount, path);
+        return *ret ? 0 : err_errno(err, -ENOMEM, "cgroup %s", path);
 }
 
 int cgroup_is_frozen(const struct cgroup_host *h, const char *path, bool *ret, struct err *err) {

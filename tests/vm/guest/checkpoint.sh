@@ -1,33 +1,12 @@
 # shellcheck shell=sh
 # checkpoint and restore with Debian's criu, which runs on this kernel: what counted goes on counting.
+# boot: checkpoint
 . /tests/lib.sh
 begin
+# shellcheck source=tests/vm/guest/checkpoint.inc
+. /tests/checkpoint.inc
 
-bundle=/tmp/bundle
-mkdir -p $bundle/rootfs/bin $bundle/rootfs/tmp
-cp /bin/busybox $bundle/rootfs/bin/
-for name in sh true cat sleep; do ln -s busybox $bundle/rootfs/bin/$name; done
-(cd $bundle && kist-runtime spec)
-mv $bundle/config.json /tmp/base.json
-cgroup=/sys/fs/cgroup/vm/box
 counter='i=0; while :; do i=$((i + 1)); echo $i >/tmp/count; echo line $i; sleep 0.1; done'
-
-rt() { kist-runtime --root /tmp/state "$@"; }
-# Without a network namespace: see docs/internals/oci-callers.md.
-config() { # JQ-FILTER COMMAND...
-	filter=$1
-	shift
-	jq '.process.terminal = false | .root.readonly = false | .linux.cgroupsPath = "/vm/box" | .process.args = $ARGS.positional |
-		.linux.namespaces |= map(select(.type != "network")) | '"$filter" /tmp/base.json --args -- "$@" >$bundle/config.json
-}
-started() { rt run --detach --bundle $bundle box </dev/null >/tmp/lines 2>&1 3>&- || { cat /tmp/lines; return 1; }; }
-restored() { rt restore --detach --bundle $bundle --image-path /tmp/images "$@" box </dev/null >>/tmp/lines 2>/tmp/err.box 3>&- || { cat /tmp/err.box; return 1; }; }
-ended() { rt delete --force box; afresh; }
-afresh() { rt delete --force box 2>/dev/null; rm -rf /tmp/outside /tmp/lines /tmp/err.box /tmp/images /tmp/work $bundle/rootfs/tmp/*; }
-count() { cat $bundle/rootfs/tmp/count; }
-above() { [ "$(count)" -gt "$1" ]; }
-is_state() { [ "$(rt state box | jq -r .status)" = "$1" ]; }
-
 counts_on() {
 	config '.linux.resources = {memory: {limit: 67108864}}' sh -c "$counter"
 	started
@@ -58,18 +37,22 @@ counts_on() {
 check "a counter goes on counting after checkpoint and restore" counts_on
 
 leaves_running() {
-	# A file as its output must not grow meanwhile: criu looks at the size.
-	config . sh -c "i=0; while :; do i=\$((i + 1)); echo \$i >/tmp/count; sleep 0.1; done"
+	# No file may be open that grows meanwhile: criu looks at the size.
+	config . sh -c "$teller"
 	started
+	asked
 	eventually above 3
 	rt checkpoint --leave-running --image-path /tmp/images --work-path /tmp/work box
 	is_state running
 	[ -s /tmp/work/criu.log ]
 	n=$(count)
+	asked
 	eventually above "$n"
+	n=$(count)
 	rt delete --force box
 	restored
-	eventually above $((n + 2))
+	asked
+	eventually above $((n / 2))
 	ended
 }
 check "--leave-running: it goes on, and the images are good; --work-path keeps the log" leaves_running
@@ -88,19 +71,44 @@ in_the_foreground() {
 }
 check "restore waits, and its exit status is the container's" in_the_foreground
 
+a_network_of_its_own() {
+	config . sh -c "$counter"
+	started
+	eventually above 1
+	pid=$(rt state box | jq .pid)
+	nsenter -t "$pid" -n ip link set lo up
+	nsenter -t "$pid" -n ip addr add 10.9.8.7/24 dev lo
+	nsenter -t "$pid" -n ip -6 addr add fd00::7/64 dev lo
+	nsenter -t "$pid" -n ip route add 10.99.0.0/16 via 10.9.8.1
+	rt checkpoint --image-path /tmp/images box
+	restored
+	pid=$(rt state box | jq .pid)
+	[ "$(readlink "/proc/$pid/ns/net")" != "$(readlink /proc/self/ns/net)" ]
+	nsenter -t "$pid" -n ip addr >/tmp/lines
+	has "10.9.8.7/24" /tmp/lines
+	has "fd00::7/64" /tmp/lines
+	nsenter -t "$pid" -n ip route >/tmp/lines
+	has "10.99.0.0/16 via 10.9.8.1" /tmp/lines
+	nsenter -t "$pid" -n ping -c 1 -W 30 10.9.8.7
+	ended
+}
+check "a network namespace of its own: addresses, routes and a lo that is up" a_network_of_its_own
+
 binds() {
 	mkdir -p /tmp/outside
-	config '.mounts += [{destination: "/tmp/in", type: "bind", source: "/tmp/outside", options: ["bind"]}]' \
+	config '.linux.namespaces |= map(select(.type != "network")) |
+		.mounts += [{destination: "/tmp/in", type: "bind", source: "/tmp/outside", options: ["bind"]}]' \
 		sh -c 'i=0; while :; do i=$((i + 1)); echo $i >/tmp/in/count; sleep 0.1; done'
 	started
 	eventually test -s /tmp/outside/count
 	rt checkpoint --image-path /tmp/images box
-	rm /tmp/outside/count
+	n=$(cat /tmp/outside/count)
 	restored
-	eventually test -s /tmp/outside/count
+	counts() { [ "$(cat /tmp/outside/count)" -gt $((n + 2)) ]; }
+	eventually counts
 	ended
 }
-check "what was mounted from outside is again" binds
+check "what was mounted from outside is again; in the host's network" binds
 
 refusals() {
 	config . sh -c "$counter"
@@ -122,6 +130,4 @@ refusals() {
 }
 check "images that lack one, or have a link, are refused, and nothing is left" refusals
 
-rm -rf $bundle /tmp/base.json /tmp/state
-rmdir /sys/fs/cgroup/vm
-finish
+all_done
