@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/str.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -140,4 +141,18 @@ int str_random_hex(char *ret, size_t n_bytes) {
         }
         ret[2 * n_bytes] = '\0';
         return 0;
+}
+
+void str_unescape_octal(char *s) {
+        char *to = s;
+
+        for (; *s; s++) {
+                if (s[0] == '\\' && isdigit((unsigned char) s[1]) && isdigit((unsigned char) s[2]) && isdigit((unsigned char) s[3])) {
+                        *to++ = (char) ((s[1] - '0') * 64 + (s[2] - '0') * 8 + (s[3] - '0'));
+                        s += 3;
+                } else {
+                        *to++ = *s;
+                }
+        }
+        *to = '\0';
 }

@@ -34,6 +34,9 @@ int str_to_u64(const char *s, uint64_t min, uint64_t max, uint64_t *ret);
 /* n_bytes (at most 64) of the kernel's randomness as 2*n_bytes lower-case hex digits and a NUL. */
 int str_random_hex(char *ret, size_t n_bytes);
 
+/* In place: "\040" is a blank. So the kernel writes blanks and backslashes of paths in mountinfo. */
+void str_unescape_octal(char *s);
+
 /* Text without stdio, for the programs that have none. Append at `at`; stop at `end`, where the NUL always fits. Return the new end. */
 static inline char *str_put(char *at, const char *end, const char *s) {
         while (*s && at < end)

@@ -20,6 +20,7 @@
 #include "engine/peers.h"
 #include "engine/ports.h"
 #include "engine/runtimes.h"
+#include "engine/sensitive.h"
 #include "engine/spec.h"
 #include "engine/volumes.h"
 #include "storage/storage.h"
@@ -66,6 +67,7 @@ struct birth {
         struct engine *engine;
         struct container_row row;
         char *spec;
+        json_t *warnings; /* borrowed */
         json_t *body; /* NULL again when the container is there: until then the volumes that were made for it go with it */
         bool holds_volumes; /* volumes_lock: until the container is in the table */
 };
@@ -146,13 +148,13 @@ static int name_images(struct engine *e, const struct spec *s, json_t *body, str
 }
 
 /* What is done, and may surprise. */
-static json_t *warnings_of(const json_t *body) {
+static void add_warnings(json_t *warnings, const json_t *body) {
         const json_t *host = json_object_get(body, "HostConfig");
-        json_t *warnings = ports_warnings(body);
+        auto_json *of_ports = ports_warnings(body);
 
+        json_array_extend(warnings, of_ports);
         if (json_get_bool(host, "OomKillDisable", false) && json_get_int(host, "Memory", 0) <= 0)
                 json_array_append_new(warnings, json_string("OOM killer is disabled for the container, but no memory limit is set, this can result in the system running out of resources."));
-        return warnings;
 }
 
 static int birth_begin(struct engine *e, const json_t *body, const struct image *image, struct birth *b, bool *ret_own_ids, struct err *err) {
@@ -164,7 +166,7 @@ static int birth_begin(struct engine *e, const json_t *body, const struct image 
         r = complete_body(e, body, image, &complete, err);
         if (r < 0 || (r = spec_parse(complete, &s, err)) < 0 || (r = spec_check_host(&s, err)) < 0 ||
             (r = spec_check_sources(&s, err)) < 0 || (r = config_check_capabilities(&s, err)) < 0 || (r = runtime_find(e, s.runtime, &runtime, err)) < 0 ||
-            (r = runtime_check(runtime, &s, err)) < 0)
+            (r = runtime_check(runtime, &s, err)) < 0 || (r = sensitive_check(e, &s, b->warnings, err)) < 0)
                 return r;
         if (*s.stop_signal && (r = engine_signal_parse(s.stop_signal, &(int) { 0 }, err)) < 0)
                 return r;
@@ -237,8 +239,8 @@ static int birth_volumes(struct engine *e, const struct birth *b, struct err *er
         return r < 0 ? r : volumes_make(e, &s, err);
 }
 
-static int create_from_image(struct engine *e, const char *name, const json_t *body, const struct image *image, struct container **ret, struct err *err) {
-        __attribute__((cleanup(birth_done))) struct birth b = { .engine = e };
+static int create_from_image(struct engine *e, const char *name, const json_t *body, const struct image *image, json_t *warnings, struct container **ret, struct err *err) {
+        __attribute__((cleanup(birth_done))) struct birth b = { .engine = e, .warnings = warnings };
         auto_container *c = NULL;
         auto_fd dir = -EBADF;
         bool own_ids = false;
@@ -279,6 +281,7 @@ static int create_from_image(struct engine *e, const char *name, const json_t *b
 
 int engine_create(struct engine *e, const char *name, const json_t *body, json_t **ret, struct err *err) {
         const char *image_name = json_get_str(body, "Image", ""), *platform = json_get_str(body, "Platform", "");
+        auto_json *warnings = json_array();
         auto_container *c = NULL;
         struct image *image = NULL;
         int r;
@@ -295,7 +298,7 @@ int engine_create(struct engine *e, const char *name, const json_t *body, json_t
         if (r == 0 && *platform)
                 r = image_check_platform(image, image_name, platform, err);
         if (r == 0) {
-                r = create_from_image(e, name, body, image, &c, err);
+                r = create_from_image(e, name, body, image, warnings, &c, err);
                 /* "Not found" is the image only: Docker's command pulls it then, and would do so for a network or a container that is not there. */
                 if (r < 0 && err->kind == ERR_NOT_FOUND)
                         err->kind = ERR_INVALID;
@@ -307,7 +310,8 @@ int engine_create(struct engine *e, const char *name, const json_t *body, json_t
                 return r;
         events_container(c, "create", NULL);
         fault_point("create", "answer");
-        *ret = json_pack("{s:s, s:o}", "Id", c->row.id, "Warnings", warnings_of(body));
+        add_warnings(warnings, body);
+        *ret = json_pack("{s:s, s:o}", "Id", c->row.id, "Warnings", take_ptr(&warnings));
         return 0;
 }
 

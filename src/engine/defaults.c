@@ -154,6 +154,22 @@ json_t *defaults_log_driver(struct engine *e) {
         return json_string(json_get_str(json_get_object(json_get_object(defaults, "HostConfig"), "LogConfig"), "Type", "json-file"));
 }
 
+bool defaults_policy_is_strict(struct engine *e) {
+        bool strict;
+
+        pthread_mutex_lock(&e->defaults_lock);
+        strict = !strcmp(json_get_str(e->defaults, "Policy", "default"), "strict");
+        pthread_mutex_unlock(&e->defaults_lock);
+        return strict;
+}
+
+json_t *defaults_sockets(struct engine *e) {
+        auto_json *defaults = current(e);
+        json_t *sockets = json_get_array(defaults, "Sockets");
+
+        return sockets ? json_incref(sockets) : json_array();
+}
+
 int engine_check_defaults(const json_t *defaults, struct err *err) {
         auto_json *body = json_pack("{s:s, s:O?}", "Image", "any", "HostConfig", json_object_get(defaults, "HostConfig"));
         const char *gateway = json_get_str(defaults, "HostGateway", "");

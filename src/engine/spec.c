@@ -330,7 +330,7 @@ int spec_add_source(struct spec *s, int fd, char **source, struct err *err) {
 
         if (s->n_source_fds == SPEC_SOURCES_MAX) {
                 fd_close(fd);
-                return err_set(err, ERR_TOO_LARGE, -E2BIG, "more than %d mounts of volumes with a sub-path or a driver's options, and of images", SPEC_SOURCES_MAX);
+                return err_set(err, ERR_TOO_LARGE, -E2BIG, "more than %d mounts of volumes with a sub-path or a driver's options, of images, and with policy strict of the host's folders", SPEC_SOURCES_MAX);
         }
         text = str_format("fd:%zu", s->n_source_fds);
         if (!text) {

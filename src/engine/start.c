@@ -15,6 +15,7 @@
 #include "base/proc.h"
 #include "base/timestamp.h"
 #include "engine/apparmor.h"
+#include "engine/bind-sources.h"
 #include "engine/cdi.h"
 #include "engine/cgroups.h"
 #include "engine/config.h"
@@ -184,27 +185,6 @@ static void unpublish_ports(struct starting *s) {
         ports_unpublish(s->e, s->c);
 }
 
-/* The host directories of -v that are not there yet, as dockerd makes them. */
-static int make_bind_sources(struct starting *s, struct err *err) {
-        int r = spec_check_sources(&s->spec, err); /* they may have gone since create */
-
-        if (r < 0)
-                return r;
-        for (size_t i = 0; i < s->spec.n_mounts; i++) {
-                const struct spec_mount *m = &s->spec.mounts[i];
-                auto_fd root = -EBADF, made = -EBADF;
-                struct stat st;
-
-                if (m->type != SPEC_MOUNT_BIND || stat(m->source, &st) == 0)
-                        continue;
-                root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-                made = path_mkdir_in(root, m->source, 0755);
-                if (made < 0)
-                        return err_errno(err, made, "host directory %s", m->source);
-        }
-        return 0;
-}
-
 /* Where the container has a user namespace, nodes of its own lie in its directory and are mounted: with its ids, and its to change. */
 static int make_devices(struct starting *s, struct err *err) {
         for (size_t i = 0; i < s->spec.n_devices_found && !s->spec.host_userns; i++) {
@@ -232,7 +212,7 @@ static int write_files(struct starting *s, struct err *err) {
                 r = log_driver_prepare(&s->spec, &s->row, &s->log, err);
         if (r == 0)
                 r = make_devices(s, err);
-        return r < 0 ? r : make_bind_sources(s, err);
+        return r < 0 ? r : bind_sources_prepare(s->e, &s->spec, err);
 }
 
 static int make_plan(struct starting *s, struct err *err) {

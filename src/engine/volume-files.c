@@ -58,7 +58,7 @@ static int begin_reading(struct engine *e, const char *name, struct reading *ret
         ret->name = name;
         if (!volume_options_is_mount(options))
                 return volume_open_data(e, name, &ret->data, err);
-        r = volume_options_mount(name, options, &ret->mount, err);
+        r = volume_options_mount(name, options, -1, &ret->mount, err);
         if (r == 0 && (ret->data = openat(ret->mount, ".", O_DIRECTORY | O_RDONLY | O_CLOEXEC)) < 0)
                 r = err_errno(err, -errno, "volume %s", name);
         return r;

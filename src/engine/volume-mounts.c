@@ -13,6 +13,7 @@
 #include "engine/db.h"
 #include "engine/events.h"
 #include "engine/internal.h"
+#include "engine/sensitive.h"
 #include "engine/spec.h"
 #include "engine/volumes.h"
 #include "storage/storage.h"
@@ -98,7 +99,7 @@ static int shared_mount(struct engine *e, const char *name, const json_t *option
         if (fd >= 0 && !in_use)
                 fd = fd_close(fd); /* all who had it are gone, and so are the files */
         if (fd < 0)
-                r = volume_options_mount(name, options, &fd, err);
+                r = volume_options_mount(name, options, -1, &fd, err);
         if (r == 0) {
                 clone = open_tree(fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
                 if (clone >= 0 && hold(m, name, fd) == 0) {
@@ -158,6 +159,23 @@ static int add_source(struct spec *s, struct spec_mount *m, int *fd, const char 
         return spec_add_source(s, clone, &m->source, err);
 }
 
+/* A file system or a part of the host, by the volume's options. */
+static int mount_by_options(struct engine *e, const struct spec *s, const struct spec_mount *m, const json_t *options, int *ret, struct err *err) {
+        auto_fd source = -EBADF, fd = -EBADF;
+        bool missing;
+        int r = sensitive_open(e, s, m, &source, &missing, err);
+
+        if (r == 0 && missing)
+                r = err_set(err, ERR_INVALID, -ENOENT, "volume %s: failed to mount local volume: mount %s: %s", m->source, json_get_str(options, "device", ""), strerror(ENOENT));
+        if (r == 0)
+                r = volume_options_mount(m->source, options, source, &fd, err);
+        if (r == 0 && source < 0)
+                r = sensitive_check_mount(e, s, m, fd, err);
+        if (r == 0)
+                *ret = move_fd(fd);
+        return r;
+}
+
 static int mount_volume(struct engine *e, struct spec *s, struct spec_mount *m, const char *container_id, int rootfs_fd, uint32_t first_id, struct err *err) {
         auto_free char *name = strdup(m->source), *path = NULL;
         auto_json *options = NULL;
@@ -175,7 +193,7 @@ static int mount_volume(struct engine *e, struct spec *s, struct spec_mount *m, 
         m->no_copy |= json_object_get(options, VOLUME_SNAPSHOT_OF) != NULL;
         if (volume_options_is_mount(options)) {
                 data = fd_close(data);
-                r = volume_options_is_memory(options) ? shared_mount(e, name, options, container_id, &data, err) : volume_options_mount(name, options, &data, err);
+                r = volume_options_is_memory(options) ? shared_mount(e, name, options, container_id, &data, err) : mount_by_options(e, s, m, options, &data, err);
         }
         if (r == 0)
                 r = fill(m, data, rootfs_fd, first_id, err);

@@ -81,6 +81,13 @@ bool volume_options_is_mount(const json_t *options) {
         return *json_get_str(options, "device", "");
 }
 
+const char *volume_options_bind_source(const json_t *options, bool *ret_read_only) {
+        if (!volume_options_is_mount(options) || !is_bind(options))
+                return NULL;
+        *ret_read_only |= has_word(json_get_str(options, "o", ""), "ro") && !has_word(json_get_str(options, "o", ""), "rw");
+        return json_get_str(options, "device", "");
+}
+
 bool volume_options_is_memory(const json_t *options) {
         return !is_bind(options) && !strcmp(json_get_str(options, "type", ""), "tmpfs");
 }
@@ -131,7 +138,7 @@ static int set_options(const char *name, int fs, const char *options, uint64_t *
         return 0;
 }
 
-static int mount_bind(const char *name, const json_t *options, int *ret, struct err *err) {
+static int mount_bind(const char *name, const json_t *options, int bind_fd, int *ret, struct err *err) {
         const char *device = json_get_str(options, "device", ""), *words = json_get_str(options, "o", "");
         struct mount_attr attr = { .propagation = MS_PRIVATE };
         auto_fd fd = -EBADF;
@@ -143,7 +150,7 @@ static int mount_bind(const char *name, const json_t *options, int *ret, struct 
         attr.attr_set = set;
         if (attr.attr_set & (MOUNT_ATTR_NOATIME | MOUNT_ATTR_STRICTATIME))
                 attr.attr_clr |= MOUNT_ATTR__ATIME;
-        fd = open_tree(AT_FDCWD, device, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (has_word(words, "rbind") ? AT_RECURSIVE : 0));
+        fd = open_tree(bind_fd >= 0 ? bind_fd : AT_FDCWD, bind_fd >= 0 ? "" : device, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | (has_word(words, "rbind") ? AT_RECURSIVE : 0));
         if (fd < 0)
                 return err_set(err, ERR_INVALID, -errno, "volume %s: failed to mount local volume: mount %s: %s", name, device, strerror(errno));
         if (mount_setattr(fd, "", AT_EMPTY_PATH | (has_word(words, "rbind") ? AT_RECURSIVE : 0), &attr, sizeof(attr)) < 0)
@@ -161,7 +168,7 @@ static char *source_of(const json_t *options) {
         return strdup(device);
 }
 
-int volume_options_mount(const char *name, const json_t *options, int *ret, struct err *err) {
+int volume_options_mount(const char *name, const json_t *options, int bind_fd, int *ret, struct err *err) {
         const char *type = json_get_str(options, "type", "");
         auto_free char *source = source_of(options);
         uint64_t attr = 0;
@@ -169,7 +176,7 @@ int volume_options_mount(const char *name, const json_t *options, int *ret, stru
         int fd, r;
 
         if (is_bind(options))
-                return mount_bind(name, options, ret, err);
+                return mount_bind(name, options, bind_fd, ret, err);
         fs = fsopen(type, FSOPEN_CLOEXEC);
         if (fs < 0)
                 return err_set(err, ERR_INVALID, -errno, "volume %s: this kernel has no file system \"%s\"", name, type);

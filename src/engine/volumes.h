@@ -44,10 +44,12 @@ int volume_open_data(struct engine *e, const char *name, int *ret, struct err *e
 
 /* volume-options.c: DriverOpts of the driver local, as mount(8) has them: type, device, o. ERR_INVALID names the option. */
 int volume_options_check(const json_t *options, struct err *err);
-/* A detached mount of what they describe. */
-int volume_options_mount(const char *name, const json_t *options, int *ret, struct err *err);
+/* A detached mount of what they describe; bind_fd: of a bind mount, what is at its device's path already, or −1. */
+int volume_options_mount(const char *name, const json_t *options, int bind_fd, int *ret, struct err *err);
 #define VOLUME_SNAPSHOT_OF "snapshot-of" /* in the stored options, ours to say: the volume that it was made of. Nobody writes to it */
 bool volume_options_is_mount(const json_t *options); /* a file system of its own, and not a directory of ours */
+/* The path of the host that it shows; NULL: none. *ret_read_only becomes true when they say so. */
+const char *volume_options_bind_source(const json_t *options, bool *ret_read_only);
 bool volume_options_is_memory(const json_t *options); /* a tmpfs: its files are lost with its last mount */
 
 /* volume-mounts.c: volumes and images → what the planner takes. See volumes_mount(). A tmpfs that containers share is held: until it is removed, or

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "kistd/options.h"
 
@@ -96,13 +97,23 @@ static int add_seccomp(const char *path, json_t *options, struct err *err) {
 static int check_words(const struct options *o, struct err *err) {
         static const struct {
                 const char *name, *words[2];
-        } rows[] = { { "--default-ipc-mode", { "private", "shareable" } }, { "--default-cgroupns-mode", { "private", "host" } } };
-        const char *const given[] = { o->ipc_mode, o->cgroupns_mode };
+        } rows[] = { { "--default-ipc-mode", { "private", "shareable" } }, { "--default-cgroupns-mode", { "private", "host" } }, { "--policy", { "default", "strict" } } };
+        const char *const given[] = { o->ipc_mode, o->cgroupns_mode, o->policy };
 
-        for (size_t i = 0; i < 2; i++)
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
                 if (strcmp(given[i], rows[i].words[0]) != 0 && strcmp(given[i], rows[i].words[1]) != 0)
                         return err_set(err, ERR_INVALID, -EINVAL, "%s: \"%.64s\" is neither %s nor %s", rows[i].name, given[i], rows[i].words[0], rows[i].words[1]);
         return 0;
+}
+
+/* Where it listens, for who wants to bind that into a container. */
+static json_t *sockets(const struct options *o) {
+        json_t *array = json_array();
+
+        for (size_t i = 0; i < o->hosts.n; i++)
+                if (str_starts_with(o->hosts.items[i], "unix://"))
+                        json_array_append_new(array, json_string(o->hosts.items[i] + strlen("unix://")));
+        return array;
 }
 
 int options_defaults(const struct options *o, json_t **ret, struct err *err) {
@@ -129,6 +140,7 @@ int options_defaults(const struct options *o, json_t **ret, struct err *err) {
         json_object_set_new(host, "Dns", texts(&o->dns));
         json_object_set_new(host, "DnsOptions", texts(&o->dns_opts));
         json_object_set_new(host, "DnsSearch", texts(&o->dns_search));
-        *ret = json_pack("{s:O, s:s, s:o}", "HostConfig", host, "HostGateway", o->host_gateway ? o->host_gateway : "", "Labels", texts(&o->labels));
+        *ret = json_pack("{s:O, s:s, s:o, s:s, s:o}", "HostConfig", host, "HostGateway", o->host_gateway ? o->host_gateway : "", "Labels", texts(&o->labels), "Policy", o->policy,
+                         "Sockets", sockets(o));
         return *ret ? 0 : err_errno(err, -ENOMEM, "options");
 }

@@ -72,6 +72,8 @@ const struct option option_table[] = {
         { "no-new-privileges", 0, OPTION_FLAG, AT(no_new_privileges), "no-new-privileges", NULL, NULL, "set-id programs give nothing in containers that do not say", .live = true },
         { "seccomp-profile", 0, OPTION_TEXT, AT(seccomp_profile), "seccomp-profile", "FILE", "builtin",
           "filter of system calls of containers that do not say: a file, builtin, or unconfined", .live = true },
+        { "policy", 0, OPTION_TEXT, AT(policy), "policy", "NAME", "default",
+          "strict refuses what default warns of: folders and sockets of the host by which a container can become its root", .live = true },
         { "dns", 0, OPTION_LIST, AT(dns), "dns", "ADDRESS", NULL, "name server of containers that do not say; repeatable", .live = true },
         { "dns-opt", 0, OPTION_LIST, AT(dns_opts), "dns-opts", "OPTION", NULL, "option of resolv.conf of containers that do not say; repeatable", .live = true },
         { "dns-search", 0, OPTION_LIST, AT(dns_search), "dns-search", "DOMAIN", NULL, "search domain of containers that do not say; repeatable", .live = true },

@@ -26,7 +26,7 @@ struct options {
         uint64_t userns_first_id, userns_ids, log_max_size, log_max_files;
         char *log_driver, *default_runtime;
         /* What new containers get: defaults.h. */
-        char *ipc_mode, *cgroupns_mode, *seccomp_profile, *host_gateway;
+        char *ipc_mode, *cgroupns_mode, *seccomp_profile, *host_gateway, *policy;
         struct text_list log_opts, labels, ulimits, dns, dns_opts, dns_search;
         uint64_t shm_size;
         bool init, no_new_privileges;

@@ -184,9 +184,9 @@ has_clones_of_detached_mounts() { [ "$(printf '%s\n' 6.15 "$(uname -r)" | sort -
 	SH
 	[ "$status" -eq 0 ]
 	# A tree with a mount of its own below it: the host's /dev has /dev/pts or /dev/shm, and / has /proc.
-	[ -n "$(inside --userns host --mount type=bind,source=/,target=/h $BUSYBOX ls /h/proc)" ]
-	[ -z "$(inside --userns host --mount type=bind,source=/,target=/h,bind-nonrecursive $BUSYBOX ls /h/proc)" ]
-	[ -z "$(inside --userns host --mount type=bind,source=/,target=/h,bind-recursive=disabled $BUSYBOX ls /h/proc)" ]
+	[ -n "$(inside --userns host --mount type=bind,source=/,target=/h,readonly $BUSYBOX ls /h/proc)" ]
+	[ -z "$(inside --userns host --mount type=bind,source=/,target=/h,readonly,bind-nonrecursive $BUSYBOX ls /h/proc)" ]
+	[ -z "$(inside --userns host --mount type=bind,source=/,target=/h,readonly,bind-recursive=disabled $BUSYBOX ls /h/proc)" ]
 	# Read-only all the way down, unless it is not asked for.
 	options() { awk -v at="$1" '$5 == at { print $6 }'; }
 	[[ "$(inside --userns host --mount type=bind,source=/,target=/h,readonly $BUSYBOX cat /proc/self/mountinfo | options /h/proc | head -n 1)" == ro* ]]

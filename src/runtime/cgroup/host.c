@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/cgroup/private.h"
 
-#include <ctype.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/err.h"
+#include "base/str.h"
 
 static const struct {
         const char *v1, *v2; /* NULL: v2 has no such controller */
@@ -60,21 +60,6 @@ static bool has_word(const char *list, const char *word) {
         return false;
 }
 
-/* mountinfo writes blanks and backslashes of a path as \ooo. */
-static void unescape(char *s) {
-        char *to = s;
-
-        for (; *s; s++) {
-                if (s[0] == '\\' && isdigit(s[1]) && isdigit(s[2]) && isdigit(s[3])) {
-                        *to++ = (char) ((s[1] - '0') * 64 + (s[2] - '0') * 8 + (s[3] - '0'));
-                        s += 3;
-                } else {
-                        *to++ = *s;
-                }
-        }
-        *to = '\0';
-}
-
 /* "36 25 0:31 / /sys/fs/cgroup/cpu rw,relatime shared:9 - cgroup cgroup rw,cpu", see proc(5). */
 static bool parse_mount(char *line, struct mount_seen *ret) {
         char *rest = strstr(line, " - "), *mount_point = line, *type, *options, *save = NULL;
@@ -94,7 +79,7 @@ static bool parse_mount(char *line, struct mount_seen *ret) {
                 mount_point++;
         }
         mount_point[strcspn(mount_point, " ")] = '\0';
-        unescape(mount_point);
+        str_unescape_octal(mount_point);
         ret->mount_point = mount_point;
         ret->v2 = strcmp(type, "cgroup2") == 0;
         ret->systemd = !ret->v2 && options && has_word(options, "name=systemd");
