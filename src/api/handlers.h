@@ -79,6 +79,7 @@ void image_upload_free(struct image_upload *u);
 int handle_network_list(struct request *q, struct err *err);
 int handle_network_inspect(struct request *q, struct err *err);
 int handle_network_create(struct request *q, struct err *err);
+int handle_network_audit(struct request *q, struct err *err); /* system.c */
 int handle_network_prune(struct request *q, struct err *err);
 int handle_network_connect(struct request *q, struct err *err);
 int handle_network_disconnect(struct request *q, struct err *err);

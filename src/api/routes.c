@@ -84,6 +84,7 @@ const struct route api_routes[] = {
         { "GET", "/networks", handle_network_list },
         { "POST", "/networks/create", handle_network_create, .body = ROUTE_BODY_JSON },
         { "POST", "/networks/prune", handle_network_prune },
+        { "POST", "/networks/audit", handle_network_audit }, /* Kist's own */
         { "GET", "/networks/{name}", handle_network_inspect },
         { "POST", "/networks/{name}/connect", handle_network_connect, .body = ROUTE_BODY_JSON },
         { "POST", "/networks/{name}/disconnect", handle_network_disconnect, .body = ROUTE_BODY_JSON },

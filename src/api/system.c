@@ -174,6 +174,16 @@ int handle_fsck(struct request *q, struct err *err) {
         return r < 0 ? r : stream_answer(q, stream, err);
 }
 
+int handle_network_audit(struct request *q, struct err *err) {
+        json_t *value = NULL;
+        bool fix;
+        int r = query_bool(&q->query, "fix", false, &fix, err);
+
+        if (r == 0)
+                r = engine_network_audit(q->engine, fix, &value, err);
+        return r < 0 ? r : request_answer_json(q, MHD_HTTP_OK, value, err);
+}
+
 /* How the stream of events is written, by what the client accepts. */
 static const struct events_format {
         const char *type, *before;

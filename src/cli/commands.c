@@ -22,7 +22,7 @@ const struct command *const all_commands[] = {
         &command_container_inspect, &command_container_exists, &command_container_prune, &command_healthcheck_run,
         &command_image_bootstrap, &command_image_checkout, &command_image_inspect, &command_image_prune,
         &command_network_create, &command_network_ls, &command_network_inspect, &command_network_connect,
-        &command_network_disconnect, &command_network_rm, &command_network_prune,
+        &command_network_disconnect, &command_network_rm, &command_network_prune, &command_network_audit,
         &command_volume_create, &command_volume_inspect, &command_volume_ls, &command_volume_prune, &command_volume_rm, &command_volume_update,
         &command_volume_export, &command_volume_import, &command_volume_clone, &command_volume_snapshot,
         &command_system_df, &command_system_fsck, &command_system_prune,

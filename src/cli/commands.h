@@ -37,6 +37,7 @@ extern const struct command command_info;                                       
 
 extern const struct command command_network_create, command_network_ls, command_network_inspect, command_network_connect,
         command_network_disconnect, command_network_rm, command_network_prune; /* networks.c */
+extern const struct command command_network_audit; /* fsck.c */
 extern const struct command command_dial_stdio, command_completion;                                            /* dial.c, completion.c */
 extern const struct command command_context_create, command_context_update, command_context_export, command_context_import; /* context-files.c */
 extern const struct command command_context_ls, command_context_inspect, command_context_show, command_context_use, command_context_rm; /* context.c */

@@ -67,16 +67,16 @@ static int on_object(json_t *object, void *data) {
         return 0;
 }
 
-static int run_fsck(struct client *c, const struct args *a) {
+static int run_on(struct client *c, const struct args *a, const char *route, bool digests) {
         struct look look = { .terminal = isatty(STDERR_FILENO) };
         auto_http h = { .fd = -EBADF };
         auto_path path = { 0 };
         struct err err = { 0 };
         int r;
 
-        path_init(&path, "/system/fsck");
+        path_init(&path, "%s", route);
         path_query_flag(&path, "fix", args_flag(a, "fix"));
-        path_query_flag(&path, "digests", args_flag(a, "digests"));
+        path_query_flag(&path, "digests", digests);
         r = client_open(c, &h, "POST", &path, NULL, &err);
         if (r >= 0)
                 r = client_stream(&h, on_object, &look, &err);
@@ -85,6 +85,19 @@ static int run_fsck(struct client *c, const struct args *a) {
                 r = err_set(&err, ERR_INTERNAL, -EIO, "%s", look.failed);
         return r < 0 ? client_complain(&err, 125) : look.status;
 }
+
+static int run_fsck(struct client *c, const struct args *a) {
+        return run_on(c, a, "/system/fsck", args_flag(a, "digests"));
+}
+
+static int run_audit(struct client *c, const struct args *a) {
+        return run_on(c, a, "/networks/audit", false);
+}
+
+static const struct option audit_options[] = {
+        { 0, "fix", OPTION_FLAG, NULL, "Mend what is found, and nothing else" },
+        { 0 },
+};
 
 static const struct option fsck_options[] = {
         { 0, "fix", OPTION_FLAG, NULL, "Mend what is found; files in volumes are never removed" },
@@ -95,4 +108,9 @@ static const struct option fsck_options[] = {
 const struct command command_system_fsck = {
         "system fsck", "system", "fsck", "[OPTIONS]", "Find what a crash or a hand has left over", "  kist system fsck\n  kist system fsck --fix\n  kist system fsck --digests\n", fsck_options, NULL, 0, 0, false,
         run_fsck,
+};
+
+const struct command command_network_audit = {
+        "network audit", "network", "audit", "[OPTIONS]", "Compare bridges, addresses, links, switches and the firewall's table with what they should be",
+        "  kist network audit\n  kist network audit --fix\n", audit_options, NULL, 0, 0, false, run_audit,
 };

@@ -79,6 +79,8 @@ struct engine_fsck_options {
         void *data;
 };
 int engine_fsck(struct engine *e, const struct engine_fsck_options *o, json_t **ret, struct err *err);
+/* The same of what the kernel has of the networks: bridges, addresses, switches, links, the table. */
+int engine_network_audit(struct engine *e, bool fix, json_t **ret, struct err *err);
 int engine_disk_usage(struct engine *e, unsigned types, json_t **ret, struct err *err);
 
 /* --- containers. `name`: id, unique id prefix, or name. ERR_NOT_FOUND: "No such container: NAME". --- */

@@ -217,6 +217,25 @@ static void check_firewall(struct fsck *f) {
                 fsck_found(f, "firewall", f->engine->bridge, what, "the table was put in place anew", r < 0 ? r : 0);
 }
 
+static void audit_found(const char *object, const char *problem, const char *action, bool mended, void *data) {
+        fsck_found(data, "network", object, problem, action, mended ? 0 : -EIO);
+}
+
+/* Bridges before what is plugged into them. */
+int engine_network_audit(struct engine *e, bool fix, json_t **ret, struct err *err) {
+        struct fsck f = { .engine = e, .fix = fix, .findings = json_array() };
+        int r = f.findings ? network_audit(e->network, fix, audit_found, &f, err) : err_errno(err, -ENOMEM, "networks");
+
+        if (r < 0) {
+                json_decref(f.findings);
+                return r;
+        }
+        check_links(&f);
+        check_firewall(&f);
+        *ret = json_pack("{s:o}", "Findings", f.findings);
+        return *ret ? 0 : err_errno(err, -ENOMEM, "networks");
+}
+
 /* In the order in which a container is made: what one leaves is found by the next. */
 static void (*const checks[])(struct fsck *f) = {
         check_containers, fsck_volumes, fsck_layers, fsck_scratch, check_run, check_cgroups, check_links, check_firewall,

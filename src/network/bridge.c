@@ -219,6 +219,10 @@ static int ensure_locked(struct network_host *h, struct bridge_network *b, struc
         return firewall_is_intact(h->bridge, &h->netfilter) ? 0 : network_apply_firewall(h, err);
 }
 
+int bridge_make_locked(struct network_host *h, struct bridge_network *b) {
+        return make_ready(h, b, NULL);
+}
+
 int bridge_ensure(struct network_host *h, const char *bridge, struct bridge_state *ret, struct err *err) {
         struct bridge_network *b;
         int r;

@@ -54,6 +54,8 @@ void published_ports_done(struct published_ports *all);
 /* Where br_netfilter turns addresses round in the bridge, the kernel drops what a container answers to ::1. */
 bool ports_by_loopback6(void);
 /* conntrack.c: end all connections that came by these ports. */
+/* Is anything published on this bridge? */
+bool ports_has_bridge(const struct published_ports *all, const char *bridge);
 int conntrack_forget(const struct firewall_port *ports, size_t n_ports);
 
 struct network_host {
@@ -100,6 +102,8 @@ bool bridge_name_is_valid(const char *name);
 
 /* The bridge with its address, forwarding and the table: found or made. */
 int bridge_ensure(struct network_host *h, const char *bridge, struct bridge_state *ret, struct err *err);
+/* One that is not ready, again; lock is held. */
+int bridge_make_locked(struct network_host *h, struct bridge_network *b);
 /* The bridge with this index was not there any more: the next bridge_ensure() looks again. */
 void bridge_forget(struct network_host *h, int index);
 /* With all its ports. No link of that name is fine, and one that is no bridge is left alone. */

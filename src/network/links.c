@@ -23,6 +23,7 @@ static int read_link(struct nlmsghdr *h, struct link *ret) {
         if (h->nlmsg_type != RTM_NEWLINK || nlmsg_parse(h, sizeof(struct ifinfomsg), a, IFLA_MAX, NULL) < 0)
                 return -EPROTO;
         l.index = ((struct ifinfomsg *) nlmsg_data(h))->ifi_index;
+        l.up = ((struct ifinfomsg *) nlmsg_data(h))->ifi_flags & IFF_UP;
         l.master = a[IFLA_MASTER] ? (int) nla_get_u32(a[IFLA_MASTER]) : 0;
         l.mtu = a[IFLA_MTU] ? nla_get_u32(a[IFLA_MTU]) : 0;
         read_name(a[IFLA_IFNAME], l.name);

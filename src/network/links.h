@@ -3,12 +3,15 @@
 
 /* Links, each a request or two over an rtnetlink socket, in the namespace of that socket. Functions return negative errno. */
 
+#include <stdbool.h>
+
 #include "network/rtnl.h"
 
 struct link {
         int index;
         int master; /* 0: none */
         uint32_t mtu;
+        bool up;
         char name[16];
         char kind[16]; /* "bridge", "veth"; "" for real ones */
 };

@@ -152,6 +152,13 @@ static int choose_port(struct network_host *h, const struct network_port *asked,
         return r;
 }
 
+bool ports_has_bridge(const struct published_ports *all, const char *bridge) {
+        for (size_t i = 0; i < all->n; i++)
+                if (!strcmp(all->v[i].bridge, bridge))
+                        return true;
+        return false;
+}
+
 static size_t take_out(struct published_ports *all, const char *owner, struct firewall_port *ret) {
         size_t kept = 0, n = 0;
 

@@ -168,7 +168,7 @@ struct address_search {
 
 static int search_address(struct nlmsghdr *h, void *data) {
         struct address_search *s = data;
-        struct found f;
+        struct found f = { 0 };
         int r = read_address(h, &f);
 
         if (r <= 0 || f.index != s->index || s->found || is_special(&f.address))
@@ -187,7 +187,7 @@ static int find_address(struct rtnl *n, uint8_t family, int index, struct found 
 }
 
 int address_find(struct rtnl *n, int index, uint32_t *ret, uint8_t *ret_prefix) {
-        struct found f;
+        struct found f = { 0 };
         int r = find_address(n, AF_INET, index, &f);
 
         if (r < 0)
@@ -198,7 +198,7 @@ int address_find(struct rtnl *n, int index, uint32_t *ret, uint8_t *ret_prefix) 
 }
 
 int address6_find(struct rtnl *n, int index, struct address6 *ret, uint8_t *ret_prefix) {
-        struct found f;
+        struct found f = { 0 };
         int r = find_address(n, AF_INET6, index, &f);
 
         if (r < 0)
@@ -206,6 +206,29 @@ int address6_find(struct rtnl *n, int index, struct address6 *ret, uint8_t *ret_
         *ret = f.address;
         *ret_prefix = f.prefix;
         return 0;
+}
+
+struct own_address {
+        struct found wanted;
+        bool found;
+};
+
+static int search_own(struct nlmsghdr *h, void *data) {
+        struct own_address *s = data;
+        struct found f = { 0 };
+        int r = read_address(h, &f);
+
+        if (r > 0 && f.index == s->wanted.index && f.prefix == s->wanted.prefix && address6_equal(&f.address, &s->wanted.address))
+                s->found = true;
+        return r < 0 ? r : 0;
+}
+
+int address_is_there(struct rtnl *n, int index, const struct address6 *address, uint8_t prefix) {
+        bool ipv4 = address6_is_ipv4(address);
+        struct own_address s = { .wanted = { index, *address, (uint8_t) (prefix + (ipv4 ? IPV4_BITS : 0)) } };
+        int r = dump_addresses(n, ipv4 ? AF_INET : AF_INET6, search_own, &s);
+
+        return r < 0 ? r : s.found;
 }
 
 struct subnet_scan {
@@ -225,14 +248,14 @@ static int give_subnet(const struct subnet_scan *s, const struct found *f) {
 }
 
 static int scan_address(struct nlmsghdr *h, void *data) {
-        struct found f;
+        struct found f = { 0 };
         int r = read_address(h, &f);
 
         return r <= 0 ? r : give_subnet(data, &f);
 }
 
 static int scan_route(struct nlmsghdr *h, void *data) {
-        struct found f;
+        struct found f = { 0 };
         int r = read_route(h, &f);
 
         return r <= 0 ? r : give_subnet(data, &f);

@@ -14,6 +14,9 @@ int address_find(struct rtnl *n, int index, uint32_t *ret, uint8_t *ret_prefix);
 /* The first that is not link-local. -ENODATA: the link has none of IPv6. */
 int address6_find(struct rtnl *n, int index, struct address6 *ret, uint8_t *ret_prefix);
 
+/* Has the link this very one? 1 or 0. */
+int address_is_there(struct rtnl *n, int index, const struct address6 *address, uint8_t prefix);
+
 /* What one endpoint gets. */
 struct link_addresses {
         uint32_t address, gateway; /* gateway 0: no default route */

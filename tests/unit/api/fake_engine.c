@@ -154,6 +154,10 @@ int engine_fsck(struct engine *e, const struct engine_fsck_options *o, json_t **
         *ret = json_pack("{s:[]}", "Findings");
         return 0;
 }
+int engine_network_audit(struct engine *e, bool fix, json_t **ret, struct err *err) {
+        *ret = json_pack("{s:[]}", "Findings");
+        return 0;
+}
 
 int engine_disk_usage(struct engine *e, unsigned types, json_t **ret, struct err *err) {
         *ret = json_pack("{s:i, s:i, s:[], s:{s:i}}", "LayersSize", 7, "Types", (int) types, "Images", "ImagesUsage", "TotalCount", 0);
