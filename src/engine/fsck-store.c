@@ -16,7 +16,7 @@
 
 static int note_volume(struct db_volume *v, void *data) {
         /* What a file system of its own is mounted over needs no files below. */
-        return json_object_set_new(data, v->name, json_boolean(v->options != NULL)) < 0 ? -ENOMEM : 0;
+        return json_object_set_new(data, v->name, json_boolean(v->options && strcmp(v->options, "{}") != 0)) < 0 ? -ENOMEM : 0;
 }
 
 static int give_row(struct engine *e, const char *name) {
