@@ -56,7 +56,7 @@ monitor_of() { awk '/^PPid/{print $2}' "/proc/$("$KIST" inspect -f '{{.State.Pid
 	[ -n "$socket" ]
 	run -0 nobody "$KT_DIR/h/knock" "$socket"
 	[[ "$output" == refused* ]]
-	run -0 "$KIST" run --rm -v "$KT_DIR/run:/mnt" -v "$KT_DIR/h:/h:ro" $BUSYBOX /h/knock "/mnt${socket#"$KT_DIR/run"}"
+	run -0 --separate-stderr "$KIST" run --rm -v "$KT_DIR/run:/mnt" -v "$KT_DIR/h:/h:ro" $BUSYBOX /h/knock "/mnt${socket#"$KT_DIR/run"}"
 	echo "a container's root: $output"
 	[[ "$output" == refused* || "$output" == closed ]]
 	# Were all modes open: who is not the host's root is sent away all the same.
