@@ -40,19 +40,16 @@ leaves_running() {
 	# No file may be open that grows meanwhile: criu looks at the size.
 	config . sh -c "$teller"
 	started
-	asked
-	eventually above 3
+	eventually told_above 3
 	rt checkpoint --leave-running --image-path /tmp/images --work-path /tmp/work box
 	is_state running
 	[ -s /tmp/work/criu.log ]
 	n=$(count)
-	asked
-	eventually above "$n"
+	eventually told_above "$n"
 	n=$(count)
 	rt delete --force box
 	restored
-	asked
-	eventually above $((n / 2))
+	eventually told_above $((n / 2))
 	ended
 }
 check "--leave-running: it goes on, and the images are good; --work-path keeps the log" leaves_running
