@@ -11,6 +11,7 @@ import time
 from lib import big_image
 from lib.daemons import dockerd, kistd, podman
 from lib.measure import busy_ms, interleaved, left_out, table, wait_for
+from parts.scale import Connection
 
 PORT = 5091  # in the network namespace of the bench
 DISK_GB = 12
@@ -137,8 +138,13 @@ def many_images(bench):
     place.mkdir()
     with engine("kist", bench, place) as command:
         subprocess.run([*command, "create", "--name", "base", "kist.local/busybox"], check=True, stdout=subprocess.DEVNULL)
-        for i in range(MANY - 1):
-            subprocess.run([*command, "commit", "-m", str(i), "base", f"many:{i}"], check=True, stdout=subprocess.DEVNULL)
+        with contextlib.closing(Connection(str(place / "kist/kist.sock"))) as connection:
+            for i in range(MANY - 1):
+                connection.request("POST", f"/commit?container=base&repo=many&tag={i}&comment={i}")
+                answer = connection.getresponse()
+                if answer.status != 201:
+                    raise RuntimeError(f"commit: {answer.read()[:200]}")
+                answer.read()
         return interleaved(f"images with {MANY} images", {"kist": lambda i: [*command, "images"]}, bench.rounds)
 
 
