@@ -69,7 +69,7 @@ static bool find_in_file(const char *path, struct bootstrap *b) {
                         continue;
                 for (char *word = strtok_r(line, " \t", &words); word; word = strtok_r(NULL, " \t", &words))
                         if (strlen(word) < sizeof(b->mirror) && is_mirror_of(word, strlen(word), b->distribution)) {
-                                strcpy(b->mirror, word);
+                                snprintf(b->mirror, sizeof(b->mirror), "%s", word);
                                 return true;
                         }
         }

@@ -37,7 +37,7 @@ static int split_term(struct search *s, struct err *err) {
                 snprintf(s->place.registry, sizeof(s->place.registry), "%.*s", (int) n, term);
                 term = slash + 1;
         } else {
-                strcpy(s->place.registry, "docker.io");
+                snprintf(s->place.registry, sizeof(s->place.registry), "docker.io");
         }
         s->term = term;
         if (strcmp(s->place.registry, "kist.local") == 0)
@@ -124,7 +124,7 @@ static int search_catalogue(struct search *s, json_t *list, struct err *err) {
 
                         if (!name || strlen(name) > TERM_MAX)
                                 continue;
-                        strcpy(last, name);
+                        snprintf(last, sizeof(last), "%s", name);
                         if (strstr(name, s->term) && json_array_size(list) < s->asked->limit) {
                                 auto_free char *whole = str_format("%s/%s", s->place.registry, name);
 

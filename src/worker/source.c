@@ -147,7 +147,7 @@ static int check_end(struct source *s, struct err *err) {
         if (digest_end(s->blob_sum, s->digest) < 0)
                 return err_set(err, ERR_INTERNAL, -EIO, "cannot be summed by SHA-256");
         if (s->kind == DECODE_NONE)
-                strcpy(s->diff_id, s->digest);
+                memcpy(s->diff_id, s->digest, sizeof(s->diff_id));
         else if (digest_end(s->plain_sum, s->diff_id) < 0)
                 return err_set(err, ERR_INTERNAL, -EIO, "cannot be summed by SHA-256");
         if (s->options.digest && strcmp(s->digest, s->options.digest) != 0)

@@ -58,7 +58,7 @@ static void a_row_survives_a_new_daemon(void **state) {
         strcpy(r.endpoints[0].address, "172.30.0.9");
         r.endpoints[0].prefix = 16;
         strcpy(r.name, "renamed");
-        strcpy(r.cgroup, "system.slice/kist-a.scope");
+        snprintf(r.cgroup, sizeof(r.cgroup), "system.slice/kist-a.scope");
         assert_int_equal(db_update(f->db, &r, NULL), 0);
         db_close(f->db);
         assert_int_equal(db_open(f->path, &f->db, NULL), 0);

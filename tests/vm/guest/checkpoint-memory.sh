@@ -113,15 +113,15 @@ later() {
 	[ "$byte" = " 00" ] || { cat /tmp/outside; return 1; }
 	kill -0 $saving # it waits until all are fetched
 	[ "$(size_of /tmp/images)" -lt 1000000 ]
-	mkdir /tmp/work
-	criu lazy-pages --images-dir /tmp/images --work-dir /tmp/work --page-server --address 127.0.0.1 --port 27001 -o log 2>/tmp/lazy &
+	mkdir /tmp/kept
+	criu lazy-pages --images-dir /tmp/images --work-dir /tmp/kept --page-server --address 127.0.0.1 --port 27001 -o log 2>/tmp/lazy &
 	server=$!
-	eventually [ -S /tmp/work/lazy-pages.socket ]
+	eventually [ -S /tmp/kept/lazy-pages.socket ]
 	# What it was must be gone from its cgroup's name before: here it is another container, as on another host.
 	status=0
 	jq '.linux.cgroupsPath = "/vm/other"' $bundle/config.json >/tmp/lines && cp /tmp/lines $bundle/config.json
-	rt restore --detach --bundle $bundle --image-path /tmp/images --work-path /tmp/work --lazy-pages other </dev/null >/tmp/lines 2>/tmp/err.box 3>&- || status=$?
-	[ $status -eq 0 ] || { cat /tmp/err.box; tail -n 20 /tmp/work/criu.log /tmp/work/log; return 1; }
+	rt restore --detach --bundle $bundle --image-path /tmp/images --work-path /tmp/kept --lazy-pages other </dev/null >/tmp/lines 2>/tmp/err.box 3>&- || status=$?
+	[ $status -eq 0 ] || { cat /tmp/err.box; tail -n 20 /tmp/kept/criu.log /tmp/kept/log; return 1; }
 	wait $server
 	wait $saving
 	if rt state box 2>/dev/null; then return 1; fi

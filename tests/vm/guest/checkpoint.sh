@@ -41,9 +41,9 @@ leaves_running() {
 	config . sh -c "$teller"
 	started
 	eventually told_above 3
-	rt checkpoint --leave-running --image-path /tmp/images --work-path /tmp/work box
+	rt checkpoint --leave-running --image-path /tmp/images --work-path /tmp/kept box
 	is_state running
-	[ -s /tmp/work/criu.log ]
+	[ -s /tmp/kept/criu.log ]
 	n=$(count)
 	eventually told_above "$n"
 	n=$(count)
