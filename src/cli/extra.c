@@ -31,7 +31,6 @@ void query_name(struct path *path, const char *reference) {
 
 int send_archive(struct client *c, const struct path *path, int fd, FILE *out, struct err *err) {
         auto_http h = { .fd = -EBADF };
-        struct progress *p;
         int r;
 
         r = http_connect(&h, c->host, err);
@@ -41,10 +40,7 @@ int send_archive(struct client *c, const struct path *path, int fd, FILE *out, s
                 r = client_failed(&h, err);
         if (r < 0)
                 return r;
-        p = progress_new(out);
-        r = progress_run(p, &h, err);
-        progress_free(p);
-        return r;
+        return progress_show(out, &h, err);
 }
 
 static int run_import(struct client *c, const struct args *a) {

@@ -18,7 +18,6 @@ int pull_image(struct client *c, const char *reference, const char *platform, FI
         auto_free char *header = NULL;
         auto_path path = { 0 };
         struct client known;
-        struct progress *p;
         int r;
 
         r = credentials_header(reference, &header, err);
@@ -31,10 +30,7 @@ int pull_image(struct client *c, const char *reference, const char *platform, FI
         r = client_open(&known, &h, "POST", &path, NULL, err);
         if (r < 0)
                 return r;
-        p = progress_new(out);
-        r = progress_run(p, &h, err);
-        progress_free(p);
-        return r;
+        return progress_show(out, &h, err);
 }
 
 static int run_pull(struct client *c, const struct args *a) {
@@ -51,24 +47,15 @@ static int run_pull(struct client *c, const struct args *a) {
 static int run_load(struct client *c, const struct args *a) {
         const char *file = args_text(a, "input");
         auto_fd opened = file ? open(file, O_RDONLY | O_CLOEXEC) : -EBADF;
-        auto_http h = { .fd = -EBADF };
         auto_path path = { 0 };
         struct err err = { 0 };
-        struct progress *p;
-        int r;
 
         if (file && opened < 0) {
                 complain("load: %s: %s", file, strerror(errno));
                 return 1;
         }
         path_init(&path, "/images/load");
-        if (http_connect(&h, c->host, &err) < 0 || http_request_from_fd(&h, "POST", path.text, file ? opened : STDIN_FILENO, &err) < 0 ||
-            (h.status >= 400 && client_failed(&h, &err) < 0))
-                return client_complain(&err, 1);
-        p = progress_new(args_flag(a, "quiet") ? NULL : stdout);
-        r = progress_run(p, &h, &err);
-        progress_free(p);
-        return r < 0 ? client_complain(&err, 1) : 0;
+        return send_archive(c, &path, file ? opened : STDIN_FILENO, args_flag(a, "quiet") ? NULL : stdout, &err) < 0 ? client_complain(&err, 1) : 0;
 }
 
 /* "localhost:5000/a:1" → repository and tag; the colon of a port is none of a tag. */

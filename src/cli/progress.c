@@ -28,7 +28,7 @@ struct progress {
         char message[496];
 };
 
-struct progress *progress_new(FILE *out) {
+static struct progress *progress_new(FILE *out) {
         struct progress *p = calloc(1, sizeof(*p));
 
         if (!p)
@@ -38,7 +38,7 @@ struct progress *progress_new(FILE *out) {
         return p;
 }
 
-void progress_free(struct progress *p) {
+static void progress_free(struct progress *p) {
         free(p);
 }
 
@@ -142,12 +142,14 @@ static int on_object(json_t *object, void *data) {
         return 0;
 }
 
-int progress_run(struct progress *p, struct http *h, struct err *err) {
+int progress_show(FILE *out, struct http *h, struct err *err) {
+        struct progress *p = progress_new(out);
         int r = client_stream(h, on_object, p, err);
 
         if (p->out)
                 fflush(p->out);
         if (p->message[0])
-                return err_set(err, ERR_INTERNAL, -EIO, "%s", p->message);
+                r = err_set(err, ERR_INTERNAL, -EIO, "%s", p->message);
+        progress_free(p);
         return r;
 }

@@ -8,10 +8,5 @@
 
 #include "cli/http.h"
 
-struct progress;
-
-struct progress *progress_new(FILE *out); /* NULL: silent, errors only */
-void progress_free(struct progress *p);
-
-/* Read the daemon's stream to its end. An error in it becomes *err. */
-int progress_run(struct progress *p, struct http *h, struct err *err);
+/* Read the daemon's stream to its end; out NULL: silent, errors only. An error in it becomes *err. */
+int progress_show(FILE *out, struct http *h, struct err *err);

@@ -46,7 +46,6 @@ static int run_push(struct client *c, const struct args *a) {
         auto_path path = { 0 };
         struct err err = { 0 };
         struct client known;
-        struct progress *p;
         int r;
 
         if (strchr(reference, '@')) {
@@ -73,10 +72,7 @@ static int run_push(struct client *c, const struct args *a) {
                 explicit_bzero(header, strlen(header));
         if (r < 0)
                 return client_complain(&err, 1);
-        p = progress_new(quiet ? NULL : stdout);
-        r = progress_run(p, &h, &err);
-        progress_free(p);
-        if (r < 0)
+        if (progress_show(quiet ? NULL : stdout, &h, &err) < 0)
                 return client_complain(&err, 1);
         if (quiet)
                 printf("%s%s%s\n", name, all ? "" : ":", all ? "" : tag);

@@ -88,12 +88,12 @@ static const struct option export_options[] = {
 };
 static const struct option import_options[] = {
         { 0, "label", OPTION_LIST, "KEY=VALUE", "A label" },
-        { 'o', "opt", OPTION_LIST, "KEY=VALUE", "size=BYTES: how much the volume may hold" },
+        { 'o', "opt", OPTION_LIST, "KEY=VALUE", "An option of the volume, as of volume create" },
         { 0 },
 };
 static const struct option clone_options[] = {
         { 0, "label", OPTION_LIST, "KEY=VALUE", "A label" },
-        { 'o', "opt", OPTION_LIST, "KEY=VALUE", "size=BYTES: how much the volume may hold" },
+        { 'o', "opt", OPTION_LIST, "KEY=VALUE", "An option of the volume, as of volume create" },
         { 'q', "quiet", OPTION_FLAG, NULL, "Do not say how many files share their blocks" },
         { 0 },
 };
