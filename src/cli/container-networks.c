@@ -76,6 +76,7 @@ int network_endpoint_parse(const struct args *a, const char *option, const char 
 /* The options that say something about the network without naming it: about the first. */
 static void set_first(const struct args *a, json_t *endpoint) {
         static const char *const lists[] = { "network-alias", "net-alias" };
+        const char *const *driver_options;
         const char *ip = args_text(a, "ip"), *ip6 = args_text(a, "ip6"), *mac = args_text(a, "mac-address");
 
         for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
@@ -85,6 +86,10 @@ static void set_first(const struct args *a, json_t *endpoint) {
                 for (size_t k = 0; k < n; k++)
                         json_array_append_new(member(endpoint, "Aliases", json_array), json_string(items[k]));
         }
+        size_t n_options = args_list(a, "network-opt", &driver_options);
+
+        for (size_t i = 0; i < n_options; i++)
+                set_pair(member(endpoint, "DriverOpts", json_object), driver_options[i], '=');
         if (ip)
                 json_object_set_new(member(endpoint, "IPAMConfig", json_object), "IPv4Address", json_string(ip));
         if (ip6)

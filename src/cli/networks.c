@@ -301,7 +301,7 @@ static const struct option inspect_options[] = {
 };
 static const struct option connect_options[] = {
         { 0, "alias", OPTION_LIST, "NAME", "One more name of the container there" },
-        { 0, "driver-opt", OPTION_LIST, "KEY=VALUE", "com.docker.network.endpoint.ifname=NAME" },
+        { 0, "driver-opt", OPTION_LIST, "KEY=VALUE", "com.docker.network.endpoint.ifname=NAME, or a rate: kist.egress-rate=10mbit" },
         { 0, "gw-priority", OPTION_TEXT, "NUMBER", "Of its gateway: the highest is the default route" },
         { 0, "ip", OPTION_TEXT, "ADDRESS", "A fixed IPv4 address" },
         { 0, "ip6", OPTION_TEXT, "ADDRESS", "A fixed IPv6 address" },

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* update: limits, the restart policy and published ports of containers, whether they run or not. */
+/* update: limits, the restart policy, published ports and rates of containers, whether they run or not. */
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -29,6 +29,7 @@ static const struct option update_options[] = {
         { 0, "memory-swap", OPTION_TEXT, "BYTES", "Memory and swap together (-1: no limit)" },
         { 0, "pids-limit", OPTION_TEXT, "NUMBER", "Processes at most (-1: no limit)" },
         { 0, "restart", OPTION_TEXT, "POLICY", "no, on-failure[:N], always or unless-stopped" },
+        { 0, "network-opt", OPTION_LIST, "[NETWORK:]KEY=VALUE", "Rates, as --network-opt of run; an empty VALUE takes one away" },
         { 0, "publish-add", OPTION_LIST, "PORTS", "Publish ports, as --publish of run" },
         { 0, "publish-rm", OPTION_LIST, "PORTS", "Publish ports no more: [[ADDRESS:]PORT:]PORT[/udp]" },
         { 0 },
@@ -43,7 +44,7 @@ static const struct {
         { "CpuShares", NUMBER }, { "NanoCpus", CPUS }, { "CpusetCpus", TEXT }, { "CpusetMems", TEXT }, { "Memory", BYTES }, { "MemoryReservation", BYTES },
         { "MemorySwap", BYTES }, { "PidsLimit", NUMBER }, { "RestartPolicy", RESTART },
 };
-_Static_assert(ARRAY_SIZE(fields) + 3 == ARRAY_SIZE(update_options), "a field for each option but the last two");
+_Static_assert(ARRAY_SIZE(fields) + 4 == ARRAY_SIZE(update_options), "a field for each option but the last three");
 
 static bool parse(const char *text, enum kind kind, int64_t *ret) {
         double value;
@@ -87,6 +88,29 @@ static int set_port_changes(const struct args *a, json_t *body) {
         return 0;
 }
 
+/* [NETWORK:]KEY=VALUE; without a network, of the container's first. */
+static int set_network_options(const struct args *a, json_t *body) {
+        const char *const *items;
+        size_t n = args_list(a, "network-opt", &items);
+        auto_json *networks = json_object();
+
+        for (size_t i = 0; i < n; i++) {
+                const char *colon = strchr(items[i], ':'), *equals = strchr(items[i], '=');
+                bool named = colon && equals && colon < equals;
+                auto_free char *network = named ? strndup(items[i], (size_t) (colon - items[i])) : strdup("");
+                json_t *options = json_object_get(networks, network);
+
+                if (!equals)
+                        return option_wrong(a, "network-opt", items[i], "not [NETWORK:]KEY=VALUE");
+                if (!options)
+                        json_object_set_new(networks, network, options = json_object());
+                set_pair(options, named ? colon + 1 : items[i], '=');
+        }
+        if (n)
+                json_object_set(body, "NetworkOptions", networks);
+        return 0;
+}
+
 static json_t *body_of(const struct args *a) {
         static const char *const why[] = {
                 [NUMBER] = "not a whole number", [BYTES] = "not a size such as 64m or 1g", [CPUS] = "not a number of CPUs such as 1.5", [RESTART] = "no such policy",
@@ -112,7 +136,7 @@ static json_t *body_of(const struct args *a) {
                 }
                 json_object_set_new(body, fields[i].field, value);
         }
-        if (set_port_changes(a, body) < 0)
+        if (set_port_changes(a, body) < 0 || set_network_options(a, body) < 0)
                 return NULL;
         if (json_object_size(body) == 0) {
                 complain("update: nothing to change: give at least one option");

@@ -131,6 +131,8 @@ json_t *config_resources(const struct spec *s) {
                 json_object_set_new(section(r, "memory"), "disableOOMKiller", json_true());
         if (s->blkio_weight)
                 put_int(r, "blockIO", "weight", s->blkio_weight);
+        if (s->class_id)
+                put_int(r, "network", "classID", s->class_id);
         put_blocks(r, s);
         return r;
 }

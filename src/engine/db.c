@@ -188,6 +188,9 @@ static json_t *endpoint_object(const struct network_endpoint *e) {
                 json_object_set_new(o, "prefix6", json_integer(e->prefix6));
                 json_object_set_new(o, "gateway6", json_string(e->gateway6));
         }
+        if (e->rates.ingress || e->rates.egress)
+                json_object_set_new(o, "rates", json_pack("[I, i, I, i]", (json_int_t) e->rates.ingress, (int) e->rates.ingress_burst, (json_int_t) e->rates.egress,
+                                                          (int) e->rates.egress_burst));
         return o;
 }
 
@@ -208,6 +211,8 @@ static void copy_text(char *ret, size_t size, const char *text) {
 
 /* One written by a version that knew the default network only lacks three of the fields. */
 static void endpoint_read(const json_t *o, struct network_endpoint *e) {
+        const json_t *rates = json_object_get(o, "rates");
+
         copy_text(e->network, sizeof(e->network), json_get_str(o, "network", network_id("bridge")));
         copy_text(e->link, sizeof(e->link), json_get_str(o, "inside", "eth0"));
         copy_text(e->address, sizeof(e->address), json_get_str(o, "address", ""));
@@ -220,6 +225,10 @@ static void endpoint_read(const json_t *o, struct network_endpoint *e) {
         copy_text(e->address6, sizeof(e->address6), json_get_str(o, "address6", ""));
         e->prefix6 = (uint8_t) json_get_int(o, "prefix6", 0);
         copy_text(e->gateway6, sizeof(e->gateway6), json_get_str(o, "gateway6", ""));
+        e->rates = (struct network_rates) {
+                .ingress = (uint64_t) json_integer_value(json_array_get(rates, 0)), .ingress_burst = (uint32_t) json_integer_value(json_array_get(rates, 1)),
+                .egress = (uint64_t) json_integer_value(json_array_get(rates, 2)), .egress_burst = (uint32_t) json_integer_value(json_array_get(rates, 3)),
+        };
 }
 
 static void endpoints_parse(const char *text, struct container_row *r) {

@@ -11,6 +11,7 @@
 #include "engine/internal.h"
 #include "engine/names.h"
 #include "engine/networks.h"
+#include "engine/rates.h"
 #include "network/network.h"
 
 /* --- at create --- */
@@ -92,7 +93,7 @@ static int connect_one(struct engine *e, const struct spec *s, const struct spec
                        struct err *err) {
         struct network_endpoint *endpoint = &row->endpoints[row->n_endpoints];
         char link[16];
-        struct network_attachment a = { .bridge = n->bridge, .id = row->id, .link = link, .address = p->address, .address6 = p->address6, .mac = p->mac, .gateway = gateway };
+        struct network_attachment a = { .bridge = n->bridge, .id = row->id, .link = link, .address = p->address, .address6 = p->address6, .mac = p->mac, .gateway = gateway, .rates = p->rates };
         int r;
 
         endpoint_link_name(s, row, p, link);
@@ -155,6 +156,7 @@ static bool is_wanted(const struct spec *s, const struct network_endpoint *endpo
 int endpoints_recover(struct engine *e, const struct spec *s, struct container_row *row, struct err *err) {
         const struct container_row before = *row;
         size_t kept = 0;
+        struct err why;
         int r;
 
         for (size_t i = 0; i < row->n_endpoints; i++) {
@@ -173,6 +175,8 @@ int endpoints_recover(struct engine *e, const struct spec *s, struct container_r
                 names_add(e, s, row, &row->endpoints[kept++]);
         }
         row->n_endpoints = kept;
+        if (rates_follow(e, s, row, &why) < 0)
+                log_warning("container %.12s: %s", row->id, why.msg);
         names_follow_hosts(e, s, &before, row);
         return 0;
 }

@@ -204,8 +204,13 @@ static void lost_links(struct fsck *f, struct container *c) {
         }
 }
 
+static void stray_ifb(const char *link, int result, void *data) {
+        fsck_found(data, "link", link, "of a limit of bandwidth whose link is gone", "removed", result);
+}
+
 static void check_links(struct fsck *f) {
         network_links_each(f->engine->network, check_link, f, NULL);
+        network_stray_ifbs(f->engine->network, f->fix, stray_ifb, f, NULL);
         each_idle(f, lost_links);
 }
 

@@ -134,7 +134,8 @@ static int connect_running(struct change *k, const struct spec *s, struct err *e
         struct container_row next = k->c->row, before = next;
         struct network_endpoint *endpoint = &next.endpoints[next.n_endpoints];
         char link[16];
-        struct network_attachment a = { .bridge = k->n->bridge, .id = next.id, .link = link, .address = p ? p->address : "", .address6 = p ? p->address6 : "", .mac = p ? p->mac : "" };
+        struct network_attachment a = { .bridge = k->n->bridge, .id = next.id, .link = link, .address = p ? p->address : "", .address6 = p ? p->address6 : "", .mac = p ? p->mac : "",
+                                        .rates = p ? p->rates : (struct network_rates) { 0 } };
         struct names_resolvers resolvers;
         auto_fd netns = -EBADF;
         int r;

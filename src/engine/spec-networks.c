@@ -14,8 +14,6 @@
 
 enum { ALIASES_MAX = 64 };
 
-#define IFNAME_OPTION "com.docker.network.endpoint.ifname"
-
 bool spec_is_link_name(const char *text) {
         size_t n = strlen(text);
 
@@ -78,21 +76,6 @@ static int read_aliases(struct spec_endpoint *p, struct err *err) {
         return 0;
 }
 
-static int read_driver_options(struct spec_endpoint *p, struct err *err) {
-        json_t *options = json_object_get(p->config, "DriverOpts"), *v;
-        const char *key;
-
-        p->link = "";
-        json_object_foreach(options, key, v) {
-                if (strcmp(key, IFNAME_OPTION) != 0)
-                        return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "network %s: driver option \"%s\" is not supported by this version; " IFNAME_OPTION " is", p->network, key);
-                if (!json_is_string(v) || !spec_is_link_name(json_string_value(v)))
-                        return wrong(err, p->network, IFNAME_OPTION ": not a name of at most 15 letters, digits, - and _");
-                p->link = json_string_value(v);
-        }
-        return 0;
-}
-
 static int read_endpoint(struct spec *s, const char *network, json_t *config, struct err *err) {
         struct spec_endpoint *p = &s->endpoints[s->n_endpoints];
         const json_t *ipam = json_object_get(config, "IPAMConfig");
@@ -101,7 +84,7 @@ static int read_endpoint(struct spec *s, const char *network, json_t *config, st
 
         *p = (struct spec_endpoint) { .network = is_default ? "bridge" : network, .config = config, .priority = json_get_int(config, "GwPriority", 0) };
         if ((r = read_text(config, "NetworkID", &p->network_id, network, err)) < 0 || (r = read_text(config, "MacAddress", &p->mac, network, err)) < 0 ||
-            (r = read_text(ipam, "IPv4Address", &p->address, network, err)) < 0 || (r = read_text(ipam, "IPv6Address", &p->address6, network, err)) < 0 || (r = read_aliases(p, err)) < 0 || (r = read_driver_options(p, err)) < 0 ||
+            (r = read_text(ipam, "IPv4Address", &p->address, network, err)) < 0 || (r = read_text(ipam, "IPv6Address", &p->address6, network, err)) < 0 || (r = read_aliases(p, err)) < 0 || (r = spec_read_driver_options(p, err)) < 0 ||
             (r = refuse_others(config, network, err)) < 0)
                 return r;
         if (*p->mac && !network_is_mac(p->mac))
@@ -125,14 +108,33 @@ static bool is_mode(const struct spec *s, const char *network) {
         return !strcmp(network, mode) || (s->network == SPEC_NETWORK_BRIDGE && is_default);
 }
 
+/* A container has one. */
+static int take_class_id(struct spec *s, const struct spec_endpoint *p, struct err *err) {
+        if (p->class_id && s->class_id && p->class_id != s->class_id)
+                return err_set(err, ERR_INVALID, -EINVAL, "invalid endpoint settings: network %s: kist.classid: another network has another one", p->network);
+        if (p->class_id)
+                s->class_id = p->class_id;
+        return 0;
+}
+
 /* Of a container without networks of its own: its mode said once more is all that may stand there. */
-static int check_none(const struct spec *s, json_t *all, struct err *err) {
+static int check_none(struct spec *s, json_t *all, struct err *err) {
         const char *network;
         json_t *config;
 
-        json_object_foreach(all, network, config)
+        json_object_foreach(all, network, config) {
+                struct spec_endpoint p = { .network = network, .config = config };
+                const char *option;
+                json_t *v;
+
                 if (!is_mode(s, network) && strcmp(network, "none") != 0 && !s->network_disabled)
                         return err_set(err, ERR_INVALID, -EINVAL, "conflicting options: a container with network mode %s cannot be connected to network %s", s->network_mode, network);
+                json_object_foreach(json_object_get(config, "DriverOpts"), option, v)
+                        if (spec_is_endpoint_rate(option))
+                                return err_set(err, ERR_INVALID, -EINVAL, "conflicting options: network mode %s has no endpoint whose bandwidth could be limited: %s", s->network_mode, option);
+                if (spec_read_driver_options(&p, err) < 0 || take_class_id(s, &p, err) < 0)
+                        return -EINVAL;
+        }
         return 0;
 }
 
@@ -164,6 +166,9 @@ int spec_read_endpoints(struct spec *s, struct err *err) {
                 if (!*s->endpoints[0].mac)
                         s->endpoints[0].mac = s->mac_address;
         }
+        for (size_t i = 0; i < s->n_endpoints; i++)
+                if ((r = take_class_id(s, &s->endpoints[i], err)) < 0)
+                        return r;
         for (size_t i = 0; i < s->n_endpoints; i++)
                 for (size_t k = 0; k < i; k++)
                         if (*s->endpoints[i].link && !strcmp(s->endpoints[i].link, s->endpoints[k].link))

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "engine/log-driver.h"
+#include "network/network.h"
 
 struct err;
 
@@ -26,6 +27,8 @@ struct spec_endpoint {
         const char *address, *address6, *mac, *link;
         json_t *aliases; /* an array of names, or NULL */
         json_t *config;  /* the whole object, or NULL */
+        struct network_rates rates;
+        uint32_t class_id; /* 0: none */
         int64_t priority; /* of its gateway; the highest is the default route */
 };
 
@@ -96,6 +99,7 @@ struct spec {
         enum spec_network network;
         struct spec_endpoint endpoints[ENDPOINTS_MAX]; /* the first is the network mode's, when it is still on that */
         size_t n_endpoints;
+        uint32_t class_id; /* of cgroup v1's net_cls; 0: none */
         const char *network_of, *pid_of, *ipc_of; /* of another container: its name or id; NULL otherwise */
         bool host_userns, host_pid, host_ipc, host_uts, host_cgroupns, no_shm;
         bool no_new_privileges, seccomp_unconfined, systempaths_unconfined;
@@ -135,6 +139,9 @@ int spec_read_networks(struct spec *s, struct err *err);
 /* spec-networks.c: NetworkingConfig → endpoints. */
 int spec_read_endpoints(struct spec *s, struct err *err);
 bool spec_is_link_name(const char *text);
+/* spec-endpoint-options.c: DriverOpts of p->config into p->link and p->rates. Is this one of those that limit bandwidth? */
+int spec_read_driver_options(struct spec_endpoint *p, struct err *err);
+bool spec_is_endpoint_rate(const char *option);
 /* host-limits.c: against the processors and memory nodes that this host has. ERR_INVALID. */
 int spec_check_host(const struct spec *s, struct err *err);
 /* --mount wants the host's directory to be there; -v makes it. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* POST /containers/ID/update: limits, the restart policy and published ports of a container, whether it runs or not. */
+/* POST /containers/ID/update: limits, the restart policy, published ports and rates of endpoints of a container, whether it runs or not. */
 
 #include <string.h>
 
@@ -9,6 +9,7 @@
 #include "engine/events.h"
 #include "engine/internal.h"
 #include "engine/ports.h"
+#include "engine/rates.h"
 #include "engine/spec.h"
 
 static const char *const fields[] = {
@@ -75,7 +76,7 @@ static int update_locked(struct engine *e, struct container *c, const json_t *ch
         if ((r = spec_parse(old, &before, err)) < 0)
                 return r;
         body = merge(old, changes);
-        if ((r = ports_merge(c, body, changes, err)) < 0 || (r = spec_parse(body, &s, err)) < 0 || (r = spec_check_host(&s, err)) < 0)
+        if ((r = ports_merge(c, body, changes, err)) < 0 || (r = rates_merge(body, changes, err)) < 0 || (r = spec_parse(body, &s, err)) < 0 || (r = spec_check_host(&s, err)) < 0)
                 return r;
         text = json_text(body);
         old_text = json_text(old);
@@ -85,8 +86,10 @@ static int update_locked(struct engine *e, struct container *c, const json_t *ch
         r = container_set_spec(c, text, err);
         if (r == 0)
                 r = apply(e, c, &s, err);
-        if (r == 0 && (r = ports_change(e, c, changes, err)) < 0)
+        if (r == 0 && ((r = rates_change(e, c, &s, err)) < 0 || (r = ports_change(e, c, changes, err)) < 0)) {
+                rates_change(e, c, &before, NULL);
                 apply(e, c, &before, NULL);
+        }
         if (r < 0)
                 container_set_spec(c, old_text, NULL);
         return r;

@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "network/internal.h"
 #include "network/netns.h"
+#include "network/shaping.h"
 
 enum { LINK_HEX = 13 }; /* "kv" and 52 bits of the id fill a link's name */
 
@@ -129,6 +130,17 @@ static int set_up_container_end(struct rtnl *inside, const struct network_endpoi
         return link_configure(inside, l.index, &a);
 }
 
+/* Before the first packet. */
+static int limit(struct network_host *h, struct rtnl *n, const struct network_endpoint *e, uint32_t mtu) {
+        return e->rates.ingress || e->rates.egress ? shaping_set(&h->reaper, n, e->host_link, mtu, &e->rates, true) : 0;
+}
+
+static void discard(struct network_host *h, struct rtnl *n, const struct network_endpoint *e) {
+        reaper_discard(&h->reaper, n, e->host_link, false);
+        if (e->rates.egress)
+                shaping_discard(&h->reaper, n, e->host_link);
+}
+
 static int plug(struct network_host *h, const struct bridge_state *b, const char *id, const struct network_endpoint *e, int netns_fd, struct err *err) {
         auto_rtnl inside = { .fd = -EBADF }, host = { .fd = -EBADF };
         struct veth v = { .host_name = e->host_link, .peer_name = e->link, .bridge_index = b->index, .netns_fd = netns_fd, .mtu = b->mtu };
@@ -145,19 +157,21 @@ static int plug(struct network_host *h, const struct bridge_state *b, const char
         r = add_veth(h, &host, &v);
         if (r < 0)
                 return rtnl_error(&host, r, err, "container %.12s: adding link %s to bridge %s", id, e->link, e->bridge);
-        r = set_up_host_end(&host, e->host_link, !b->icc);
+        r = limit(h, &host, e, b->mtu);
         if (r < 0)
+                r = rtnl_error(&host, r, err, "container %.12s: limits of bandwidth of link %s", id, e->link);
+        else if ((r = set_up_host_end(&host, e->host_link, !b->icc)) < 0)
                 r = rtnl_error(&host, r, err, "container %.12s: link %s", id, e->host_link);
         else if ((r = set_up_container_end(&inside, e, address, netns_fd)) < 0)
                 r = rtnl_error(&inside, r, err, "container %.12s: address and route of %s", id, e->link);
         if (r < 0)
-                reaper_discard(&h->reaper, &host, e->host_link, false);
+                discard(h, &host, e);
         return r;
 }
 
 static int describe(struct network_host *h, const struct bridge_state *b, const struct network_attachment *a, uint32_t address, const struct address6 *address6,
                     struct network_endpoint *ret) {
-        struct network_endpoint e = { .prefix = b->subnet.prefix, .is_gateway = a->gateway && !b->internal };
+        struct network_endpoint e = { .prefix = b->subnet.prefix, .is_gateway = a->gateway && !b->internal, .rates = a->rates };
         uint8_t mac[6];
 
         address_format(address, e.address);
@@ -268,6 +282,8 @@ int network_disconnect(struct network_host *h, const char *id, const struct netw
                 r = reaper_discard(&h->reaper, &n, e->host_link, false);
         if (r < 0 && r != -ENODEV)
                 return rtnl_error(&n, r, err, "container %.12s: deleting link %s", id, e->host_link);
+        if (e->rates.egress)
+                shaping_discard(&h->reaper, &n, e->host_link);
         /* After it is unplugged: until then it answers to the address. */
         if (address_parse(e->address, &address) == 0)
                 release_addresses(h, id, e->bridge, address, e->address6);
@@ -286,6 +302,16 @@ int network_route_by(struct network_host *h, const struct network_endpoint *e, i
         if (r == 0 && *e->gateway6 && (r = address6_parse(e->gateway6, &gateway)) == 0)
                 r = default_route_set(&inside, l.index, &gateway);
         return r < 0 ? rtnl_error(&inside, r, err, "default route by %s", e->link) : 0;
+}
+
+int network_limit(struct network_host *h, const struct network_endpoint *e, struct err *err) {
+        auto_rtnl n = { .fd = -EBADF };
+        struct link l;
+        int r = rtnl_open(&n);
+
+        if (r == 0 && (r = link_find(&n, e->host_link, &l)) == 0)
+                r = shaping_set(&h->reaper, &n, e->host_link, l.mtu, &e->rates, false);
+        return r < 0 ? rtnl_error(&n, r, err, "limits of bandwidth of link %s", e->host_link) : 0;
 }
 
 int network_claim(struct network_host *h, const char *id, const struct network_endpoint *e, struct err *err) {

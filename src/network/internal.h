@@ -27,6 +27,8 @@ void reaper_wait(struct reaper *r);
 /* Unplug a link and see to its deletion; with `free_name`, its name can be used again at once. -ENODEV: no such link. */
 int reaper_discard(struct reaper *r, struct rtnl *n, const char *name, bool free_name);
 
+int reaper_discard_link(struct reaper *r, struct rtnl *n, int index, bool free_name);
+
 /* One network: a bridge with a subnet. */
 struct bridge_network {
         char bridge[16];

@@ -143,6 +143,19 @@ int link_add_bridge(struct rtnl *n, const char *name, uint32_t mtu, const uint8_
         return fill_run(n, &b, &f);
 }
 
+int link_add_ifb(struct rtnl *n, const char *name) {
+        struct ifinfomsg head = { .ifi_family = AF_UNSPEC };
+        auto_batch b = { 0 };
+        struct filling f = { .m = rtnl_add(&b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &head, sizeof(head)) };
+        struct nlattr *info;
+
+        put_string(&f, IFLA_IFNAME, name);
+        info = nest(&f, IFLA_LINKINFO);
+        put_string(&f, IFLA_INFO_KIND, "ifb");
+        nest_end(&f, info);
+        return fill_run(n, &b, &f);
+}
+
 int link_add_veth(struct rtnl *n, const struct veth *v) {
         struct ifinfomsg head = { .ifi_family = AF_UNSPEC }, peer_head = { .ifi_family = AF_UNSPEC };
         auto_batch b = { 0 };

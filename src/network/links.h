@@ -29,6 +29,9 @@ int link_delete_group(struct rtnl *n, uint32_t group);
 
 int link_add_bridge(struct rtnl *n, const char *name, uint32_t mtu, const uint8_t mac[6]);
 
+/* An intermediate functional block: what is turned over to it leaves by its queue and goes on as if it had arrived where it came from. */
+int link_add_ifb(struct rtnl *n, const char *name);
+
 /* Both ends in one request: `host_name` here, as a port of the bridge, still down; `peer_name` in netns_fd, down as well: the kernel
  * refuses to switch on an end while the other is not made. -EEXIST: one of the names is taken. */
 struct veth {

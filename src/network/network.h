@@ -62,6 +62,12 @@ int network_make(struct network_host *h, const char *bridge, struct err *err);
 /* Remove the bridge and forget the network. −EBUSY, and nothing happens, when an endpoint has an address of it. */
 int network_undefine(struct network_host *h, const char *bridge, struct err *err);
 
+/* Of one endpoint, in both directions as the container sees them. */
+struct network_rates {
+        uint64_t ingress, egress;               /* bits per second; 0: as fast as it goes */
+        uint32_t ingress_burst, egress_burst;   /* bytes that may go at once; 0: 20 ms of the rate, at least 64 KiB. Never less than one frame */
+};
+
 struct network_attachment {
         const char *bridge;
         const char *id;       /* of the container: hex digits */
@@ -70,6 +76,7 @@ struct network_attachment {
         const char *address6; /* the same; of a network with IPv6 only */
         const char *mac;      /* NULL, "": from the address */
         bool gateway;         /* the container's default route leads here */
+        struct network_rates rates;
 };
 
 struct network_endpoint {
@@ -85,6 +92,7 @@ struct network_endpoint {
         char mac[18];         /* "02:42:ac:1e:00:02", derived from the address unless one was asked for */
         char host_link[16];   /* veth on the host's side: "kv" and hex digits */
         char bridge[16];
+        struct network_rates rates;
 };
 
 /* A veth from the bridge into netns_fd with an address, link-local route and (a->gateway) default route in place of one that is there, all up when
@@ -100,6 +108,8 @@ int network_disconnect(struct network_host *h, const char *id, const struct netw
 void network_settle(struct network_host *h);
 /* Of a container with several networks: from now on the default route leads to this one. */
 int network_route_by(struct network_host *h, const struct network_endpoint *e, int netns_fd, struct err *err);
+/* Other rates for one that is there: they are in *e. */
+int network_limit(struct network_host *h, const struct network_endpoint *e, struct err *err);
 /* After a restart: this address is taken by that container. */
 int network_claim(struct network_host *h, const char *id, const struct network_endpoint *e, struct err *err);
 
@@ -134,12 +144,14 @@ typedef void (*network_finding_fn)(const char *object, const char *problem, cons
 int network_audit(struct network_host *h, bool fix, network_finding_fn fn, void *data, struct err *err);
 /* Ports of our bridges that have a name of ours, and who would have it. */
 int network_links_each(struct network_host *h, void (*fn)(const char *bridge, const char *link, void *data), void *data, struct err *err);
+/* Ifbs of limits (see shaping.h) whose links are gone; with `fix` they go. */
+int network_stray_ifbs(struct network_host *h, bool fix, void (*fn)(const char *link, int result, void *data), void *data, struct err *err);
 void network_link_name(const struct network_host *h, const char *id, const char *bridge, char ret[16]);
 /* 1: it is a port of a bridge; 0: not, or not any more (it may wait for its deletion); negative errno: who knows. */
 int network_link_is_plugged(const char *link);
 int network_discard_link(struct network_host *h, const char *link, struct err *err);
 
-/* After a restart: links that an earlier daemon unplugged and did not live to delete. */
+/* After a restart: links that an earlier daemon unplugged and did not live to delete, and ifbs of links that went meanwhile. */
 void network_sweep(struct network_host *h);
 
 /* For inspect: subnets and gateways of the default bridge; makes it when it is not there yet. */

@@ -73,7 +73,14 @@ static void want(struct reaper *r) {
                 reap();
 }
 
+static void ignore(const char *link, int result, void *data) {
+        (void) link;
+        (void) result;
+        (void) data;
+}
+
 void network_sweep(struct network_host *h) {
+        network_stray_ifbs(h, true, ignore, NULL, NULL);
         want(&h->reaper);
 }
 
@@ -81,18 +88,24 @@ void network_settle(struct network_host *h) {
         reaper_wait(&h->reaper);
 }
 
-int reaper_discard(struct reaper *r, struct rtnl *n, const char *name, bool free_name) {
+int reaper_discard_link(struct reaper *r, struct rtnl *n, int index, bool free_name) {
         char new_name[16];
+        int k;
+
+        snprintf(new_name, sizeof(new_name), "kd%x", (unsigned) index);
+        k = link_unplug(n, index, DISCARDED, free_name ? new_name : NULL);
+        if (k == 0)
+                want(r);
+        return k;
+}
+
+int reaper_discard(struct reaper *r, struct rtnl *n, const char *name, bool free_name) {
         struct link l;
         int k = link_find(n, name, &l);
 
         if (k < 0)
                 return k;
-        if (strcmp(l.kind, "veth") != 0)
+        if (strcmp(l.kind, "veth") != 0 && strcmp(l.kind, "ifb") != 0)
                 return -EEXIST;
-        snprintf(new_name, sizeof(new_name), "kd%x", (unsigned) l.index);
-        k = link_unplug(n, l.index, DISCARDED, free_name ? new_name : NULL);
-        if (k == 0)
-                want(r);
-        return k;
+        return reaper_discard_link(r, n, l.index, free_name);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Links on our bridges, for whoever knows which containers there are. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,6 +67,56 @@ int network_links_each(struct network_host *h, void (*fn)(const char *bridge, co
                 fn(p.v[i].bridge, p.v[i].link, data);
         free(p.bridges);
         free(p.v);
+        return r < 0 ? rtnl_error(&n, r, err, "listing links") : 0;
+}
+
+/* --- ifbs whose links are gone: nothing arrives there any more --- */
+
+struct ifbs {
+        struct link *v;
+        size_t n, room;
+};
+
+static int collect_ifb(const struct link *l, void *data) {
+        struct ifbs *all = data;
+
+        if (strcmp(l->kind, "ifb") != 0 || !str_starts_with(l->name, "ki"))
+                return 0;
+        if (all->n == all->room) {
+                size_t room = all->room ? all->room * 2 : 16;
+                struct link *grown = reallocarray(all->v, room, sizeof(*grown));
+
+                if (!grown)
+                        return -ENOMEM;
+                all->v = grown;
+                all->room = room;
+        }
+        all->v[all->n++] = *l;
+        return 0;
+}
+
+/* An endpoint has its link before its ifb. That by the link's name is looked for now, and this ifb is known by its number: one that is made meanwhile for a new link
+ * of that name is another. */
+static bool is_needed(struct rtnl *n, const struct link *ifb) {
+        char name[16];
+        struct link l;
+
+        snprintf(name, sizeof(name), "kv%s", ifb->name + 2);
+        return link_find(n, name, &l) != -ENODEV;
+}
+
+int network_stray_ifbs(struct network_host *h, bool fix, void (*fn)(const char *link, int result, void *data), void *data, struct err *err) {
+        auto_rtnl n = { .fd = -EBADF };
+        struct ifbs all = { 0 };
+        int r = rtnl_open(&n);
+
+        if (r < 0)
+                return err_errno(err, r, "netlink socket");
+        r = link_each(&n, collect_ifb, &all);
+        for (size_t i = 0; r >= 0 && i < all.n; i++)
+                if (!is_needed(&n, &all.v[i]))
+                        fn(all.v[i].name, fix ? reaper_discard_link(&h->reaper, &n, all.v[i].index, true) : 0, data);
+        free(all.v);
         return r < 0 ? rtnl_error(&n, r, err, "listing links") : 0;
 }
 
