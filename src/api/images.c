@@ -7,15 +7,18 @@
 
 int handle_image_list(struct request *q, struct err *err) {
         auto_json *filters = NULL;
+        struct engine_image_list how = { 0 };
         json_t *list = NULL;
-        bool shared;
         int r;
 
         r = query_filters(&q->query, &filters, err);
         if (r == 0)
-                r = query_bool(&q->query, "shared-size", false, &shared, err);
+                r = query_bool(&q->query, "shared-size", false, &how.shared, err);
         if (r == 0)
-                r = engine_image_list(q->engine, shared && q->minor >= 42, filters, &list, err);
+                r = query_bool(&q->query, "brief", false, &how.brief, err); /* kist's own */
+        how.shared &= q->minor >= 42;
+        if (r == 0)
+                r = engine_image_list(q->engine, &how, filters, &list, err);
         return r < 0 ? r : request_answer_shape(q, MHD_HTTP_OK, SHAPE_IMAGE_LIST, list, err);
 }
 

@@ -170,6 +170,25 @@ int client_call(struct client *c, const char *method, const struct path *path, c
         return r;
 }
 
+int client_list(struct client *c, const struct path *path, item_fn item, void *data, struct err *err) {
+        auto_http h = { .fd = -EBADF };
+        char piece[sizeof(h.buffer)];
+        size_t whole = 0;
+        auto_items items;
+        ssize_t n = 0;
+        int r;
+
+        items_init(&items, item, data, "the daemon's answer");
+        r = request(c, &h, "GET", path, NULL, false, err);
+        while (r == 0 && (n = http_read(&h, piece, sizeof(piece), err)) > 0) {
+                whole += (size_t) n;
+                r = whole > ANSWER_MAX ? err_set(err, ERR_TOO_LARGE, -E2BIG, "the daemon's answer is too long") : items_add(&items, piece, (size_t) n, err);
+        }
+        if (r < 0)
+                return r;
+        return n < 0 ? (int) n : items_end(&items, err);
+}
+
 int client_stream(struct http *h, int (*object)(json_t *object, void *data), void *data, struct err *err) {
         auto_strbuf line;
         char piece[16384];

@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "cli/http.h"
+#include "cli/items.h"
 
 struct client {
         const char *host;   /* "unix:///run/kist/kist.sock", …: see host.h */
@@ -32,6 +33,9 @@ char *path_escape(const char *text);                                 /* '/' is k
 /* One call. body may be NULL (stays the caller's). *ret may be NULL; it is JSON null for an empty answer. An answer of 400 and above becomes the
  * error: its message, with the kind that fits the status. 304 is ERR_NOT_MODIFIED. */
 int client_call(struct client *c, const char *method, const struct path *path, const json_t *body, json_t **ret, struct err *err);
+
+/* A GET whose answer is a list: `item` is called for each of its members as they come. What was called for before an error stays done. */
+int client_list(struct client *c, const struct path *path, item_fn item, void *data, struct err *err);
 
 /* Begin a call whose answer is read as it comes with http_read(). */
 int client_open(struct client *c, struct http *h, const char *method, const struct path *path, const json_t *body, struct err *err);

@@ -46,10 +46,11 @@ extern const struct command command_context_ls, command_context_inspect, command
  * filter, of that name. Ends the program on a malformed one. */
 char *filters_text(const struct args *a, const char *reference);
 
-/* What `ps` and `system df -v` show of one object of GET /containers/json. usual: only the columns that `ps` has without any flag. */
-json_t *container_columns(const json_t *container, bool whole, bool usual);
-/* The same for images: calls `row` for each name (and digest) of one; and for volumes, with "UsageData" or without. */
-int image_rows(const json_t *image, bool digests, bool whole, int (*row)(const json_t *row, void *data, struct err *err), void *data, struct err *err);
+/* The columns of `ps` of one object of GET /containers/json. */
+json_t *container_columns(const json_t *container);
+/* Of one object of GET /images/json, a row for each name: appended to `list`. */
+int image_rows(const json_t *image, json_t *list, struct err *err);
+/* Of a volume, with "UsageData" or without. */
 json_t *volume_columns(const json_t *volume);
 /* A tar from the daemon to a file (NULL: standard output), which is there in the end only when it is whole. Returns the exit status. */
 struct path;

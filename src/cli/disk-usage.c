@@ -108,10 +108,6 @@ static json_t *summary_row(size_t i, const json_t *df) {
 
 /* --- -v: each thing --- */
 
-static int add_image(const json_t *row, void *data, struct err *err) {
-        return json_array_append(data, (json_t *) row) < 0 ? err_errno(err, -ENOMEM, "images") : 0;
-}
-
 /* What -v shows, as lists of rows. */
 static json_t *details(const json_t *df) {
         json_t *images = json_array(), *containers = json_array(), *volumes = json_array(), *cache = json_array(), *item;
@@ -119,9 +115,9 @@ static json_t *details(const json_t *df) {
         size_t i;
 
         json_array_foreach(json_get_array(df, "Images"), i, item)
-                image_rows(item, false, false, add_image, images, NULL);
+                image_rows(item, images, NULL);
         json_array_foreach(json_get_array(df, "Containers"), i, item) {
-                json_t *row = container_columns(item, false, false);
+                json_t *row = container_columns(item);
 
                 human_size((uint64_t) json_get_int(item, "SizeRw", 0), size);
                 json_object_set_new(row, "Size", json_string(size));

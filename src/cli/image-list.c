@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* images, history. */
+#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,32 +16,99 @@
 
 enum { CREATED_BY_LETTERS = 45 };
 
-static const struct listing_column image_columns_[] = {
-        { "ID", "IMAGE ID" },     { "Repository", "REPOSITORY" }, { "Tag", "TAG" },           { "Digest", "DIGEST" },
-        { "CreatedSince", "CREATED" }, { "CreatedAt", "CREATED AT" }, { "Size", "SIZE" },     { "Containers", "CONTAINERS" },
-        { "VirtualSize", "SIZE" },     { "SharedSize", "SHARED SIZE" }, { "UniqueSize", "UNIQUE SIZE" }, { 0 },
+struct image_row {
+        const json_t *image; /* an object of GET /images/json */
+        const char *repository, *tag, *digest;
+        bool whole;
 };
 
-static void size_or_none(int64_t bytes, char ret[32]) {
-        if (bytes < 0)
-                snprintf(ret, 32, "N/A");
-        else
-                human_size((uint64_t) bytes, ret);
+static int64_t member(const void *row, const char *key, int64_t fallback) {
+        return json_get_int(((const struct image_row *) row)->image, key, fallback);
 }
 
-static json_t *image_columns(const json_t *image, const char *repository, const char *tag, const char *digest, bool whole) {
-        auto_free char *id = listing_id(json_get_str(image, "Id", ""), whole);
-        int64_t size = json_get_int(image, "Size", 0), shared = json_get_int(image, "SharedSize", -1), containers = json_get_int(image, "Containers", -1);
-        char ago[64], date[64], sizes[3][32];
+static void show_id(const void *row, struct strbuf *out) {
+        const struct image_row *r = row;
+        auto_free char *id = listing_id(json_get_str(r->image, "Id", ""), r->whole);
 
-        listing_ago(json_get_int(image, "Created", 0), ago);
-        listing_date(json_get_int(image, "Created", 0), date);
-        size_or_none(size, sizes[0]);
-        size_or_none(shared, sizes[1]);
-        size_or_none(shared < 0 ? -1 : size - shared, sizes[2]);
-        return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:s}", "ID", id, "Repository", repository, "Tag", tag, "Digest", digest, "CreatedSince",
-                         ago, "CreatedAt", date, "Size", sizes[0], "Containers", containers < 0 ? json_string("N/A") : json_sprintf("%lld", (long long) containers),
-                         "VirtualSize", sizes[0], "SharedSize", sizes[1], "UniqueSize", sizes[2]);
+        strbuf_adds(out, id);
+}
+
+static void show_repository(const void *row, struct strbuf *out) {
+        strbuf_adds(out, ((const struct image_row *) row)->repository);
+}
+
+static void show_tag(const void *row, struct strbuf *out) {
+        strbuf_adds(out, ((const struct image_row *) row)->tag);
+}
+
+static void show_digest(const void *row, struct strbuf *out) {
+        strbuf_adds(out, ((const struct image_row *) row)->digest);
+}
+
+static void show_created_since(const void *row, struct strbuf *out) {
+        char ago[64];
+
+        listing_ago(member(row, "Created", 0), ago);
+        strbuf_adds(out, ago);
+}
+
+static void show_created_at(const void *row, struct strbuf *out) {
+        char date[64];
+
+        listing_date(member(row, "Created", 0), date);
+        strbuf_adds(out, date);
+}
+
+static void add_size(int64_t bytes, struct strbuf *out) {
+        char text[32] = "N/A";
+
+        if (bytes >= 0)
+                human_size((uint64_t) bytes, text);
+        strbuf_adds(out, text);
+}
+
+static void show_size(const void *row, struct strbuf *out) {
+        add_size(member(row, "Size", 0), out);
+}
+
+static void show_shared_size(const void *row, struct strbuf *out) {
+        add_size(member(row, "SharedSize", -1), out);
+}
+
+static void show_unique_size(const void *row, struct strbuf *out) {
+        int64_t shared = member(row, "SharedSize", -1);
+
+        add_size(shared < 0 ? -1 : member(row, "Size", 0) - shared, out);
+}
+
+static void show_containers(const void *row, struct strbuf *out) {
+        int64_t n = member(row, "Containers", -1);
+
+        if (n < 0)
+                strbuf_adds(out, "N/A");
+        else
+                strbuf_addf(out, "%lld", (long long) n);
+}
+
+static const struct listing_column image_columns[] = {
+        { "ID", "IMAGE ID", show_id },
+        { "Repository", "REPOSITORY", show_repository },
+        { "Tag", "TAG", show_tag },
+        { "Digest", "DIGEST", show_digest, .seldom = true },
+        { "CreatedSince", "CREATED", show_created_since },
+        { "CreatedAt", "CREATED AT", show_created_at },
+        { "Size", "SIZE", show_size },
+        { "Containers", "CONTAINERS", show_containers, .seldom = true },
+        { "VirtualSize", "SIZE", show_size },
+        { "SharedSize", "SHARED SIZE", show_shared_size, .seldom = true },
+        { "UniqueSize", "UNIQUE SIZE", show_unique_size, .seldom = true },
+        { 0 },
+};
+
+static const char *text_at(const json_t *list, size_t i) {
+        const char *text = json_string_value(json_array_get(list, i));
+
+        return text ? text : "";
 }
 
 /* "localhost:5000/a:1", "a@sha256:…" → before and behind. */
@@ -55,43 +123,57 @@ static void split_tag(const char *reference, char repository[512], char tag[160]
         split(reference, colon && !strchr(colon, '/') ? colon : NULL, repository, tag);
 }
 
+typedef int (*row_fn)(const struct image_row *row, void *data, struct err *err);
+
 /* One row per name, and with digests one per name and digest of the same repository. */
-int image_rows(const json_t *image, bool digests, bool whole, int (*row)(const json_t *row, void *data, struct err *err), void *data, struct err *err) {
+static int each_row(const json_t *image, bool digests, bool whole, row_fn row, void *data, struct err *err) {
         json_t *tags = json_get_array(image, "RepoTags"), *all = json_get_array(image, "RepoDigests");
         size_t n = json_array_size(tags), m = json_array_size(all), i, k;
 
         for (i = 0; i < (n ? n : 1); i++) {
                 char repository[512] = "<none>", tag[160] = "<none>", digest[160] = "<none>", other[512];
                 bool found = false;
+                int r;
 
                 if (n)
-                        split_tag(json_string_value(json_array_get(tags, i)), repository, tag);
+                        split_tag(text_at(tags, i), repository, tag);
                 for (k = 0; k < m && (digests || !n); k++) {
-                        const char *text = json_string_value(json_array_get(all, k));
-                        auto_json *one = NULL;
-                        int r;
+                        const char *text = text_at(all, k);
 
                         split(text, strchr(text, '@'), other, digest);
                         if (n && strcmp(other, repository) != 0)
                                 continue;
                         found = true;
-                        one = image_columns(image, n ? repository : other, tag, digests ? digest : "<none>", whole);
-                        if ((r = row(one, data, err)) < 0)
+                        if ((r = row(&(struct image_row) { image, n ? repository : other, tag, digests ? digest : "<none>", whole }, data, err)) < 0)
                                 return r;
                 }
-                if (!found) {
-                        auto_json *one = image_columns(image, repository, tag, "<none>", whole);
-                        int r = row(one, data, err);
-
-                        if (r < 0)
-                                return r;
-                }
+                if (!found && (r = row(&(struct image_row) { image, repository, tag, "<none>", whole }, data, err)) < 0)
+                        return r;
         }
         return 0;
 }
 
-static int add_row(const json_t *row, void *data, struct err *err) {
-        return listing_add(data, row, NULL, err);
+static int collect_row(const struct image_row *row, void *data, struct err *err) {
+        return json_array_append_new(data, listing_row(image_columns, row)) < 0 ? err_errno(err, -ENOMEM, "images") : 0;
+}
+
+int image_rows(const json_t *image, json_t *list, struct err *err) {
+        return each_row(image, false, false, collect_row, list, err);
+}
+
+static int list_row(const struct image_row *row, void *data, struct err *err) {
+        return listing_add_row(data, row, NULL, err);
+}
+
+struct images {
+        struct listing *listing;
+        bool digests, whole;
+};
+
+static int add_image(json_t *image, void *data, struct err *err) {
+        const struct images *i = data;
+
+        return each_row(image, i->digests, i->whole, list_row, i->listing, err);
 }
 
 static int run_images(struct client *c, const struct args *a) {
@@ -100,25 +182,20 @@ static int run_images(struct client *c, const struct args *a) {
         const char *format = config_format(args_text(a, "format"), args_flag(a, "quiet"), "imagesFormat");
         bool quiet = args_flag(a, "quiet") && listing_is_table(format), digests = args_flag(a, "digests");
         auto_free char *filters = filters_text(a, args_at(a, 0));
-        auto_json *answer = NULL;
+        struct images images = { .whole = args_flag(a, "no-trunc") };
         struct err err = { 0 };
         auto_path path = { 0 };
-        struct listing *l;
-        json_t *image;
         int r;
-        size_t i;
 
-        if (listing_new(quiet ? "{{.ID}}" : format, digests ? with_digests : own, image_columns_, &l, &err) < 0)
+        if (listing_new(quiet ? "{{.ID}}" : format, digests ? with_digests : own, image_columns, &images.listing, &err) < 0)
                 return client_complain(&err, 1);
-        digests = digests || (!quiet && listing_wants(l, "Digest"));
+        images.digests = digests || (!quiet && listing_wants(images.listing, "Digest"));
         path_init(&path, "/images/json");
         path_query_flag(&path, "all", args_flag(a, "all"));
         path_query(&path, "filters", filters);
-        r = client_call(c, "GET", &path, NULL, &answer, &err);
-        json_array_foreach(answer, i, image)
-                if ((r = image_rows(image, digests, args_flag(a, "no-trunc"), add_row, l, &err)) < 0)
-                        break;
-        listing_close(l, r);
+        path_query_flag(&path, "brief", listing_is_usual(images.listing) && !images.whole && !images.digests); /* as in `ps` */
+        r = client_list(c, &path, add_image, &images, &err);
+        listing_close(images.listing, r);
         return r < 0 ? client_complain(&err, 1) : 0;
 }
 

@@ -16,9 +16,18 @@
 
 struct listing {
         struct template *template;
+        const struct listing_column *columns;
         char *text;
         bool table, terminal;
-        struct strbuf rows; /* of a table */
+        struct strbuf rows, line; /* rows: of a table */
+        /* A template that is text and columns only: a row is made without an object, and without running it. */
+        struct piece *pieces;
+        size_t n_pieces;
+};
+
+struct piece {
+        const struct listing_column *column; /* NULL: text */
+        struct strbuf text;
 };
 
 bool listing_is_table(const char *format) {
@@ -34,6 +43,38 @@ static void add_heads(struct listing *l, const struct listing_column *columns) {
                 json_object_set_new(heads, columns->name, json_string(columns->head));
         template_run(l->template, heads, &mode, &l->rows, NULL);
         strbuf_adds(&l->rows, "\n");
+}
+
+static const struct listing_column *find_column(const struct listing *l, const char *name) {
+        for (const struct listing_column *c = l->columns; c->name; c++)
+                if (strcmp(c->name, name) == 0)
+                        return c;
+        return NULL;
+}
+
+static void forget_pieces(struct listing *l) {
+        for (size_t i = 0; i < l->n_pieces; i++)
+                strbuf_done(&l->pieces[i].text);
+        free(l->pieces);
+        l->pieces = NULL;
+        l->n_pieces = 0;
+}
+
+static bool add_piece(const char *field, const char *text, size_t size, void *data) {
+        struct listing *l = data;
+        struct piece p = { .column = field ? find_column(l, field) : NULL };
+
+        if (field && (!p.column || !p.column->text))
+                return false;
+        strbuf_init(&p.text, TEMPLATE_TEXT_MAX);
+        strbuf_adds(&p.text, "");
+        if (!field)
+                template_add_text(text, size, true, &p.text);
+        l->pieces = reallocarray(l->pieces, l->n_pieces + 1, sizeof(*l->pieces));
+        if (!l->pieces)
+                abort();
+        l->pieces[l->n_pieces++] = p;
+        return true;
 }
 
 int listing_new(const char *format, const char *own, const struct listing_column *columns, struct listing **ret, struct err *err) {
@@ -56,11 +97,15 @@ int listing_new(const char *format, const char *own, const struct listing_column
         if (!l || !(l->text = strdup(text)))
                 abort();
         l->template = t;
+        l->columns = columns;
         l->table = table;
         l->terminal = isatty(STDOUT_FILENO);
         strbuf_init(&l->rows, TEMPLATE_OUTPUT_MAX);
+        strbuf_init(&l->line, TEMPLATE_OUTPUT_MAX);
         if (table)
                 add_heads(l, columns);
+        if (!template_each_field(t, add_piece, l))
+                forget_pieces(l);
         *ret = l;
         return 0;
 }
@@ -71,7 +116,20 @@ bool listing_wants(const struct listing *l, const char *column) {
         return field && (strstr(l->text, field) || strstr(l->text, "json ."));
 }
 
+bool listing_is_usual(const struct listing *l) {
+        for (size_t i = 0; i < l->n_pieces; i++)
+                if (l->pieces[i].column && l->pieces[i].column->seldom)
+                        return false;
+        return l->n_pieces > 0;
+}
+
 /* A name or a command that somebody else chose must not move the cursor of this terminal, nor the columns of a table. */
+static void make_plain(char *text, size_t size) {
+        for (size_t i = 0; i < size; i++)
+                if ((unsigned char) text[i] < ' ' || text[i] == 0x7f)
+                        text[i] = '?';
+}
+
 static bool is_plain(const json_t *row) {
         const char *key;
         json_t *value;
@@ -94,31 +152,68 @@ static json_t *plain_row(const json_t *row) {
         json_object_foreach((json_t *) row, key, value) {
                 auto_free char *text = json_is_string(value) ? strdup(json_string_value(value)) : NULL;
 
-                for (char *p = text; p && *p; p++)
-                        if ((unsigned char) *p < ' ' || *p == 0x7f)
-                                *p = '?';
+                if (text)
+                        make_plain(text, strlen(text));
                 json_object_set_new(plain, key, text ? json_string(text) : json_incref(value));
         }
         return plain;
 }
 
+/* l->line is whole. */
+static int end_line(struct listing *l, struct err *err) {
+        strbuf_adds(&l->line, "\n");
+        if (strbuf_error(&l->line) < 0)
+                return err_set(err, ERR_TOO_LARGE, -E2BIG, "--format: the template's output is too long");
+        if (l->table) {
+                strbuf_add(&l->rows, l->line.data, l->line.size);
+                return strbuf_error(&l->rows) < 0 ? err_set(err, ERR_TOO_LARGE, -E2BIG, "the table is too long") : 0;
+        }
+        fwrite(l->line.data, 1, l->line.size, stdout);
+        return 0;
+}
+
 int listing_add(struct listing *l, const json_t *row, const json_t *calls, struct err *err) {
         auto_json *none = json_object(), *plain = l->table ? plain_row(row) : json_incref((json_t *) row);
         struct template_mode mode = { .escapes = true, .no_control = l->terminal, .calls = calls ? calls : none };
-        auto_strbuf line;
-        int r;
 
-        strbuf_init(&line, TEMPLATE_OUTPUT_MAX);
-        r = template_run(l->template, plain, &mode, &line, err);
-        if (r < 0)
+        l->line.size = 0;
+        if (template_run(l->template, plain, &mode, &l->line, err) < 0)
                 return err_prefix(err, "--format");
-        strbuf_adds(&line, "\n");
-        if (l->table) {
-                strbuf_add(&l->rows, line.data, line.size);
-                return strbuf_error(&l->rows) < 0 ? err_set(err, ERR_TOO_LARGE, -E2BIG, "the table is too long") : 0;
+        return end_line(l, err);
+}
+
+json_t *listing_row(const struct listing_column *columns, const void *row) {
+        json_t *object = json_object();
+        auto_strbuf b;
+
+        strbuf_init(&b, TEMPLATE_OUTPUT_MAX);
+        for (const struct listing_column *c = columns; c->name; c++) {
+                b.size = 0;
+                c->text(row, &b);
+                json_object_set_new(object, c->name, json_stringn(b.data ? b.data : "", b.size));
         }
-        fwrite(line.data, 1, line.size, stdout);
-        return 0;
+        return object;
+}
+
+int listing_add_row(struct listing *l, const void *row, const json_t *calls, struct err *err) {
+        auto_json *object = l->n_pieces > 0 ? NULL : listing_row(l->columns, row);
+
+        if (object)
+                return listing_add(l, object, calls, err);
+        l->line.size = 0;
+        for (size_t i = 0; i < l->n_pieces; i++) {
+                const struct piece *p = &l->pieces[i];
+                size_t begin = l->line.size;
+
+                if (!p->column) {
+                        strbuf_adds(&l->line, p->text.data);
+                        continue;
+                }
+                p->column->text(row, &l->line);
+                if ((l->table || l->terminal) && l->line.size > begin)
+                        make_plain(l->line.data + begin, l->line.size - begin);
+        }
+        return end_line(l, err);
 }
 
 void listing_end(struct listing *l) {
@@ -131,6 +226,8 @@ void listing_free(struct listing *l) {
         if (!l)
                 return;
         strbuf_done(&l->rows);
+        strbuf_done(&l->line);
+        forget_pieces(l);
         template_free(l->template);
         free(l->text);
         free(l);

@@ -9,10 +9,14 @@
 
 struct err;
 struct listing;
+struct strbuf;
 
 struct listing_column {
         const char *name; /* "ID": what a template says */
         const char *head; /* "CONTAINER ID" */
+        /* Appends what the column shows of a row, which is whatever the verb hands to listing_add_row(). NULL: all rows are objects (listing_add). */
+        void (*text)(const void *row, struct strbuf *out);
+        bool seldom; /* made of what the daemon need not send when nobody looks at it: see listing_is_usual() */
 };
 
 /* format: the user's, or NULL; own: the template of the command's table, "{{.ID}}\t{{.Names}}". columns end with a row whose name is NULL and
@@ -22,8 +26,14 @@ int listing_new(const char *format, const char *own, const struct listing_column
 bool listing_is_table(const char *format);
 /* Whether a template speaks of this column: some cost the daemon time. */
 bool listing_wants(const struct listing *l, const char *column);
+/* Whether the template is text and columns only, none of them a seldom one. */
+bool listing_is_usual(const struct listing *l);
 /* row: an object with all columns (borrowed). calls: {"Label": {"key": "value"}} for `.Label "key"`, or NULL. A template without "table" prints at once. */
 int listing_add(struct listing *l, const json_t *row, const json_t *calls, struct err *err);
+/* The same with columns that have text(): only those are made that the template speaks of. */
+int listing_add_row(struct listing *l, const void *row, const json_t *calls, struct err *err);
+/* All columns of one row as an object, the caller's. */
+json_t *listing_row(const struct listing_column *columns, const void *row);
 /* Print what is left to print, and free it. */
 void listing_end(struct listing *l);
 /* The same without printing: the table would only be a part. */

@@ -14,92 +14,172 @@
 
 enum { COMMAND_LETTERS = 20, MOUNT_LETTERS = 15 };
 
-static const struct listing_column columns[] = {
-        { "ID", "CONTAINER ID" },    { "Names", "NAMES" },   { "Image", "IMAGE" },   { "Command", "COMMAND" }, { "CreatedAt", "CREATED AT" },
-        { "RunningFor", "CREATED" }, { "Ports", "PORTS" },   { "State", "STATE" },   { "Status", "STATUS" },   { "Size", "SIZE" },
-        { "Labels", "LABELS" },      { "Mounts", "MOUNTS" }, { "LocalVolumes", "LOCAL VOLUMES" },              { "Networks", "NETWORKS" },
-        { 0 },
+/* What a row is made of. */
+struct ps_row {
+        const json_t *container; /* an object of GET /containers/json */
+        bool whole;
 };
 
-static char *names_text(const json_t *names) {
-        auto_strbuf b;
+static void add_taken(struct strbuf *out, char *text) {
+        if (text)
+                strbuf_adds(out, text);
+        free(text);
+}
+
+static void show_id(const void *row, struct strbuf *out) {
+        const struct ps_row *r = row;
+
+        add_taken(out, listing_id(json_get_str(r->container, "Id", ""), r->whole));
+}
+
+static void show_names(const void *row, struct strbuf *out) {
         json_t *name;
         size_t i;
 
-        strbuf_init(&b, 65536);
-        json_array_foreach(names, i, name) {
-                const char *text = json_string_value(name);
+        json_array_foreach(json_get_array(((const struct ps_row *) row)->container, "Names"), i, name) {
+                const char *text = json_is_string(name) ? json_string_value(name) : "";
 
-                strbuf_addf(&b, "%s%s", b.size ? "," : "", text && *text == '/' ? text + 1 : text ? text : "");
+                if (i > 0)
+                        strbuf_adds(out, ",");
+                strbuf_adds(out, *text == '/' ? text + 1 : text);
         }
-        return strbuf_take(&b, NULL);
 }
 
-static char *mounts_text(const json_t *mounts, bool whole, size_t *ret_local) {
-        auto_strbuf b;
+static void show_image(const void *row, struct strbuf *out) {
+        const struct ps_row *r = row;
+        const char *image = json_get_str(r->container, "Image", "");
+
+        if (str_starts_with(image, "sha256:"))
+                add_taken(out, listing_id(image, r->whole));
+        else
+                strbuf_adds(out, *image ? image : "<no image>");
+}
+
+static void show_command(const void *row, struct strbuf *out) {
+        const struct ps_row *r = row;
+
+        strbuf_adds(out, "\"");
+        add_taken(out, listing_cut(json_get_str(r->container, "Command", ""), r->whole ? SIZE_MAX : COMMAND_LETTERS));
+        strbuf_adds(out, "\"");
+}
+
+static int64_t created(const void *row) {
+        return json_get_int(((const struct ps_row *) row)->container, "Created", 0);
+}
+
+static void show_created_at(const void *row, struct strbuf *out) {
+        char date[64];
+
+        listing_date(created(row), date);
+        strbuf_adds(out, date);
+}
+
+static void show_running_for(const void *row, struct strbuf *out) {
+        char ago[64];
+
+        listing_ago(created(row), ago);
+        strbuf_adds(out, ago);
+}
+
+static void show_ports(const void *row, struct strbuf *out) {
+        const json_t *ports = json_get_array(((const struct ps_row *) row)->container, "Ports");
+
+        if (json_array_size(ports) > 0)
+                add_taken(out, ports_text(ports));
+}
+
+static void show_state(const void *row, struct strbuf *out) {
+        strbuf_adds(out, json_get_str(((const struct ps_row *) row)->container, "State", ""));
+}
+
+static void show_status(const void *row, struct strbuf *out) {
+        strbuf_adds(out, json_get_str(((const struct ps_row *) row)->container, "Status", ""));
+}
+
+static void show_size(const void *row, struct strbuf *out) {
+        const json_t *c = ((const struct ps_row *) row)->container;
+        int64_t whole = json_get_int(c, "SizeRootFs", 0);
+        char size[32];
+
+        human_size((uint64_t) json_get_int(c, "SizeRw", 0), size);
+        strbuf_adds(out, size);
+        human_size((uint64_t) whole, size);
+        if (whole > 0)
+                strbuf_addf(out, " (virtual %s)", size);
+}
+
+static void show_labels(const void *row, struct strbuf *out) {
+        add_taken(out, listing_labels(json_get_object(((const struct ps_row *) row)->container, "Labels")));
+}
+
+static void show_mounts(const void *row, struct strbuf *out) {
+        const struct ps_row *r = row;
         json_t *mount;
         size_t i;
 
-        *ret_local = 0;
-        strbuf_init(&b, 1 << 20);
-        json_array_foreach(mounts, i, mount) {
+        json_array_foreach(json_get_array(r->container, "Mounts"), i, mount) {
                 const char *name = json_get_str(mount, "Name", "");
-                auto_free char *cut = listing_cut(*name ? name : json_get_str(mount, "Source", ""), whole ? SIZE_MAX : MOUNT_LETTERS);
 
-                *ret_local += strcmp(json_get_str(mount, "Driver", ""), "local") == 0;
-                strbuf_addf(&b, "%s%s", i ? "," : "", cut);
+                if (i > 0)
+                        strbuf_adds(out, ",");
+                add_taken(out, listing_cut(*name ? name : json_get_str(mount, "Source", ""), r->whole ? SIZE_MAX : MOUNT_LETTERS));
         }
-        return strbuf_take(&b, NULL);
 }
 
-static char *networks_text(const json_t *networks) {
+static void show_local_volumes(const void *row, struct strbuf *out) {
+        size_t i, local = 0;
+        json_t *mount;
+
+        json_array_foreach(json_get_array(((const struct ps_row *) row)->container, "Mounts"), i, mount)
+                local += strcmp(json_get_str(mount, "Driver", ""), "local") == 0;
+        strbuf_addf(out, "%zu", local);
+}
+
+static void show_networks(const void *row, struct strbuf *out) {
+        json_t *networks = json_get_object(json_get_object(((const struct ps_row *) row)->container, "NetworkSettings"), "Networks"), *value;
         const char *name;
-        json_t *value;
-        auto_strbuf b;
+        bool first = true;
 
-        strbuf_init(&b, 65536);
-        json_object_foreach((json_t *) networks, name, value)
-                strbuf_addf(&b, "%s%s", b.size ? "," : "", name);
-        return strbuf_take(&b, NULL);
+        json_object_foreach(networks, name, value) {
+                if (!first)
+                        strbuf_adds(out, ",");
+                strbuf_adds(out, name);
+                first = false;
+        }
 }
 
-static char *size_text(const json_t *c) {
-        int64_t whole = json_get_int(c, "SizeRootFs", 0);
-        char own[32], virtual[32];
+static const struct listing_column columns[] = {
+        { "ID", "CONTAINER ID", show_id },
+        { "Names", "NAMES", show_names },
+        { "Image", "IMAGE", show_image },
+        { "Command", "COMMAND", show_command },
+        { "CreatedAt", "CREATED AT", show_created_at },
+        { "RunningFor", "CREATED", show_running_for },
+        { "Ports", "PORTS", show_ports },
+        { "State", "STATE", show_state },
+        { "Status", "STATUS", show_status },
+        { "Size", "SIZE", show_size, .seldom = true },
+        { "Labels", "LABELS", show_labels, .seldom = true },
+        { "Mounts", "MOUNTS", show_mounts, .seldom = true },
+        { "LocalVolumes", "LOCAL VOLUMES", show_local_volumes, .seldom = true },
+        { "Networks", "NETWORKS", show_networks, .seldom = true },
+        { 0 },
+};
 
-        human_size((uint64_t) json_get_int(c, "SizeRw", 0), own);
-        human_size((uint64_t) whole, virtual);
-        return whole > 0 ? str_format("%s (virtual %s)", own, virtual) : strdup(own);
+json_t *container_columns(const json_t *container) {
+        return listing_row(columns, &(struct ps_row) { .container = container });
 }
 
-static void add_seldom(json_t *row, const json_t *c, bool whole) {
-        size_t local;
-        auto_free char *mounts = mounts_text(json_get_array(c, "Mounts"), whole, &local), *size = size_text(c), *labels = listing_labels(json_get_object(c, "Labels"));
-        auto_free char *networks = networks_text(json_get_object(json_get_object(c, "NetworkSettings"), "Networks"));
-        auto_json *more = NULL;
-        char date[64];
+struct ps {
+        struct listing *listing;
+        bool whole, usual;
+};
 
-        listing_date(json_get_int(c, "Created", 0), date);
-        more = json_pack("{s:s, s:s, s:s, s:s, s:o, s:s}", "CreatedAt", date, "Size", size, "Labels", labels, "Mounts", mounts, "LocalVolumes", json_sprintf("%zu", local), "Networks",
-                         networks);
-        json_object_update(row, more);
-}
+static int add_container(json_t *container, void *data, struct err *err) {
+        const struct ps *ps = data;
+        auto_json *calls = ps->usual ? NULL : json_pack("{s:O?}", "Label", json_get_object(container, "Labels"));
 
-json_t *container_columns(const json_t *c, bool whole, bool usual) {
-        auto_free char *command = listing_cut(json_get_str(c, "Command", ""), whole ? SIZE_MAX : COMMAND_LETTERS);
-        auto_free char *quoted = str_format("\"%s\"", command), *ports = ports_text(json_get_array(c, "Ports"));
-        auto_free char *names = names_text(json_get_array(c, "Names")), *id = listing_id(json_get_str(c, "Id", ""), whole);
-        const char *image = json_get_str(c, "Image", "");
-        auto_free char *image_id = str_starts_with(image, "sha256:") ? listing_id(image, whole) : strdup(*image ? image : "<no image>");
-        json_t *row;
-        char ago[64];
-
-        listing_ago(json_get_int(c, "Created", 0), ago);
-        row = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "ID", id, "Names", names, "Image", image_id, "Command", quoted, "RunningFor", ago, "Ports", ports, "State",
-                        json_get_str(c, "State", ""), "Status", json_get_str(c, "Status", ""));
-        if (row && !usual)
-                add_seldom(row, c, whole);
-        return row;
+        return listing_add_row(ps->listing, &(struct ps_row) { container, ps->whole }, calls, err);
 }
 
 static int run_ps(struct client *c, const struct args *a) {
@@ -107,34 +187,24 @@ static int run_ps(struct client *c, const struct args *a) {
                           with_size[] = "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}\t{{.Size}}";
         const char *format = config_format(args_text(a, "format"), args_flag(a, "quiet"), "psFormat"), *last = args_flag(a, "latest") ? "1" : args_text(a, "last");
         auto_free char *filters = filters_text(a, NULL);
-        auto_json *answer = NULL;
+        struct ps ps = { .whole = args_flag(a, "no-trunc") };
         struct err err = { 0 };
         auto_path path = { 0 };
-        struct listing *l;
-        json_t *container;
-        bool usual;
         int r;
-        size_t i;
 
         if (args_flag(a, "quiet") && listing_is_table(format))
                 format = "{{.ID}}";
-        if (listing_new(format, args_flag(a, "size") ? with_size : own, columns, &l, &err) < 0)
+        if (listing_new(format, args_flag(a, "size") ? with_size : own, columns, &ps.listing, &err) < 0)
                 return client_complain(&err, 1);
-        usual = (!format || strcmp(format, "table") == 0 || strcmp(format, "{{.ID}}") == 0) && !args_flag(a, "size");
+        ps.usual = listing_is_usual(ps.listing) && !ps.whole;
         path_init(&path, "/containers/json");
         path_query_flag(&path, "all", args_flag(a, "all") || last);
-        path_query_flag(&path, "size", args_flag(a, "size") || (format && listing_wants(l, "Size")));
-        path_query_flag(&path, "brief", usual); /* half the answer; other daemons do not know it, and send all */
+        path_query_flag(&path, "size", args_flag(a, "size") || (format && listing_wants(ps.listing, "Size")));
+        path_query_flag(&path, "brief", ps.usual); /* half the answer, with short ids; other daemons do not know it, and send all */
         path_query(&path, "limit", last);
         path_query(&path, "filters", filters);
-        r = client_call(c, "GET", &path, NULL, &answer, &err);
-        json_array_foreach(answer, i, container) {
-                auto_json *row = container_columns(container, args_flag(a, "no-trunc"), usual), *calls = json_pack("{s:O?}", "Label", json_get_object(container, "Labels"));
-
-                if ((r = listing_add(l, row, calls, &err)) < 0)
-                        break;
-        }
-        listing_close(l, r);
+        r = client_list(c, &path, add_container, &ps, &err);
+        listing_close(ps.listing, r);
         return r < 0 ? client_complain(&err, 1) : 0;
 }
 

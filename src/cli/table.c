@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/table.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,15 +42,6 @@ void table_cell(struct table *t, const char *text) {
         t->n++;
 }
 
-/* Columns on the screen: continuation bytes of UTF-8 take none. */
-static size_t width(const char *s) {
-        size_t n = 0;
-
-        for (; *s; s++)
-                n += ((unsigned char) *s & 0xc0) != 0x80;
-        return n;
-}
-
 void table_print(const struct table *t) {
         auto_strbuf b;
 
@@ -61,77 +53,84 @@ void table_print(const struct table *t) {
         table_print_text(b.data ? b.data : "", 10);
 }
 
-struct line {
-        const char **cells; /* NUL-terminated, in the copied text */
-        size_t n, *widths;
+struct cell {
+        const char *text;
+        size_t size, width; /* bytes; columns on the screen */
+        size_t room;        /* of its column, in this line */
 };
 
-/* Cuts the text at its tabs and newlines. The lines' arrays are one block each. */
-static struct line *cut(char *text, size_t *ret_n) {
-        struct line *lines = NULL;
-        size_t n = 0;
+/* The cells of all lines, one behind the other. */
+struct lines {
+        struct cell *cells;
+        size_t *first; /* of line i; one more than there are lines, for the end of the last */
+        size_t n;
+};
 
-        while (*text) {
-                char *end = strchrnul(text, '\n'), *next = *end ? end + 1 : end;
-                struct line l = { 0 };
+/* A line ends with a newline or with the text, a cell with a tab or with its line. Continuation bytes of UTF-8 take no column of the screen. */
+static struct lines cut(const char *text) {
+        struct lines l = { 0 };
+        size_t n_lines = 1, n_cells = 1, n = 0;
 
-                *end = '\0';
-                for (char *cell = text;; cell = strchr(cell, '\0') + 1) {
-                        char *tab = strchr(cell, '\t');
-
-                        l.cells = reallocarray(l.cells, l.n + 1, sizeof(*l.cells));
-                        if (!l.cells)
-                                abort();
-                        l.cells[l.n++] = cell;
-                        if (!tab)
-                                break;
-                        *tab = '\0';
-                }
-                l.widths = calloc(l.n, sizeof(*l.widths));
-                lines = reallocarray(lines, n + 1, sizeof(*lines));
-                if (!lines || !l.widths)
-                        abort();
-                lines[n++] = l;
-                text = next;
+        for (const char *p = text; *p; p++) {
+                n_lines += *p == '\n';
+                n_cells += *p == '\n' || *p == '\t';
         }
-        *ret_n = n;
-        return lines;
+        l.first = calloc(n_lines + 1, sizeof(*l.first));
+        l.cells = calloc(n_cells, sizeof(*l.cells));
+        if (!l.first || !l.cells)
+                abort();
+        while (*text) {
+                bool tab;
+
+                do {
+                        struct cell *cell = &l.cells[n++];
+
+                        for (cell->text = text; *text && *text != '\t' && *text != '\n'; text++)
+                                cell->width += ((unsigned char) *text & 0xc0) != 0x80;
+                        cell->size = (size_t) (text - cell->text);
+                        tab = *text == '\t';
+                        text += *text != '\0';
+                } while (tab);
+                l.first[++l.n] = n;
+        }
+        return l;
 }
 
-/* A column ends where a line has no cell for it. */
-static void measure(struct line *lines, size_t n, size_t column, size_t min_width) {
-        for (size_t first = 0; first < n;) {
-                size_t end = first, widest = 0;
+/* A column ends where a line has no cell for it; the last cell of a line belongs to none. */
+static void measure(const struct lines *l, size_t column, size_t min_width) {
+        for (size_t begin = 0; begin < l->n;) {
+                size_t end = begin, widest = 0;
 
-                for (; end < n && lines[end].n > column + 1; end++)
-                        if (width(lines[end].cells[column]) > widest)
-                                widest = width(lines[end].cells[column]);
-                for (size_t i = first; i < end; i++)
-                        lines[i].widths[column] = widest + GAP > min_width ? widest + GAP : min_width;
-                first = end + (end == first);
+                for (; end < l->n && l->first[end + 1] - l->first[end] > column + 1; end++)
+                        if (l->cells[l->first[end] + column].width > widest)
+                                widest = l->cells[l->first[end] + column].width;
+                for (size_t i = begin; i < end; i++)
+                        l->cells[l->first[i] + column].room = widest + GAP > min_width ? widest + GAP : min_width;
+                begin = end + (end == begin);
         }
 }
 
 void table_print_text(const char *text, size_t min_width) {
-        auto_free char *copy = strdup(text);
-        struct line *lines;
-        size_t n, columns = 0;
+        struct lines l = cut(text);
+        size_t columns = 0;
 
-        if (!copy)
-                abort();
-        lines = cut(copy, &n);
-        for (size_t i = 0; i < n; i++)
-                columns = lines[i].n > columns ? lines[i].n : columns;
+        for (size_t i = 0; i < l.n; i++)
+                columns = l.first[i + 1] - l.first[i] > columns ? l.first[i + 1] - l.first[i] : columns;
         for (size_t c = 0; c < columns; c++)
-                measure(lines, n, c, min_width);
-        for (size_t i = 0; i < n; i++) {
-                for (size_t c = 0; c + 1 < lines[i].n; c++)
-                        printf("%s%*s", lines[i].cells[c], (int) (lines[i].widths[c] - width(lines[i].cells[c])), "");
-                printf("%s\n", lines[i].cells[lines[i].n - 1]);
-                free(lines[i].cells);
-                free(lines[i].widths);
-        }
-        free(lines);
+                measure(&l, c, min_width);
+        for (size_t i = 0; i < l.n; i++)
+                for (size_t c = l.first[i]; c < l.first[i + 1]; c++) {
+                        const struct cell *cell = &l.cells[c];
+
+                        fwrite(cell->text, 1, cell->size, stdout);
+                        if (c + 1 == l.first[i + 1])
+                                putchar('\n');
+                        else
+                                for (size_t blanks = cell->room - cell->width; blanks > 0; blanks--)
+                                        putchar(' ');
+                }
+        free(l.cells);
+        free(l.first);
 }
 
 void table_free(struct table *t) {

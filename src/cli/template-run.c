@@ -345,14 +345,14 @@ static int run_action(struct template_run *r, const struct node *n, const json_t
         return GO_ON;
 }
 
-static void add_text(const struct template_run *r, const struct node *n) {
-        for (size_t i = 0; i < n->size; i++) {
-                bool escape = r->mode->escapes && n->text[i] == '\\' && i + 1 < n->size && (n->text[i + 1] == 't' || n->text[i + 1] == 'n');
+void template_add_text(const char *text, size_t size, bool escapes, struct strbuf *out) {
+        for (size_t i = 0; i < size; i++) {
+                bool escape = escapes && text[i] == '\\' && i + 1 < size && (text[i + 1] == 't' || text[i + 1] == 'n');
 
                 if (escape)
-                        strbuf_add(r->out, n->text[++i] == 't' ? "\t" : "\n", 1);
+                        strbuf_add(out, text[++i] == 't' ? "\t" : "\n", 1);
                 else
-                        strbuf_add(r->out, n->text + i, 1);
+                        strbuf_add(out, text + i, 1);
         }
 }
 
@@ -364,7 +364,7 @@ static int run_nodes(struct template_run *r, const struct node *n, const json_t 
                         return result;
                 switch (n->type) {
                 case NODE_TEXT:
-                        add_text(r, n);
+                        template_add_text(n->text, n->size, r->mode->escapes, r->out);
                         break;
                 case NODE_ACTION:
                         result = run_action(r, n, dot);
@@ -395,4 +395,16 @@ int template_run(const struct template *t, const json_t *dot, const struct templ
         if (result == 0 && strbuf_error(out) < 0)
                 return template_error(t, 0, err, "the template's output is too long");
         return result;
+}
+
+bool template_each_field(const struct template *t, bool (*piece)(const char *field, const char *text, size_t size, void *data), void *data) {
+        for (const struct node *n = t->nodes; n; n = n->next) {
+                const struct pipeline *p = n->pipe;
+                const struct operand *o = n->type == NODE_ACTION && p->n_variables == 0 && !p->calls->next ? p->calls->operands : NULL;
+
+                if (n->type == NODE_TEXT ? !piece(NULL, n->text, n->size, data)
+                                         : !o || o->type != OPERAND_DOT || o->n_fields != 1 || o->next || !piece(o->fields[0], NULL, 0, data))
+                        return false;
+        }
+        return true;
 }

@@ -40,3 +40,10 @@ void template_free(struct template *t);
 /* Appends to `out`. A field that `dot` itself does not have is an error; one of an object in it has no value ("<no value>", false). On an error
  * what was written so far stays in `out`. */
 int template_run(const struct template *t, const json_t *dot, const struct template_mode *mode, struct strbuf *out, struct err *err);
+
+/* Text between actions, with \t and \n as a tab and a newline if `escapes`. */
+void template_add_text(const char *text, size_t size, bool escapes, struct strbuf *out);
+
+/* Calls `piece` with each piece of a template that is text and plain fields ({{.Name}}) only: with a field's name, or with NULL and a text. false, and
+ * perhaps some calls, when there is more to it, or when `piece` says false. */
+bool template_each_field(const struct template *t, bool (*piece)(const char *field, const char *text, size_t size, void *data), void *data);

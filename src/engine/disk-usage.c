@@ -64,7 +64,7 @@ static json_t *summary(const json_t *list, struct share (*share_of)(const json_t
 static int add_images(struct engine *e, json_t *o, struct err *err) {
         json_int_t layers = (json_int_t) size_of_layers(e);
         json_t *images = NULL;
-        int r = engine_image_list(e, true, NULL, &images, err);
+        int r = engine_image_list(e, &(struct engine_image_list) { .shared = true }, NULL, &images, err);
 
         if (r < 0)
                 return r;

@@ -104,7 +104,7 @@ int engine_list(struct engine *e, bool all, int limit, bool size, const json_t *
 struct engine_list_text {
         unsigned version;                            /* what `shape` is told */
         void (*shape)(unsigned version, json_t *entry); /* the entry as that version has it; always the same for the same version */
-        bool brief;                                  /* without image id, host config, networks and mounts */
+        bool brief;                                  /* what `kist ps` shows: the id's first digits; without image id, host config, networks, mounts and labels */
 };
 int engine_list_text(struct engine *e, bool all, int limit, bool size, const json_t *filters, const struct engine_list_text *how, char **ret, struct err *err);
 /* Remove those that do not run. filters: "until", "label", "label!". *ret: {"ContainersDeleted", "SpaceReclaimed"}. */
@@ -208,8 +208,12 @@ int engine_image_load(struct engine *e, int archive_fd, image_progress_fn progre
 int engine_image_search(struct engine *e, const struct image_search *s, const json_t *filters, json_t **ret, struct err *err);
 /* GET /distribution/NAME/json: {"Descriptor","Platforms"} as the registry has them; nothing is kept. */
 int engine_distribution(struct engine *e, const struct image_pull *p, json_t **ret, struct err *err);
-/* GET /images/json. shared: count what each has in common with others, too. */
-int engine_image_list(struct engine *e, bool shared, const json_t *filters, json_t **ret, struct err *err);
+/* GET /images/json. */
+struct engine_image_list {
+        bool shared; /* count what each has in common with others, too */
+        bool brief;  /* only what `kist images` shows: the id's first digits, tags or, without any, digests, time and size */
+};
+int engine_image_list(struct engine *e, const struct engine_image_list *how, const json_t *filters, json_t **ret, struct err *err);
 int engine_image_inspect(struct engine *e, const char *name, json_t **ret, struct err *err);     /* GET /images/NAME/json */
 int engine_image_history(struct engine *e, const char *name, json_t **ret, struct err *err);
 int engine_image_remove(struct engine *e, const char *name, bool force, json_t **ret, struct err *err);

@@ -21,11 +21,9 @@ static int read_dangling(const json_t *filters, bool *ret, struct err *err) {
 }
 
 static bool is_prunable(const struct image *image, const json_t *filters, bool dangling, int64_t until_ns) {
-        const json_t *labels = json_get_object(json_get_object(image->config, "config"), "Labels");
-
         if (dangling && image->tags && *image->tags)
                 return false;
-        return image->created_unix_ns < until_ns && filter_labels(filters, "label", labels);
+        return image->created_unix_ns < until_ns && filter_labels(filters, "label", image->labels);
 }
 
 /* The ids first, one per line: removing one changes the list. */

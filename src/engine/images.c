@@ -234,24 +234,28 @@ static json_t *familiar_list(char **references) {
         return list;
 }
 
-/* How many containers were made from it. */
-static int count_users(struct engine *e, const char *image_id) {
+/* {image id: how many containers were made from it}; the caller's. */
+static json_t *count_users(struct engine *e) {
         struct container **containers;
+        json_t *users = json_object();
         size_t n;
-        int users = 0;
 
         if (table_snapshot(&e->table, &containers, &n) < 0)
-                return 0;
+                return users;
         for (size_t i = 0; i < n; i++) {
-                users += !strcmp(containers[i]->row.image_id, image_id);
+                const char *id = containers[i]->row.image_id;
+
+                json_object_set_new(users, id, json_integer(json_get_int(users, id, 0) + 1));
                 container_unref(containers[i]);
         }
         free(containers);
         return users;
 }
 
-static const json_t *image_labels(const struct image *image) {
-        return json_get_object(json_get_object(image->config, "config"), "Labels");
+static bool is_used(struct engine *e, const char *image_id) {
+        auto_json *users = count_users(e);
+
+        return json_object_get(users, image_id) != NULL;
 }
 
 /* Only '*' has a meaning in it; without FNM_PATHNAME's care a slash is a letter as others, as people expect of "*box*". */
@@ -306,60 +310,70 @@ static uint64_t shared_size(struct engine *e, const struct image *image, struct 
         return sum;
 }
 
-static json_t *list_entry(struct engine *e, const struct image *image, const json_t *filters, json_int_t shared) {
-        auto_json *tags = fitting(filters, image->tags), *digests = fitting(filters, image->digests);
-        const json_t *labels = image_labels(image);
+struct image_view {
+        const struct engine_image_list *how;
+        const json_t *filters, *users; /* users: see count_users(); not for a brief list */
+        int64_t before, since;
+        struct image **images;
+        size_t n;
+};
+
+static json_t *list_entry(struct engine *e, const struct image_view *v, const struct image *image) {
+        const json_t *filters = v->filters;
+        auto_json *tags = NULL, *digests = NULL;
         bool dangling = !image->tags || !*image->tags;
 
-        if (filter_has(filters, "reference") && json_array_size(tags) + json_array_size(digests) == 0)
-                return NULL;
-        if (!filter_labels(filters, "label", labels))
+        if (image->created_unix_ns >= v->before || image->created_unix_ns <= v->since || !filter_labels(filters, "label", image->labels))
                 return NULL;
         if (filter_has(filters, "dangling") && !filter_text(filters, "dangling", dangling ? "true" : "false") && !filter_text(filters, "dangling", dangling ? "1" : "0"))
                 return NULL;
-        return json_pack("{s:s, s:s, s:O, s:O, s:I, s:I, s:I, s:o, s:i}", "Id", image->id, "ParentId", "", "RepoTags", tags, "RepoDigests", digests,
-                         "Created", (json_int_t) (image->created_unix_ns / 1000000000), "Size", (json_int_t) image->size, "SharedSize", shared, "Labels",
-                         labels ? json_incref((json_t *) labels) : json_null(), "Containers", count_users(e, image->id));
+        tags = fitting(filters, image->tags);
+        digests = fitting(filters, image->digests);
+        if (filter_has(filters, "reference") && json_array_size(tags) + json_array_size(digests) == 0)
+                return NULL;
+        if (v->how->brief)
+                return json_pack("{s:s%, s:O, s:O*, s:I, s:I}", "Id", image->id + strlen("sha256:"), (size_t) 12, "RepoTags", tags, "RepoDigests",
+                                 json_array_size(tags) ? NULL : digests, "Created", (json_int_t) (image->created_unix_ns / 1000000000), "Size", (json_int_t) image->size);
+        return json_pack("{s:s, s:s, s:O, s:O, s:I, s:I, s:I, s:O?, s:I}", "Id", image->id, "ParentId", "", "RepoTags", tags, "RepoDigests", digests, "Created",
+                         (json_int_t) (image->created_unix_ns / 1000000000), "Size", (json_int_t) image->size, "SharedSize",
+                         v->how->shared ? (json_int_t) shared_size(e, image, v->images, v->n) : (json_int_t) -1, "Labels", image->labels, "Containers",
+                         (json_int_t) json_get_int(v->users, image->id, 0));
 }
 
-int engine_image_list(struct engine *e, bool shared, const json_t *filters, json_t **ret, struct err *err) {
+/* When the image that a filter names was made. */
+static int image_time(struct engine *e, const json_t *filters, const char *key, int64_t *ret, struct err *err) {
+        const char *name = filter_value(filters, key, 0);
+        struct image *image;
+        int r = name ? image_get(e->images, name, &image, err) : 0;
+
+        if (r < 0 || !name)
+                return r;
+        *ret = image->created_unix_ns;
+        image_free(image);
+        return 0;
+}
+
+int engine_image_list(struct engine *e, const struct engine_image_list *how, const json_t *filters, json_t **ret, struct err *err) {
         static const char *const known[] = { "reference", "label", "label!", "dangling", "before", "since", NULL };
-        struct image **images = NULL, *bound = NULL;
-        int64_t before = INT64_MAX, since = INT64_MIN;
-        const char *name;
+        struct image_view v = { .how = how, .filters = filters, .before = INT64_MAX, .since = INT64_MIN };
+        auto_json *users = NULL;
         json_t *list;
-        size_t n = 0;
         int r = filters_check(filters, known, err);
 
-        if (r < 0)
+        if (r < 0 || (r = image_time(e, filters, "before", &v.before, err)) < 0 || (r = image_time(e, filters, "since", &v.since, err)) < 0 ||
+            (r = image_list(e->images, &v.images, &v.n, err)) < 0)
                 return r;
-        if ((name = filter_value(filters, "before", 0))) {
-                if ((r = image_get(e->images, name, &bound, err)) < 0)
-                        return r;
-                before = bound->created_unix_ns;
-                image_free(bound);
-        }
-        if ((name = filter_value(filters, "since", 0))) {
-                if ((r = image_get(e->images, name, &bound, err)) < 0)
-                        return r;
-                since = bound->created_unix_ns;
-                image_free(bound);
-        }
-        r = image_list(e->images, &images, &n, err);
-        if (r < 0)
-                return r;
+        v.users = users = how->brief ? NULL : count_users(e);
         list = json_array();
-        for (size_t i = 0; i < n; i++) {
-                json_t *entry = NULL;
+        for (size_t i = 0; i < v.n; i++) {
+                json_t *entry = list_entry(e, &v, v.images[i]);
 
-                if (images[i]->created_unix_ns < before && images[i]->created_unix_ns > since)
-                        entry = list_entry(e, images[i], filters, shared ? (json_int_t) shared_size(e, images[i], images, n) : -1);
                 if (entry)
                         json_array_append_new(list, entry);
         }
-        for (size_t i = 0; i < n; i++)
-                image_free(images[i]);
-        free(images);
+        for (size_t i = 0; i < v.n; i++)
+                image_free(v.images[i]);
+        free(v.images);
         *ret = list;
         return 0;
 }
@@ -455,7 +469,7 @@ static bool is_mounted(struct engine *e, const char *id) {
 }
 
 bool engine_image_has_users(struct engine *e, const char *id) {
-        return count_users(e, id) > 0 || is_mounted(e, id);
+        return is_used(e, id) || is_mounted(e, id);
 }
 
 static bool in_use(const char *id, void *data) {

@@ -14,6 +14,7 @@
 #include "engine/spec.h"
 
 #define LIST_MAX ((size_t) 256 << 20)
+enum { SHORT_ID_DIGITS = 12 };
 
 static const char *const known_filters[] = {
         "id", "name", "label", "label!", "status", "exited", "ancestor", "before", "since", "network", "volume", "health", "is-task", "expose",
@@ -248,9 +249,9 @@ static int dump_members(struct strbuf *b, const json_t *object) {
         return strbuf_error(b);
 }
 
-/* Kist's own client shows little: what it leaves out comes last, so that both are pieces of one text. */
+/* Kist's own client shows little: what it leaves out comes last, so that both are pieces of one text. The id is add_text()'s. */
 static int make_text(json_t *entry, struct container_listed *ret) {
-        static const char *const seldom[] = { "ImageID", "HostConfig", "NetworkSettings", "Mounts", "ImageManifestDescriptor" };
+        static const char *const seldom[] = { "ImageID", "HostConfig", "NetworkSettings", "Mounts", "Labels", "ImageManifestDescriptor" };
         auto_json *rest = json_object();
         auto_strbuf b;
         int r;
@@ -261,6 +262,7 @@ static int make_text(json_t *entry, struct container_listed *ret) {
                 if (value && json_object_set(rest, seldom[i], value) == 0)
                         json_object_del(entry, seldom[i]);
         }
+        json_object_del(entry, "Id");
         strbuf_init(&b, ENGINE_JSON_MAX);
         r = dump_members(&b, entry);
         ret->brief_size = b.size;
@@ -276,7 +278,7 @@ static int make_text(json_t *entry, struct container_listed *ret) {
 static void add_text(struct text_list *l, const struct container_row *row, const char *health, const struct container_listed *text) {
         auto_free char *status = describe_status(row, health, time_now_ns());
 
-        strbuf_addf(&l->text, "%s{\"Status\":\"%s\",", l->text.size > 1 ? "," : "", status ? status : "");
+        strbuf_addf(&l->text, "%s{\"Status\":\"%s\",\"Id\":\"%.*s\",", l->text.size > 1 ? "," : "", status ? status : "", l->how->brief ? SHORT_ID_DIGITS : 64, row->id);
         strbuf_add(&l->text, text->text, l->how->brief ? text->brief_size : text->size);
         strbuf_adds(&l->text, "}");
 }

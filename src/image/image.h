@@ -80,7 +80,8 @@ struct image {
         char manifest_digest[72];
         char **tags;              /* canonical references with a tag, NULL-terminated */
         char **digests;           /* "registry/repository@sha256:…", NULL-terminated */
-        json_t *config;           /* the OCI image config: {architecture, os, created, config: {Env, Cmd, …}, rootfs, history} */
+        json_t *config;           /* the OCI image config: {architecture, os, created, config: {Env, Cmd, …}, rootfs, history}; NULL in a list */
+        json_t *labels;           /* of the config; NULL: none */
         char **diff_ids;          /* lowest first, NULL-terminated */
         size_t n_diff_ids;
         int64_t created_unix_ns;
@@ -92,7 +93,8 @@ int image_check_platform(const struct image *image, const char *name, const char
 
 /* By reference, by full id ("sha256:…") or by a unique prefix of its hex digits. ERR_NOT_FOUND: "No such image: NAME". */
 int image_get(struct image_store *s, const char *name, struct image **ret, struct err *err);
-/* All, newest first; *ret is an array of *ret_n images, each image_free()d and the array freed by the caller. */
+/* All, newest first, without their configs: those are read from disk once, and then no more. *ret is an array of *ret_n images, each image_free()d and
+ * the array freed by the caller. */
 int image_list(struct image_store *s, struct image ***ret, size_t *ret_n, struct err *err);
 
 /* Remove a tag or, by id, the image with all its tags (ERR_CONFLICT with several repositories unless `force`). in_use tells whether a

@@ -24,6 +24,7 @@ void image_free(struct image *image) {
         free_strings(image->digests);
         free_strings(image->diff_ids);
         json_decref(image->config);
+        json_decref(image->labels);
         free(image);
 }
 DEFINE_CLEANUP(struct image *, image_free)
@@ -61,27 +62,41 @@ static char **empty_list(void) {
         return calloc(1, sizeof(char *));
 }
 
-static int add_config(struct image *image, struct image_config *config) {
-        image->diff_ids = calloc(config->n_diff_ids + 1, sizeof(*image->diff_ids));
+static int add_diff_ids(struct image *image, const struct digest *diff_ids, size_t n) {
+        image->diff_ids = calloc(n + 1, sizeof(*image->diff_ids));
         if (!image->diff_ids)
                 return -ENOMEM;
-        for (size_t i = 0; i < config->n_diff_ids; i++) {
+        for (size_t i = 0; i < n; i++) {
                 char text[DIGEST_TEXT_SIZE];
 
-                digest_format(&config->diff_ids[i], text);
+                digest_format(&diff_ids[i], text);
                 image->diff_ids[i] = strdup(text);
                 if (!image->diff_ids[i])
                         return -ENOMEM;
         }
-        image->n_diff_ids = config->n_diff_ids;
-        image->config = take_ptr(&config->json);
+        image->n_diff_ids = n;
         return 0;
 }
 
-/* All but the names. */
+/* What the entry itself knows, but for the names. NULL when memory is out. */
+static struct image *new_image(const struct entry *e) {
+        auto_image *image = calloc(1, sizeof(*image));
+
+        if (!image)
+                return NULL;
+        digest_format(&e->id, image->id);
+        digest_format(&e->manifest, image->manifest_digest);
+        image->created_unix_ns = e->created_unix_ns;
+        image->size = entry_size(e);
+        image->tags = empty_list();
+        image->digests = empty_list();
+        return image->tags && image->digests ? take_ptr(&image) : NULL;
+}
+
+/* With its config. */
 static int make_image(struct image_store *s, const struct entry *e, struct image **ret, struct err *err) {
         auto_image_config config = { 0 };
-        auto_image *image = calloc(1, sizeof(*image));
+        auto_image *image = new_image(e);
         auto_free char *text = NULL;
         size_t size;
         int r;
@@ -93,13 +108,32 @@ static int make_image(struct image_store *s, const struct entry *e, struct image
                 r = image_config_parse(text, size, "image config", &config, err);
         if (r < 0)
                 return err_prefix(err, "image %s", e->name ? e->name : "without a name");
-        digest_format(&e->id, image->id);
-        digest_format(&e->manifest, image->manifest_digest);
-        image->created_unix_ns = e->created_unix_ns;
-        image->size = entry_size(e);
-        image->tags = empty_list();
-        image->digests = empty_list();
-        r = image->tags && image->digests ? add_config(image, &config) : -ENOMEM;
+        if (add_diff_ids(image, config.diff_ids, config.n_diff_ids) < 0)
+                return err_errno(err, -ENOMEM, "image %s", image->id);
+        image->labels = json_incref(json_get_object(json_get_object(config.json, "config"), "Labels"));
+        image->config = take_ptr(&config.json);
+        *ret = take_ptr(&image);
+        return 0;
+}
+
+/* For a list. The labels are a copy: whoever gets the list may change what it makes of them. */
+static int make_listed(struct image_store *s, const struct entry *e, struct image **ret, struct err *err) {
+        auto_image *image = new_image(e);
+        const struct entry_about *about;
+        bool mine;
+        int r;
+
+        if (!image)
+                return err_errno(err, -ENOMEM, "image");
+        r = entry_get_about(s, e, &about, &mine, err);
+        if (r < 0)
+                return err_prefix(err, "image %s", e->name ? e->name : "without a name");
+        r = add_diff_ids(image, about->diff_ids, about->n_diff_ids);
+        image->labels = json_deep_copy(about->labels);
+        if (r == 0 && about->labels && !image->labels)
+                r = -ENOMEM;
+        if (mine)
+                entry_about_free((struct entry_about *) about);
         if (r < 0)
                 return err_errno(err, r, "image %s", image->id);
         *ret = take_ptr(&image);
@@ -156,7 +190,7 @@ static int list_locked(struct image_store *s, struct image **images, size_t *n_i
         qsort(sorted, s->n_entries, sizeof(*sorted), compare_ids);
         for (size_t i = 0, next; i < s->n_entries; i = next) {
                 struct err why;
-                int r = make_image(s, sorted[i], &images[n], &why);
+                int r = make_listed(s, sorted[i], &images[n], &why);
 
                 /* One damaged image must not hide the others. */
                 if (r < 0)

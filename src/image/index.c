@@ -14,7 +14,15 @@
 #include "image/store.h"
 
 #define INDEX_NAME "index.json"
-enum { INDEX_SIZE_MAX = 256 << 20 };
+enum { INDEX_SIZE_MAX = 256 << 20, KEPT_LABELS_MAX = 4096 };
+
+void entry_about_free(struct entry_about *a) {
+        if (!a)
+                return;
+        json_decref(a->labels);
+        free(a->diff_ids);
+        free(a);
+}
 
 void entry_free(struct entry *e) {
         if (!e)
@@ -22,6 +30,7 @@ void entry_free(struct entry *e) {
         free(e->name);
         free(e->layer_sizes);
         free(e->layers);
+        entry_about_free(e->about);
         free(e);
 }
 DEFINE_CLEANUP(struct entry *, entry_free)
@@ -32,8 +41,9 @@ struct entry *entry_copy(const struct entry *e, const char *name) {
 
         if (!copy)
                 return NULL;
-        *copy = *e;
-        copy->layers = NULL;
+        /* All but what is read from disk when first needed. */
+        *copy = (struct entry) { .manifest = e->manifest, .id = e->id, .index = e->index, .has_index = e->has_index, .type = e->type, .manifest_size = e->manifest_size,
+                                 .created_unix_ns = e->created_unix_ns, .n_layers = e->n_layers };
         copy->name = name ? strdup(name) : NULL;
         copy->layer_sizes = calloc(e->n_layers + 1, sizeof(*copy->layer_sizes));
         if (!copy->layer_sizes || (name && !copy->name))
@@ -93,6 +103,42 @@ int entry_load_layers(struct image_store *s, struct entry *e, struct err *err) {
         for (size_t i = 0; i < e->n_layers; i++)
                 layers[i] = (struct entry_layer) { .blob = manifest.layers[i].digest, .diff_id = config.diff_ids[i] };
         e->layers = layers;
+        return 0;
+}
+
+/* Anybody may have written them: what is kept of them has a bound. */
+static bool is_small(const json_t *labels) {
+        size_t size = 0;
+        const char *key;
+        json_t *value;
+
+        json_object_foreach((json_t *) labels, key, value)
+                size += strlen(key) + (json_is_string(value) ? json_string_length(value) : KEPT_LABELS_MAX);
+        return size < KEPT_LABELS_MAX;
+}
+
+int entry_get_about(struct image_store *s, const struct entry *e, const struct entry_about **ret, bool *ret_mine, struct err *err) {
+        /* The one member that readers change. */
+        _Atomic(struct entry_about *) *kept = (_Atomic(struct entry_about *) *) &e->about;
+        struct entry_about *have = atomic_load(kept), *made;
+        auto_image_config config = { 0 };
+        int r = 0;
+
+        *ret = have;
+        *ret_mine = false;
+        if (have || (r = read_config(s, &e->id, &config, err)) < 0)
+                return r;
+        made = calloc(1, sizeof(*made));
+        if (!made)
+                return err_errno(err, -ENOMEM, "image");
+        *made = (struct entry_about) { .labels = json_incref(json_get_object(json_get_object(config.json, "config"), "Labels")),
+                                       .diff_ids = take_ptr(&config.diff_ids), .n_diff_ids = config.n_diff_ids };
+        *ret = made;
+        *ret_mine = !is_small(made->labels);
+        if (!*ret_mine && !atomic_compare_exchange_strong(kept, &have, made)) {
+                entry_about_free(made);
+                *ret = have; /* another reader was faster */
+        }
         return 0;
 }
 

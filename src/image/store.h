@@ -4,7 +4,7 @@
 /* The image store, from the inside: an OCI image layout whose index.json is the truth about names.
  *
  * Memory holds one small entry per descriptor of index.json; manifests and configs stay on disk. Entries never change once
- * they are in the store (but for `layers`, see there), so readers only hold `lock` while they look at them; writers prepare a new list,
+ * they are in the store (but for `layers` and `about`, see there), so readers only hold `lock` while they look at them; writers prepare a new list,
  * write index.json, and then swap. The order of all writing is: blobs and layers, then index.json; of all removing: index.json, then blobs and
  * layers. So a daemon that dies leaves at worst files that nothing names. While any such work goes on the file "busy" exists
  * in the layout: who finds it at open sweeps.
@@ -13,6 +13,7 @@
  * owner of a claim is the one thread that makes, or removes, a layer. */
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -31,6 +32,13 @@ struct entry_layer {
         struct digest blob, diff_id;
 };
 
+/* What a list of images shows of a config. Never changed once it is made. */
+struct entry_about {
+        json_t *labels; /* NULL: none */
+        struct digest *diff_ids;
+        size_t n_diff_ids;
+};
+
 struct entry {
         char *name; /* canonical reference, with a tag or with a digest; NULL: an image without a name */
         struct digest manifest, id, index;
@@ -41,6 +49,7 @@ struct entry {
         uint64_t *layer_sizes;  /* unpacked; that of the blob where it is not known */
         size_t n_layers;
         struct entry_layer *layers; /* n_layers; read from disk when first needed, by a writer; NULL before */
+        _Atomic(struct entry_about *) about; /* read from disk when first needed, by any reader; NULL before */
 };
 
 struct claim {
@@ -80,6 +89,10 @@ int index_load(struct image_store *s, struct err *err);
 int index_write(struct image_store *s, struct entry *const *entries, size_t n, struct err *err);
 /* e->layers from manifest and config. The writer only. */
 int entry_load_layers(struct image_store *s, struct entry *e, struct err *err);
+
+/* e->about, read if need be. With *ret_mine it is too big to be kept: the caller's to entry_about_free(). `lock` is held. */
+int entry_get_about(struct image_store *s, const struct entry *e, const struct entry_about **ret, bool *ret_mine, struct err *err);
+void entry_about_free(struct entry_about *a);
 
 /* Does any image have this layer, made from this very blob? A manifest's word that the two belong together is not enough. */
 bool entry_layer_find(struct image_store *s, const struct digest *diff_id, const struct digest *blob, uint64_t *ret_size);

@@ -152,6 +152,7 @@ assert set(rows[0]) >= {"ID", "Names", "Image", "Command", "CreatedAt", "Running
 	[ "$(curl -sf --unix-socket "$KT_DIR/kist.sock" "http://kist/containers/json?all=1&brief=1" | jq -c '[.[]|has("Mounts"),has("Id")]|unique')" = '[false,true]' ]
 	"$KIST" rm fresh2
 	"$KIST" network rm fresh-net
+	[ "$(curl -sf --unix-socket "$KT_DIR/kist.sock" "http://kist/images/json?brief=1" | jq -c '.[0]|[has("Labels"),has("RepoDigests"),(.Id|length)]')" = '[false,false,12]' ]
 }
 
 @test "networks: the columns and templates of the other lists; Docker's other spellings" {

@@ -409,7 +409,7 @@ int engine_distribution(struct engine *e, const struct image_pull *p, json_t **r
         return 0;
 }
 
-int engine_image_list(struct engine *e, bool shared, const json_t *filters, json_t **ret, struct err *err) {
+int engine_image_list(struct engine *e, const struct engine_image_list *how, const json_t *filters, json_t **ret, struct err *err) {
         *ret = json_array();
         return 0;
 }

@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/str.h"
 #include "capture.h"
 #include "cli/format.h"
 #include "cli/frames.h"
@@ -92,6 +93,80 @@ static void test_listing(void **state) {
         assert_true(listing_is_table(NULL) && listing_is_table("table {{.ID}}") && !listing_is_table("{{.ID}}") && !listing_is_table("tables"));
 }
 
+/* The same rows from columns that are made when they are asked for. */
+struct made_row {
+        const char *id, *name, *labels;
+};
+
+static void show_id(const void *row, struct strbuf *out) {
+        strbuf_adds(out, ((const struct made_row *) row)->id);
+}
+
+static void show_name(const void *row, struct strbuf *out) {
+        strbuf_adds(out, ((const struct made_row *) row)->name);
+}
+
+static size_t labels_made;
+
+static void show_labels(const void *row, struct strbuf *out) {
+        labels_made++;
+        strbuf_adds(out, ((const struct made_row *) row)->labels);
+}
+
+static const struct listing_column made_columns[] = {
+        { "ID", "THE ID", show_id }, { "Name", "NAME", show_name }, { "Labels", "LABELS", show_labels, .seldom = true }, { 0 },
+};
+
+static const char *list_made(const char *format, bool *ret_usual) {
+        auto_json *calls = json_pack("{s:{s:s}}", "Label", "k.n", "v");
+        struct err err = { 0 };
+        struct listing *l;
+
+        if (listing_new(format, "{{.ID}}\t{{.Name}}", made_columns, &l, &err) < 0)
+                fail_msg("%s", err.msg);
+        *ret_usual = listing_is_usual(l);
+        labels_made = 0;
+        capture_begin();
+        if (listing_add_row(l, &(struct made_row) { "1", "a\tb", "k=v" }, calls, &err) < 0 || listing_add_row(l, &(struct made_row) { "234567890", "", "" }, calls, &err) < 0)
+                printf("%s\n", err.msg);
+        listing_end(l);
+        return capture_end();
+}
+
+static void test_made_columns(void **state) {
+        static const struct {
+                const char *format;
+                bool usual, labels;
+        } rows[] = {
+                { NULL, true, false },
+                { "table", true, false },
+                { "{{.ID}}:{{.Name}}", true, false },
+                { "a\\tb\\n{{.ID}}{{/* nothing */}}", true, false },
+                { "table {{.Labels}}\\t{{.ID}}", false, true },
+                { "{{.Labels}}", false, true },
+                /* More than text and columns: the whole row is made. */
+                { "table {{.ID}}\\t{{.Label \"k.n\"}}\\t{{lower .Name}}", false, true },
+                { "{{$x := .ID}}{{$x}}", false, true },
+                { "{{.ID | len}}", false, true },
+                { "{{if .Name}}{{.Name}}{{end}}", false, true },
+                { "{{.ID}}{{.Nope}}", false, true },
+                { "{{.ID.Nope}}", false, true },
+                { "{{.}}", false, true },
+                { "json", false, true },
+                { "", false, true },
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+                auto_free char *want = strdup(list(rows[i].format));
+                bool usual;
+                const char *got = list_made(rows[i].format, &usual);
+
+                assert_string_equal(got, want);
+                assert_int_equal(usual, rows[i].usual);
+                assert_int_equal(labels_made > 0, rows[i].labels);
+        }
+}
+
 static void test_labels(void **state) {
         auto_json *labels = json_pack("{s:s, s:s}", "z", "1", "a", "2");
         auto_free char *text = listing_labels(labels), *none = listing_labels(NULL);
@@ -124,6 +199,7 @@ int main(void) {
                 cmocka_unit_test(test_templates),
                 cmocka_unit_test(test_failures),
                 cmocka_unit_test(test_listing),
+                cmocka_unit_test(test_made_columns),
                 cmocka_unit_test(test_labels),
                 cmocka_unit_test(test_frames),
         };

@@ -384,21 +384,25 @@ static void a_thousand_images_are_small_and_quick(void **state) {
         }
         write_index(f, index);
         assert_ok(f, image_tag(f->store, "image:5", "x:5", &f->err));
-        clock_gettime(CLOCK_MONOTONIC, &a);
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &a);
         fixture_reopen(f);
-        clock_gettime(CLOCK_MONOTONIC, &b);
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &b);
         print_message("# open: %.1f ms\n", (double) (b.tv_sec - a.tv_sec) * 1e3 + (double) (b.tv_nsec - a.tv_nsec) / 1e6);
-        clock_gettime(CLOCK_MONOTONIC, &a);
-        assert_ok(f, image_list(f->store, &list, &n, &f->err));
-        clock_gettime(CLOCK_MONOTONIC, &b);
-        ms = (double) (b.tv_sec - a.tv_sec) * 1e3 + (double) (b.tv_nsec - a.tv_nsec) / 1e6;
-        print_message("# list: %.1f ms\n", ms);
-        assert_int_equal(n, 1000);
-        assert_string_equal(list[0]->tags[0], "docker.io/library/image:999");
-        for (size_t i = 0; i < n; i++)
-                image_free(list[i]);
-        free(list);
-        assert_true(ms < 1000); /* far off: the machine may be busy */
+        for (int round = 0; round < 2; round++) {
+                clock_gettime(CLOCK_THREAD_CPUTIME_ID, &a);
+                assert_ok(f, image_list(f->store, &list, &n, &f->err));
+                clock_gettime(CLOCK_THREAD_CPUTIME_ID, &b);
+                ms = (double) (b.tv_sec - a.tv_sec) * 1e3 + (double) (b.tv_nsec - a.tv_nsec) / 1e6;
+                print_message("# list, %s: %.1f ms\n", round ? "again" : "configs read", ms);
+                assert_int_equal(n, 1000);
+                assert_string_equal(list[0]->tags[0], "docker.io/library/image:999");
+                assert_string_equal(json_get_str(list[0]->labels, "a", ""), "b");
+                assert_int_equal(list[0]->n_diff_ids, 1);
+                for (size_t i = 0; i < n; i++)
+                        image_free(list[i]);
+                free(list);
+                assert_true(ms < 1000); /* far off: the machine may be busy */
+        }
 }
 
 int main(void) {
