@@ -273,14 +273,3 @@ size_t args_first(const struct args *a) {
 const struct command *args_command(const struct args *a) {
         return a->command;
 }
-
-void complain(const char *format, ...) {
-        va_list ap;
-
-        fflush(stdout);
-        fprintf(stderr, "%s: ", program_name);
-        va_start(ap, format);
-        vfprintf(stderr, format, ap);
-        va_end(ap);
-        fputc('\n', stderr);
-}

@@ -76,8 +76,10 @@ void help_noun(const char *noun);
 /* The name nearest to `word` among n rows (edit distance at most 2), or NULL. */
 const char *help_nearest(const char *word, const char *(*name)(size_t i), size_t n);
 
-/* One line on standard error: "kist: …". */
-void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* --- complain.c: one line on standard error; control characters become '?' on a terminal --- */
+void complain(const char *format, ...) __attribute__((format(printf, 1, 2))); /* "kist: …" */
+void warn(const char *format, ...) __attribute__((format(printf, 1, 2)));     /* "kist: warning: …" */
+void warn_loudly(const char *text);                                           /* "WARNING: …", as Docker; that word may be in the text already */
 
 /* Exit statuses of run, create, exec and start, as Docker's. */
 enum {

@@ -59,7 +59,7 @@ static json_t *read_file(void) {
                 json_decref(object);
         }
         if (r < 0)
-                complain("warning: %s", err.msg);
+                warn("%s", err.msg);
         return r < 0 ? NULL : object;
 }
 

@@ -160,7 +160,7 @@ json_t *context_all(void) {
                 if (entry->d_name[0] == '.')
                         continue;
                 if (read_meta(file, &meta, &err) < 0)
-                        complain("warning: %s", err.msg);
+                        warn("%s", err.msg);
                 else
                         json_array_append_new(all, meta);
         }

@@ -149,7 +149,7 @@ static int run_use(struct client *c, const struct args *a) {
                 return client_complain(&err, 1);
         printf("%s\n", name);
         if (strcmp(endpoint_context(), name) != 0)
-                complain("warning: the environment (KIST_HOST, DOCKER_HOST, KIST_CONTEXT or DOCKER_CONTEXT) says another one");
+                warn("the environment (KIST_HOST, DOCKER_HOST, KIST_CONTEXT or DOCKER_CONTEXT) says another one");
         return 0;
 }
 

@@ -3,9 +3,17 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "cli/colour.h"
 #include "cli/command.h"
 
 enum { OPTION_COLUMN = 34, WORD_MAX = 48 };
+
+/* "Options:", bold on a terminal. */
+static void heading(const char *before, const char *words, const char *behind) {
+        bool on = colour_on(stdout);
+
+        printf("%s%s%s%s%s", before, colour(on, COLOUR_HEADING), words, colour(on, COLOUR_END), behind);
+}
 
 static void help_options(const struct option *o) {
         for (; o && o->name; o++) {
@@ -22,20 +30,27 @@ void help_command(const struct command *c) {
                 help_all();
                 return;
         }
-        printf("Usage: %s %s %s\n\n%s\n", program_name, c->name, c->usage, c->summary);
-        if (c->noun && !strchr(c->name, ' '))
-                printf("\nAlso: %s %s %s\n", program_name, c->noun, command_verb(c));
+        heading("", "Usage:", "");
+        printf(" %s %s %s\n\n%s\n", program_name, c->name, c->usage, c->summary);
+        if (c->noun && !strchr(c->name, ' ')) {
+                heading("\n", "Also:", "");
+                printf(" %s %s %s\n", program_name, c->noun, command_verb(c));
+        }
         if ((c->options && c->options->name) || c->more) {
-                printf("\nOptions:\n");
+                heading("\n", "Options:", "\n");
                 help_options(c->options);
                 help_options(c->more);
         }
-        if (c->examples)
-                printf("\nExamples:\n%s", c->examples);
+        if (c->examples) {
+                heading("\n", "Examples:", "\n");
+                fputs(c->examples, stdout);
+        }
 }
 
 void help_noun(const char *noun) {
-        printf("Usage: %s %s COMMAND\n\nCommands:\n", program_name, noun);
+        heading("", "Usage:", "");
+        printf(" %s %s COMMAND\n", program_name, noun);
+        heading("\n", "Commands:", "\n");
         for (size_t i = 0; all_commands[i]; i++)
                 if (all_commands[i]->noun && strcmp(all_commands[i]->noun, noun) == 0)
                         printf("  %-12s %s\n", command_verb(all_commands[i]), all_commands[i]->summary);
@@ -56,19 +71,21 @@ static void help_nouns(void) {
 }
 
 void help_all(void) {
-        printf("Usage: %s %s\n\n%s\n", program_name, global_command.usage, global_command.summary);
+        heading("", "Usage:", "");
+        printf(" %s %s\n\n%s\n", program_name, global_command.usage, global_command.summary);
         if (strcmp(program_name, "kist") != 0)
                 printf("This is Kist, called %s: the same commands and options, and kistd behind them.\n", program_name);
-        printf("\nCommands:\n");
+        heading("\n", "Commands:", "\n");
         for (size_t i = 0; all_commands[i]; i++)
                 if (!strchr(all_commands[i]->name, ' '))
                         printf("  %-12s %s\n", all_commands[i]->name, all_commands[i]->summary);
-        printf("\nCommands by what they work on ('%s NOUN --help'):\n  ", program_name);
+        heading("\n", "Commands by what they work on", "");
+        printf(" ('%s NOUN --help'):\n  ", program_name);
         help_nouns();
-        printf("\n\nGlobal options:\n");
+        heading("\n\n", "Global options:", "\n");
         help_options(global_command.options);
-        printf("\nExamples:\n"
-               "  %s run --rm kist.local/busybox echo hello\n"
+        heading("\n", "Examples:", "\n");
+        printf("  %s run --rm kist.local/busybox echo hello\n"
                "  %s run -it --name box kist.local/busybox sh\n"
                "  %s ps -a\n",
                program_name, program_name, program_name);

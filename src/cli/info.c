@@ -189,8 +189,14 @@ static int run_info(struct client *c, const struct args *a) {
         }
         print_server(info);
         fflush(stdout);
-        json_array_foreach(json_get_array(info, "Warnings"), i, warning)
-                fprintf(stderr, "%s%s\n", i ? "" : "\n", json_string_value(warning));
+        json_array_foreach(json_get_array(info, "Warnings"), i, warning) {
+                if (i == 0)
+                        fputc('\n', stderr);
+                if (str_starts_with(json_is_string(warning) ? json_string_value(warning) : "", "WARNING:"))
+                        warn_loudly(json_string_value(warning));
+                else
+                        fprintf(stderr, "%s\n", json_is_string(warning) ? json_string_value(warning) : "");
+        }
         return 0;
 }
 

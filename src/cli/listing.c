@@ -18,7 +18,7 @@ struct listing {
         struct template *template;
         const struct listing_column *columns;
         char *text;
-        bool table, terminal;
+        bool table, terminal, coloured;
         struct strbuf rows, line; /* rows: of a table */
         /* A template that is text and columns only: a row is made without an object, and without running it. */
         struct piece *pieces;
@@ -41,7 +41,9 @@ static void add_heads(struct listing *l, const struct listing_column *columns) {
 
         for (; columns->name; columns++)
                 json_object_set_new(heads, columns->name, json_string(columns->head));
+        strbuf_adds(&l->rows, colour(l->coloured, COLOUR_HEADING));
         template_run(l->template, heads, &mode, &l->rows, NULL);
+        strbuf_adds(&l->rows, colour(l->coloured, COLOUR_END));
         strbuf_adds(&l->rows, "\n");
 }
 
@@ -100,6 +102,7 @@ int listing_new(const char *format, const char *own, const struct listing_column
         l->columns = columns;
         l->table = table;
         l->terminal = isatty(STDOUT_FILENO);
+        l->coloured = table && colour_on(stdout);
         strbuf_init(&l->rows, TEMPLATE_OUTPUT_MAX);
         strbuf_init(&l->line, TEMPLATE_OUTPUT_MAX);
         if (table)
@@ -203,15 +206,19 @@ int listing_add_row(struct listing *l, const void *row, const json_t *calls, str
         l->line.size = 0;
         for (size_t i = 0; i < l->n_pieces; i++) {
                 const struct piece *p = &l->pieces[i];
-                size_t begin = l->line.size;
+                enum colour c = l->coloured && p->column && p->column->colour ? p->column->colour(row) : COLOUR_PLAIN;
+                size_t begin;
 
                 if (!p->column) {
                         strbuf_adds(&l->line, p->text.data);
                         continue;
                 }
+                strbuf_adds(&l->line, colour(true, c));
+                begin = l->line.size;
                 p->column->text(row, &l->line);
                 if ((l->table || l->terminal) && l->line.size > begin)
                         make_plain(l->line.data + begin, l->line.size - begin);
+                strbuf_adds(&l->line, c == COLOUR_PLAIN ? "" : colour(true, COLOUR_END));
         }
         return end_line(l, err);
 }

@@ -7,6 +7,8 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "cli/colour.h"
+
 struct err;
 struct listing;
 struct strbuf;
@@ -16,6 +18,8 @@ struct listing_column {
         const char *head; /* "CONTAINER ID" */
         /* Appends what the column shows of a row, which is whatever the verb hands to listing_add_row(). NULL: all rows are objects (listing_add). */
         void (*text)(const void *row, struct strbuf *out);
+        /* In a table on a terminal; NULL: plain. Only where no template function changes the column. */
+        enum colour (*colour)(const void *row);
         bool seldom; /* made of what the daemon need not send when nobody looks at it: see listing_is_usual() */
 };
 

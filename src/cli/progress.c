@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "cli/client.h"
+#include "cli/colour.h"
 #include "cli/table.h"
 
 enum { LAYERS_MAX = 512, BAR = 30 };
@@ -21,7 +22,7 @@ struct layer {
 
 struct progress {
         FILE *out;
-        bool terminal;
+        bool terminal, coloured;
         struct layer layers[LAYERS_MAX];
         size_t n;
         size_t drawn; /* lines of the terminal that are ours to rewrite */
@@ -35,6 +36,7 @@ static struct progress *progress_new(FILE *out) {
                 abort();
         p->out = out;
         p->terminal = out && isatty(fileno(out));
+        p->coloured = out && colour_on(out);
         return p;
 }
 
@@ -53,16 +55,23 @@ static void draw_layer(struct progress *p, const struct layer *l) {
         int width = columns() - 1;
 
         if (l->total > 0) {
-                int filled = (int) (l->current * BAR / l->total);
+                double share = (double) l->current / (double) l->total;
+                int filled = (int) ((share < 0 ? 0 : share > 1 ? 1 : share) * BAR), n;
 
                 memset(bar, ' ', sizeof(bar));
-                memset(bar, '=', (size_t) (filled > BAR ? BAR : filled));
+                memset(bar, '=', (size_t) filled);
                 if (filled < BAR)
                         bar[filled] = '>';
                 bar[BAR] = '\0';
                 human_size((uint64_t) l->current, current);
                 human_size((uint64_t) l->total, total);
-                snprintf(line, sizeof(line), "%s: %-14s [%s] %s/%s", l->id, l->status, bar, current, total);
+                n = snprintf(line, sizeof(line), "%s: %-14s [%s] %s/%s", l->id, l->status, bar, current, total);
+                /* What must be cut to the terminal's width stays plain. */
+                if (p->coloured && n <= width) {
+                        fprintf(p->out, "\r\033[K%s: %-14s [%s%.*s%s%s] %s/%s\n", l->id, l->status, colour(true, COLOUR_GOOD), filled, bar, colour(true, COLOUR_END),
+                                bar + filled, current, total);
+                        return;
+                }
         } else {
                 snprintf(line, sizeof(line), "%s: %s", l->id, l->status);
         }

@@ -96,6 +96,31 @@ static void show_status(const void *row, struct strbuf *out) {
         strbuf_adds(out, json_get_str(((const struct ps_row *) row)->container, "Status", ""));
 }
 
+/* For State and Status alike. */
+static enum colour state_colour(const void *row) {
+        const json_t *c = ((const struct ps_row *) row)->container;
+        const char *state = json_get_str(c, "State", ""), *status = json_get_str(c, "Status", "");
+        static const struct {
+                const char *state, *status; /* what is in it; "": whatever it is */
+                enum colour colour;
+        } rows[] = {
+                { "running", "(unhealthy)", COLOUR_BAD },
+                { "running", "(health: starting)", COLOUR_CAUTION },
+                { "running", "", COLOUR_GOOD },
+                { "exited", "Exited (0)", COLOUR_PLAIN },
+                { "exited", "", COLOUR_BAD },
+                { "dead", "", COLOUR_BAD },
+                { "paused", "", COLOUR_CAUTION },
+                { "restarting", "", COLOUR_CAUTION },
+                { "removing", "", COLOUR_CAUTION },
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+                if (strcmp(state, rows[i].state) == 0 && strstr(status, rows[i].status))
+                        return rows[i].colour;
+        return COLOUR_PLAIN;
+}
+
 static void show_size(const void *row, struct strbuf *out) {
         const json_t *c = ((const struct ps_row *) row)->container;
         int64_t whole = json_get_int(c, "SizeRootFs", 0);
@@ -156,8 +181,8 @@ static const struct listing_column columns[] = {
         { "CreatedAt", "CREATED AT", show_created_at },
         { "RunningFor", "CREATED", show_running_for },
         { "Ports", "PORTS", show_ports },
-        { "State", "STATE", show_state },
-        { "Status", "STATUS", show_status },
+        { "State", "STATE", show_state, state_colour },
+        { "Status", "STATUS", show_status, state_colour },
         { "Size", "SIZE", show_size, .seldom = true },
         { "Labels", "LABELS", show_labels, .seldom = true },
         { "Mounts", "MOUNTS", show_mounts, .seldom = true },

@@ -164,7 +164,7 @@ static int gather(const struct args *a, const char *registry, json_t **ret, stru
         if (from_stdin && !user)
                 return err_set(err, ERR_INVALID, -EINVAL, "login: --password-stdin wants --username");
         if (given)
-                fprintf(stderr, "WARNING: a password on the command line is seen by others of this host; --password-stdin hides it\n");
+                warn_loudly("a password on the command line is seen by others of this host; --password-stdin hides it");
         if (!user && !given) {
                 auto_json *old = NULL;
 
@@ -208,8 +208,12 @@ static int login(struct client *c, const struct args *a, const char *registry, s
         token = json_get_str(answer, "IdentityToken", "");
         if (!old || *token)
                 r = credentials_store(registry, json_get_str(who, "username", ""), json_get_str(who, "password", ""), *token ? token : NULL, err);
-        if (r >= 0 && !old && !credentials_are_helped(registry))
-                fprintf(stderr, "WARNING: the credentials are kept unencrypted in %s/config.json; a credential helper (credsStore) keeps them better\n", config_directory());
+        if (r >= 0 && !old && !credentials_are_helped(registry)) {
+                auto_free char *text =
+                        str_format("the credentials are kept unencrypted in %s/config.json; a credential helper (credsStore) keeps them better", config_directory());
+
+                warn_loudly(text ? text : "the credentials are kept unencrypted");
+        }
         return r;
 }
 

@@ -79,7 +79,7 @@ static int create(struct client *c, const struct args *a, json_t *body, char ret
         if (r < 0)
                 return r;
         json_array_foreach(json_object_get(answer, "Warnings"), i, warning)
-                fprintf(stderr, "WARNING: %s\n", json_string_value(warning));
+                warn_loudly(json_is_string(warning) ? json_string_value(warning) : "");
         snprintf(ret_id, 65, "%s", json_get_str(answer, "Id", ""));
         return cidfile ? write_cidfile(cidfile, ret_id, err) : 0;
 }

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "cli/colour.h"
 
 enum { GAP = 3 }; /* blanks between columns */
 
@@ -66,8 +67,9 @@ struct lines {
         size_t n;
 };
 
-/* A line ends with a newline or with the text, a cell with a tab or with its line. Continuation bytes of UTF-8 take no column of the screen. */
-static struct lines cut(const char *text) {
+/* A line ends with a newline or with the text, a cell with a tab or with its line. Continuation bytes of UTF-8 take no column of the screen, nor do
+ * colours where there are any. */
+static struct lines cut(const char *text, bool coloured) {
         struct lines l = { 0 };
         size_t n_lines = 1, n_cells = 1, n = 0;
 
@@ -85,8 +87,13 @@ static struct lines cut(const char *text) {
                 do {
                         struct cell *cell = &l.cells[n++];
 
-                        for (cell->text = text; *text && *text != '\t' && *text != '\n'; text++)
-                                cell->width += ((unsigned char) *text & 0xc0) != 0x80;
+                        cell->text = text;
+                        while (*text && *text != '\t' && *text != '\n') {
+                                size_t mark = coloured && *text == '\033' ? colour_mark(text) : 0;
+
+                                cell->width += mark == 0 && ((unsigned char) *text & 0xc0) != 0x80;
+                                text += mark ? mark : 1;
+                        }
                         cell->size = (size_t) (text - cell->text);
                         tab = *text == '\t';
                         text += *text != '\0';
@@ -111,7 +118,7 @@ static void measure(const struct lines *l, size_t column, size_t min_width) {
 }
 
 void table_print_text(const char *text, size_t min_width) {
-        struct lines l = cut(text);
+        struct lines l = cut(text, colour_on(stdout));
         size_t columns = 0;
 
         for (size_t i = 0; i < l.n; i++)

@@ -166,7 +166,7 @@ static int run_update(struct client *c, const struct args *a) {
                 }
                 printf("%s\n", args_at(a, i));
                 json_array_foreach(json_get_array(answer, "Warnings"), k, warning)
-                        fprintf(stderr, "WARNING: %s\n", json_string_value(warning));
+                        warn_loudly(json_is_string(warning) ? json_string_value(warning) : "");
         }
         return status;
 }

@@ -127,6 +127,43 @@ assert set(rows[0]) >= {"ID", "Names", "Image", "Command", "CreatedAt", "Running
 	"$KIST" rm odd
 }
 
+# What COMMAND prints on a terminal, without the terminal's own carriage returns.
+on_terminal() {
+	script -qec "$1" /dev/null </dev/null | tr -d '\r'
+}
+
+@test "colours: on a terminal only, not with NO_COLOR; columns stay where they are; a pipe gets the same bytes as ever" {
+	"$KIST" run -d --name colour-up $BUSYBOX sleep 1000
+	"$KIST" run --name colour-bad $BUSYBOX false || true
+	"$KIST" run --name colour-good $BUSYBOX true
+	"$KIST" run -d --name colour-still $BUSYBOX sleep 1000
+	"$KIST" pause colour-still
+	list="$KIST ps -a --filter name=colour- --format 'table {{.Names}}\t{{.State}}\t{{.Status}}\t{{.Image}}'"
+	export TERM=xterm
+	unset NO_COLOR
+	eval "$list" >"$BATS_TEST_TMPDIR/pipe"
+	run ! grep -q $'\e' "$BATS_TEST_TMPDIR/pipe"
+	on_terminal "$list" >"$BATS_TEST_TMPDIR/screen"
+	grep -q $'^\e\\[1mNAMES .*IMAGE\e\\[0m$' "$BATS_TEST_TMPDIR/screen"
+	grep -q $'^colour-up .*\e\\[32mrunning\e\\[0m ' "$BATS_TEST_TMPDIR/screen"
+	grep -q $'^colour-bad .*\e\\[31mExited (1) ' "$BATS_TEST_TMPDIR/screen"
+	grep -q $'^colour-still .*\e\\[33mpaused\e\\[0m ' "$BATS_TEST_TMPDIR/screen"
+	run ! grep -q $'^colour-good .*\e' "$BATS_TEST_TMPDIR/screen"
+	# Times go on between the two.
+	words() { sed 's/\x1b\[[0-9]*m//g; s/[0-9]\+ seconds\?\|Less than a second\|About a minute/N/g; s/  */ /g' "$1"; }
+	[ "$(words "$BATS_TEST_TMPDIR/screen")" = "$(words "$BATS_TEST_TMPDIR/pipe")" ]
+	NO_COLOR=1 on_terminal "$list" >"$BATS_TEST_TMPDIR/plain"
+	run ! grep -q $'\e' "$BATS_TEST_TMPDIR/plain"
+	[ "$(NO_COLOR=1 on_terminal "$KIST ps --help")" = "$("$KIST" ps --help)" ]
+	[ "$(TERM=dumb on_terminal "$KIST ps --help")" = "$("$KIST" ps --help)" ]
+	[[ "$(on_terminal "$KIST ps --help")" == $'\e[1mUsage:\e[0m'* ]]
+	[[ "$(on_terminal "$KIST rm nosuch")" == $'\e[31mkist:\e[0m '*"nosuch"* ]]
+	[[ "$(NO_COLOR= on_terminal "$KIST rm nosuch")" == $'\e[31mkist:\e[0m '* ]]
+	run "$KIST" rm nosuch
+	[[ "$output" == "kist: "*"nosuch"* ]]
+	"$KIST" rm -f colour-up colour-bad colour-good colour-still
+}
+
 @test "ps is never older than a change: of name, state, networks, ports; a version of the API does not get another's entry" {
 	api() { curl -sf --unix-socket "$KT_DIR/kist.sock" "http://kist/v$1/containers/json?all=1&filters=%7B%22name%22%3A%5B%22fresh%22%5D%7D"; }
 	line() { "$KIST" ps -a --filter name=fresh --format "$1"; }
