@@ -8,17 +8,21 @@ import subprocess
 from lib.measure import left_out, wait_for
 
 IMAGE = "kist.local/busybox:latest"
+# Podman asks for more files and processes than a root without CAP_SYS_RESOURCE may have.
+PODMAN_RUN = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"]
 
 
 @contextlib.contextmanager
-def kistd(build, directory):
+def kistd(build, directory, tag="", pool="10.253.240.0/20"):
+    """Of several at once, each has a tag and a pool of its own."""
     d = directory / "kist"
     d.mkdir()
     host = f"unix://{d}/kist.sock"
-    bridge = f"kb{os.getpid()}"
+    bridge = f"kb{os.getpid()}{tag}"
+    parent = f"kist-bench-{os.getpid()}{tag}"
     log = open(d / "log", "w")
     daemon = subprocess.Popen([build / "bin/kistd", "--root", d / "root", "--run-root", d / "run", "--host", host, "--bridge", bridge,
-                               "--cgroup-parent", f"kist-bench-{os.getpid()}", "--address-pool", "10.253.240.0/20"], stdout=log, stderr=log)
+                               "--cgroup-parent", parent, "--address-pool", pool], stdout=log, stderr=log)
     try:
         wait_for(["curl", "-sf", "--unix-socket", f"{d}/kist.sock", "http://kist/_ping"], f"kistd: see {d}/log")
         yield daemon, host
@@ -32,7 +36,7 @@ def kistd(build, directory):
         subprocess.run(["ip", "link", "del", bridge], stderr=subprocess.DEVNULL)
         subprocess.run(["nft", "delete", "table", "inet", f"kist-{bridge}"], stderr=subprocess.DEVNULL)
         for path, folders, _ in os.walk("/sys/fs/cgroup", topdown=False):
-            if f"kist-bench-{os.getpid()}" in path:
+            if parent in path.split("/"):
                 with contextlib.suppress(OSError):
                     os.rmdir(path)
 

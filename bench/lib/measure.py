@@ -79,6 +79,22 @@ def interleaved(what, commands, rounds, machine_cpu=False):
     return rows
 
 
+def in_turn(what, functions, rounds):
+    """functions: name → function(round) that returns {column: number}. One call of each in every round; the medians, as a table."""
+    samples = {name: [] for name in functions}
+    for i in range(rounds + 1):  # the first only warms up
+        for name in list(functions):
+            try:
+                sample = functions[name](i)
+            except (RuntimeError, subprocess.CalledProcessError) as e:
+                left_out(name, e)
+                del functions[name], samples[name]
+                continue
+            if i >= 1:
+                samples[name].append(sample)
+    return table(what, {name: {c: statistics.median(s[c] for s in got) for c in got[0]} for name, got in samples.items()})
+
+
 def wait_for(command, what, seconds=60):
     end = time.monotonic() + seconds
     while subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode != 0:
@@ -90,9 +106,10 @@ def wait_for(command, what, seconds=60):
 def table(what, rows):
     """rows: name → {column: number}."""
     columns = list(dict.fromkeys(c for row in rows.values() for c in row))
-    print(f"\n{what}\n  {'':24}" + "".join(f"{c:>16}" for c in columns))
+    width = max(24, *map(len, rows))
+    print(f"\n{what}\n  {'':{width}}" + "".join(f"{c:>16}" for c in columns))
     for name, row in rows.items():
-        print(f"  {name:24}" + "".join(f"{row[c]:16.2f}" if c in row else f"{'':16}" for c in columns))
+        print(f"  {name:{width}}" + "".join(f"{row[c]:16.2f}" if c in row else f"{'':16}" for c in columns))
     return rows
 
 

@@ -2,7 +2,7 @@
 import subprocess
 import time
 
-from lib.daemons import IMAGE, dockerd, kistd, podman
+from lib.daemons import IMAGE, PODMAN_RUN, dockerd, kistd, podman
 from lib.measure import interleaved, status_kb
 
 
@@ -12,15 +12,12 @@ def run(bench):
     with kistd(build, directory) as (daemon, host), dockerd(build, directory) as docker, podman(build, directory) as pod:
         kist = [build / "bin/kist", "-H", host]
 
-        # Podman asks for more files and processes than a root without CAP_SYS_RESOURCE may have.
-        podman_run = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"]
-
         def commands(words):
             c = {"kist": lambda i: [*kist, *words]}
             if docker:
                 c["docker"] = lambda i: [*docker, *words]
             if pod:
-                c["podman"] = lambda i: [*pod, words[0], *(podman_run if words[0] == "run" else []), *words[1:]]
+                c["podman"] = lambda i: [*pod, words[0], *(PODMAN_RUN if words[0] == "run" else []), *words[1:]]
             return c
 
         none = ["run", "--rm", "--network", "none", IMAGE, "true"]
@@ -31,7 +28,7 @@ def run(bench):
         for command in [kist] + ([docker] if docker else []):
             subprocess.run([*command, *started], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         if pod:
-            subprocess.run([*pod, "run", *podman_run, *started[1:]], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            subprocess.run([*pod, "run", *PODMAN_RUN, *started[1:]], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         words = ["exec", "idle", "true"]
         results["exec"] = interleaved("exec CONTAINER true", commands(words), rounds, True)
         results["memory"] = memory(daemon, kist)
