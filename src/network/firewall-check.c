@@ -58,12 +58,7 @@ static const json_t *elements_of(const json_t *table, const char *kind, const ch
         return found ? json_object_get(found, "elem") : NULL;
 }
 
-static const struct map {
-        const char *name;
-        bool by_address, ipv6;
-} maps[] = { { "ports_at", true, false }, { "ports", false, false }, { "ports6_at", true, true }, { "ports6", false, true } };
-
-static size_t count_ports(const struct firewall *f, const struct map *m) {
+static size_t count_ports(const struct firewall *f, const struct firewall_map *m) {
         size_t n = 0;
 
         for (size_t i = 0; i < f->n_ports; i++)
@@ -71,7 +66,7 @@ static size_t count_ports(const struct firewall *f, const struct map *m) {
         return n;
 }
 
-static bool has_port(const struct firewall *f, const struct map *m, const char *text) {
+static bool has_port(const struct firewall *f, const struct firewall_map *m, const char *text) {
         for (size_t i = 0; i < f->n_ports; i++) {
                 const struct firewall_port *p = &f->ports[i];
                 char host[ADDRESS6_TEXT], address[ADDRESS6_TEXT], wanted[TEXT_MAX];
@@ -88,7 +83,7 @@ static bool has_port(const struct firewall *f, const struct map *m, const char *
 }
 
 /* Each element is one of ours, and there are as many: then they are the same. */
-static bool map_fits(const struct firewall *f, const json_t *table, const struct map *m, char ret[160]) {
+static bool map_fits(const struct firewall *f, const json_t *table, const struct firewall_map *m, char ret[160]) {
         const json_t *elements = elements_of(table, "map", m->name);
         size_t wanted = count_ports(f, m);
         json_t *pair;
@@ -148,8 +143,8 @@ int firewall_compare(const struct firewall *f, struct rtnl *netfilter, char ret[
                         return 1;
         if (!set_fits(table, "unreachable", f->no_loopback6, ret))
                 return 1;
-        for (size_t i = 0; i < ARRAY_SIZE(maps); i++)
-                if (!map_fits(f, table, &maps[i], ret))
+        for (size_t i = 0; i < FIREWALL_MAPS; i++)
+                if (!map_fits(f, table, &firewall_maps[i], ret))
                         return 1;
         return 0;
 }

@@ -195,10 +195,7 @@ static void add_set(struct strbuf *b, const struct set *s, const struct firewall
         strbuf_adds(b, n ? " }\n  }\n" : "\n  }\n");
 }
 
-static const struct map {
-        const char *name, *type;
-        bool by_address, ipv6;
-} maps[] = {
+const struct firewall_map firewall_maps[FIREWALL_MAPS] = {
         { "ports_at", "type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service;", true, false },
         { "ports", "type inet_proto . inet_service : ipv4_addr . inet_service;", false, false },
         { "ports6_at", "type ipv6_addr . inet_proto . inet_service : ipv6_addr . inet_service;", true, true },
@@ -210,7 +207,7 @@ bool firewall_port_is_in(const struct firewall_port *p, bool by_address, bool ip
 }
 
 /* The elements that belong into this map, with or without what they lead to. Returns how many. */
-static size_t add_ports(struct strbuf *b, const struct map *m, const struct firewall_port *ports, size_t n, bool with_data) {
+static size_t add_ports(struct strbuf *b, const struct firewall_map *m, const struct firewall_port *ports, size_t n, bool with_data) {
         size_t added = 0;
 
         for (size_t i = 0; i < n; i++) {
@@ -230,7 +227,7 @@ static size_t add_ports(struct strbuf *b, const struct map *m, const struct fire
         return added;
 }
 
-static void add_map(struct strbuf *b, const struct map *m, const struct firewall *f) {
+static void add_map(struct strbuf *b, const struct firewall_map *m, const struct firewall *f) {
         auto_strbuf elements;
 
         strbuf_init(&elements, COMMANDS_MAX);
@@ -242,18 +239,22 @@ static void add_map(struct strbuf *b, const struct map *m, const struct firewall
                 b->failed = strbuf_error(&elements);
 }
 
-static int change_ports(const char *name, const char *verb, const struct firewall_port *ports, size_t n, bool add, struct err *err) {
+/* What the quick way cannot do, libnftables does, or has the words for why not. */
+static int change_ports(const char *name, struct rtnl *netfilter, const struct firewall_port *ports, size_t n, bool add, struct err *err) {
+        const char *verb = add ? "add" : "delete";
         char table[TABLE_NAME_SIZE];
         auto_strbuf b;
 
         firewall_table_name(name, table);
         strbuf_init(&b, COMMANDS_MAX);
-        for (size_t i = 0; i < ARRAY_SIZE(maps); i++) {
+        if (netfilter->fd >= 0 && firewall_change_elements(table, netfilter, ports, n, add) == 0)
+                return 0;
+        for (size_t i = 0; i < FIREWALL_MAPS; i++) {
                 auto_strbuf elements;
 
                 strbuf_init(&elements, COMMANDS_MAX);
-                if (add_ports(&elements, &maps[i], ports, n, add))
-                        strbuf_addf(&b, "%s element inet %s %s { %s }\n", verb, table, maps[i].name, elements.data ? elements.data : "");
+                if (add_ports(&elements, &firewall_maps[i], ports, n, add))
+                        strbuf_addf(&b, "%s element inet %s %s { %s }\n", verb, table, firewall_maps[i].name, elements.data ? elements.data : "");
                 if (strbuf_error(&elements) < 0)
                         b.failed = strbuf_error(&elements);
         }
@@ -262,12 +263,12 @@ static int change_ports(const char *name, const char *verb, const struct firewal
         return b.size ? run(table, b.data, "published ports", err) : 0;
 }
 
-int firewall_add_ports(const char *name, const struct firewall_port *ports, size_t n, struct err *err) {
-        return change_ports(name, "add", ports, n, true, err);
+int firewall_add_ports(const char *name, struct rtnl *netfilter, const struct firewall_port *ports, size_t n, struct err *err) {
+        return change_ports(name, netfilter, ports, n, true, err);
 }
 
-int firewall_remove_ports(const char *name, const struct firewall_port *ports, size_t n, struct err *err) {
-        return change_ports(name, "delete", ports, n, false, err);
+int firewall_remove_ports(const char *name, struct rtnl *netfilter, const struct firewall_port *ports, size_t n, struct err *err) {
+        return change_ports(name, netfilter, ports, n, false, err);
 }
 
 int firewall_apply(const struct firewall *f, struct err *err) {
@@ -280,8 +281,8 @@ int firewall_apply(const struct firewall *f, struct err *err) {
         for (size_t i = 0; i < ARRAY_SIZE(sets); i++)
                 add_set(&b, &sets[i], f);
         strbuf_addf(&b, "  set unreachable { type ipv6_addr; %s\n  }\n", f->no_loopback6 ? "elements = { ::1 }" : "");
-        for (size_t i = 0; i < ARRAY_SIZE(maps); i++)
-                add_map(&b, &maps[i], f);
+        for (size_t i = 0; i < FIREWALL_MAPS; i++)
+                add_map(&b, &firewall_maps[i], f);
         strbuf_addf(&b, "%s}\n", rules);
         if (strbuf_error(&b) < 0)
                 return err_errno(err, strbuf_error(&b), "firewall table \"inet %s\"", table);

@@ -48,10 +48,19 @@ int firewall_apply(const struct firewall *f, struct err *err);
 bool firewall_is_intact(const char *name, struct rtnl *netfilter);
 /* firewall-check.c: compares the table that is there with the one that should be. 0: the same. 1: it is not; what is wrong is in *ret. */
 int firewall_compare(const struct firewall *f, struct rtnl *netfilter, char ret[160], struct err *err);
-/* Which of the four maps is it in? */
+/* The maps of published ports. */
+enum { FIREWALL_MAPS = 4 };
+extern const struct firewall_map {
+        const char *name, *type;
+        bool by_address, ipv6;
+} firewall_maps[FIREWALL_MAPS];
+/* Which of the four is it in? */
 bool firewall_port_is_in(const struct firewall_port *p, bool by_address, bool ipv6);
 void firewall_table_name(const char *bridge, char ret[32]);
-/* Elements of the maps of a table that is there. */
-int firewall_add_ports(const char *name, const struct firewall_port *ports, size_t n, struct err *err);
-int firewall_remove_ports(const char *name, const struct firewall_port *ports, size_t n, struct err *err);
+/* Elements of the maps of a table that is there, all or none; over a socket that is kept, as for firewall_is_intact(). */
+int firewall_add_ports(const char *name, struct rtnl *netfilter, const struct firewall_port *ports, size_t n, struct err *err);
+int firewall_remove_ports(const char *name, struct rtnl *netfilter, const struct firewall_port *ports, size_t n, struct err *err);
+/* firewall-elements.c: the same for at most FIREWALL_PORTS_AT_ONCE; negative errno, and nothing is changed. */
+enum { FIREWALL_PORTS_AT_ONCE = 512 };
+int firewall_change_elements(const char *table, struct rtnl *netfilter, const struct firewall_port *ports, size_t n, bool add);
 int firewall_remove(const char *name, struct err *err);

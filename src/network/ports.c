@@ -292,7 +292,7 @@ static int publish_locked(struct network_host *h, const char *id, const struct n
         if (r == 0)
                 r = open_ways(e, err);
         if (r == 0)
-                r = firewall_add_ports(h->bridge, chosen, n_chosen, err);
+                r = firewall_add_ports(h->bridge, &h->netfilter, chosen, n_chosen, err);
         if (r < 0 && chosen)
                 take_out_these(&h->ports, id, chosen, n_chosen);
         return r;
@@ -320,7 +320,7 @@ void network_unpublish(struct network_host *h, const char *id) {
         gone = n ? calloc(n, sizeof(*gone)) : NULL;
         if (n)
                 take_out(&h->ports, id, gone);
-        if (gone && firewall_remove_ports(h->bridge, gone, n, NULL) < 0)
+        if (gone && firewall_remove_ports(h->bridge, &h->netfilter, gone, n, NULL) < 0)
                 network_apply_firewall(h, NULL);
         pthread_mutex_unlock(&h->lock);
         /* A sender that never pauses would go on to an address that is nobody's, also when the port is another's. */
@@ -347,7 +347,7 @@ int network_unpublish_some(struct network_host *h, const char *id, const struct 
                 return r;
         pthread_mutex_lock(&h->lock);
         take_out_these(&h->ports, id, gone, n_gone);
-        if (firewall_remove_ports(h->bridge, gone, n_gone, NULL) < 0)
+        if (firewall_remove_ports(h->bridge, &h->netfilter, gone, n_gone, NULL) < 0)
                 r = network_apply_firewall(h, err);
         pthread_mutex_unlock(&h->lock);
         if (r == 0 && (r = conntrack_forget(gone, n_gone)) < 0)

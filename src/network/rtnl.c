@@ -11,7 +11,7 @@
 
 #include "base/fd.h"
 
-enum { ANSWER_SIZE = 32768, DUMP_TRIES = 8 };
+enum { ANSWER_SIZE = 32768, DUMP_TRIES = 8, PAGE = 4096 };
 
 static int open_netlink(int protocol, struct rtnl *ret) {
         static const int options[] = { NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK };
@@ -48,8 +48,16 @@ void rtnl_batch_done(struct rtnl_batch *b) {
 }
 
 struct nl_msg *rtnl_add(struct rtnl_batch *b, int type, int flags, const void *header, size_t size) {
-        struct nl_msg *m = b->n < RTNL_BATCH_MAX ? nlmsg_alloc_simple(type, NLM_F_REQUEST | flags) : NULL;
+        return rtnl_add_large(b, type, flags, header, size, PAGE);
+}
 
+struct nl_msg *rtnl_add_large(struct rtnl_batch *b, int type, int flags, const void *header, size_t size, size_t room) {
+        struct nl_msg *m = b->n < RTNL_BATCH_MAX ? nlmsg_alloc_size(room) : NULL;
+
+        if (m && !nlmsg_put(m, NL_AUTO_PORT, NL_AUTO_SEQ, type, 0, NLM_F_REQUEST | flags)) {
+                nlmsg_free(m);
+                m = NULL;
+        }
         if (m && nlmsg_append(m, (void *) header, size, NLMSG_ALIGNTO) < 0) {
                 nlmsg_free(m);
                 m = NULL;
@@ -129,30 +137,49 @@ static int verdict(struct rtnl *n, struct nlmsghdr *h) {
         return num < 0 ? num : 0;
 }
 
-int rtnl_run(struct rtnl *n, struct rtnl_batch *b) {
+/* Answers to `wanted` of the n requests from `first` on. One that is not to be answered is when it fails, and with it all. */
+static int await(struct rtnl *n, const struct rtnl_batch *b, uint32_t first, size_t wanted) {
         _Alignas(struct nlmsghdr) char buf[8192];
-        uint32_t first;
         size_t answered = 0;
-        int result = 0, r = send_batch(n, b, NLM_F_ACK, &first);
+        int result = 0;
 
-        if (r < 0)
-                return r;
-        while (answered < b->n) {
+        while (answered < wanted) {
                 ssize_t got = receive(n, buf, sizeof(buf));
                 int left = (int) got;
 
                 if (got < 0)
                         return (int) got;
                 for (struct nlmsghdr *h = (void *) buf; NLMSG_OK(h, (unsigned) left); h = NLMSG_NEXT(h, left)) {
+                        int r;
+
                         if (h->nlmsg_type != NLMSG_ERROR || h->nlmsg_seq - first >= b->n)
                                 continue;
                         answered++;
                         r = verdict(n, h);
                         if (r < 0 && result == 0)
                                 result = r;
+                        if (!(nlmsg_hdr(b->msgs[h->nlmsg_seq - first])->nlmsg_flags & NLM_F_ACK))
+                                return result < 0 ? result : -EPROTO;
                 }
         }
         return result;
+}
+
+int rtnl_run(struct rtnl *n, struct rtnl_batch *b) {
+        uint32_t first;
+        int r = send_batch(n, b, NLM_F_ACK, &first);
+
+        return r < 0 ? r : await(n, b, first, b->n);
+}
+
+int rtnl_run_whole(struct rtnl *n, struct rtnl_batch *b) {
+        size_t wanted = 0;
+        uint32_t first;
+        int r = send_batch(n, b, 0, &first);
+
+        for (size_t i = 0; i < b->n; i++)
+                wanted += (nlmsg_hdr(b->msgs[i])->nlmsg_flags & NLM_F_ACK) != 0;
+        return r < 0 ? r : await(n, b, first, wanted);
 }
 
 /* Reads on to the end after fn refused, so that the socket stays in step. */

@@ -37,8 +37,13 @@ void rtnl_batch_done(struct rtnl_batch *b);
 /* A new request at the end of the batch, with its fixed header (ifinfomsg, …) copied in; borrowed. NULL when there is no room or memory. */
 struct nl_msg *rtnl_add(struct rtnl_batch *b, int type, int flags, const void *header, size_t size);
 
+/* For one that a page does not hold: `room` bytes in all. */
+struct nl_msg *rtnl_add_large(struct rtnl_batch *b, int type, int flags, const void *header, size_t size, size_t room);
+
 /* Send all, wait for all the answers. The kernel does them in order and does not stop at one that fails: the first error is returned. */
 int rtnl_run(struct rtnl *n, struct rtnl_batch *b);
+/* Send what the kernel does as a whole or not at all (nf_tables), its begin and its end with it. Only those with NLM_F_ACK are answered. */
+int rtnl_run_whole(struct rtnl *n, struct rtnl_batch *b);
 
 /* Send the one request, of type RTM_GET…, and call fn for each answer. Stops on its first negative return, and returns that. */
 int rtnl_get(struct rtnl *n, struct rtnl_batch *b, int (*fn)(struct nlmsghdr *answer, void *data), void *data);
