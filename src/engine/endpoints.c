@@ -89,14 +89,16 @@ void endpoint_link_name(const struct spec *s, const struct container_row *row, c
                 snprintf(ret, 16, "eth%u", i);
 }
 
-static int connect_one(struct engine *e, const struct spec *s, const struct spec_endpoint *p, const struct network *n, bool gateway, int netns, struct container_row *row,
-                       struct err *err) {
+static int connect_one(struct engine *e, const struct spec *s, const struct spec_endpoint *p, const struct network *n, bool gateway, int netns, struct network_spare *spare,
+                       struct container_row *row, struct err *err) {
         struct network_endpoint *endpoint = &row->endpoints[row->n_endpoints];
         char link[16];
         struct network_attachment a = { .bridge = n->bridge, .id = row->id, .link = link, .address = p->address, .address6 = p->address6, .mac = p->mac, .gateway = gateway, .rates = p->rates };
         int r;
 
         endpoint_link_name(s, row, p, link);
+        if (spare && *spare->host_link && !strcmp(link, NETWORK_SPARE_LINK))
+                a.spare = spare;
         r = network_connect(e->network, &a, netns, endpoint, err);
         if (r < 0)
                 return r == -ENOENT ? r : err_prefix(err, "network %s", n->name);
@@ -110,7 +112,7 @@ static void networks_done(struct network *networks) {
                 network_done(&networks[i]);
 }
 
-int endpoints_connect(struct engine *e, const struct spec *s, int netns, struct container_row *row, struct err *err) {
+int endpoints_connect(struct engine *e, const struct spec *s, int netns, struct network_spare *spare, struct container_row *row, struct err *err) {
         struct network networks[ENDPOINTS_MAX] = {};
         int gateway, r = 0;
 
@@ -119,7 +121,7 @@ int endpoints_connect(struct engine *e, const struct spec *s, int netns, struct 
                 r = find_network(e, &s->endpoints[i], &networks[i], err);
         gateway = r < 0 ? -1 : choose_gateway(s, networks);
         for (size_t i = 0; i < s->n_endpoints && r == 0; i++)
-                r = connect_one(e, s, &s->endpoints[i], &networks[i], (int) i == gateway, netns, row, err);
+                r = connect_one(e, s, &s->endpoints[i], &networks[i], (int) i == gateway, netns, spare, row, err);
         for (size_t i = 0; i < row->n_endpoints && r == 0; i++)
                 network_event(e, "connect", &networks[i], row->id);
         for (size_t i = 0; i < row->n_endpoints && r == 0; i++)

@@ -12,13 +12,14 @@ struct container;
 struct container_row;
 struct engine;
 struct err;
+struct network_spare;
 struct spec;
 struct spec_endpoint;
 
 /* At create: every network of the body must be there; keys become names, and NetworkID is added. host: HostConfig; both are changed in place. */
 int endpoints_resolve(struct engine *e, json_t *body, json_t *host, struct err *err);
-/* At start: all of them, or none. */
-int endpoints_connect(struct engine *e, const struct spec *s, int netns, struct container_row *row, struct err *err);
+/* At start: all of them, or none. spare: the eth0 that netns has already, or NULL. */
+int endpoints_connect(struct engine *e, const struct spec *s, int netns, struct network_spare *spare, struct container_row *row, struct err *err);
 /* Give all back; what fails is logged. row->n_endpoints is 0 then. */
 void endpoints_disconnect(struct engine *e, struct container_row *row);
 /* "eth0", or the first that is free, or what was asked for. */

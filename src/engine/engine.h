@@ -32,6 +32,7 @@ struct engine_options {
         bool systemd_cgroups;            /* systemd makes the containers' cgroups, as scopes */
         const char *bundled_image;       /* OCI archive that an empty store imports, or NULL */
         uint32_t first_id, n_ids;        /* host ids to hand out to containers, in ranges of 65,536 */
+        unsigned sandboxes;              /* how many user and network namespaces are made ahead, with a link in each; 0: none */
         uint64_t log_max_size;
         uint32_t log_max_files;
         const char *const *cdi_dirs;     /* where devices by name are described, the last one counts most; none: /etc/cdi and /var/run/cdi */

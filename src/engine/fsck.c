@@ -158,7 +158,14 @@ static void check_cgroups(struct fsck *f) {
 
 /* --- links and the firewall --- */
 
-/* The container whose link it would be, with a reference. */
+static bool has_link(const struct container_row *row, const char *link) {
+        for (size_t i = 0; i < row->n_endpoints; i++)
+                if (!strcmp(row->endpoints[i].host_link, link))
+                        return true;
+        return false;
+}
+
+/* The container whose link it is or would be, with a reference. */
 static struct container *owner_of(struct engine *e, const char *bridge, const char *link) {
         struct container **containers, *owner = NULL;
         size_t n;
@@ -166,10 +173,12 @@ static struct container *owner_of(struct engine *e, const char *bridge, const ch
         if (table_snapshot(&e->table, &containers, &n) < 0)
                 return NULL;
         for (size_t i = 0; i < n; i++) {
+                struct container_row row;
                 char name[16];
 
-                network_link_name(e->network, containers[i]->row.id, bridge, name);
-                if (!owner && !strcmp(name, link))
+                container_peek(containers[i], &row);
+                network_link_name(e->network, row.id, bridge, name);
+                if (!owner && (!strcmp(name, link) || has_link(&row, link)))
                         owner = containers[i];
                 else
                         container_unref(containers[i]);
@@ -178,10 +187,34 @@ static struct container *owner_of(struct engine *e, const char *bridge, const ch
         return owner;
 }
 
+/* One that starts has a link that its row does not name yet; one that ends, one that it does not name any more. */
+static bool is_anybody_at_work(struct engine *e) {
+        struct container **containers;
+        bool busy = false;
+        size_t n;
+
+        if (table_snapshot(&e->table, &containers, &n) < 0)
+                return true;
+        for (size_t i = 0; i < n; i++) {
+                if (pthread_mutex_trylock(&containers[i]->op) != 0)
+                        busy = true;
+                else
+                        pthread_mutex_unlock(&containers[i]->op);
+                container_unref(containers[i]);
+        }
+        free(containers);
+        return busy;
+}
+
 static void check_link(const char *bridge, const char *link, void *data) {
         struct fsck *f = data;
         auto_container *c = owner_of(f->engine, bridge, link);
 
+        if (!c) {
+                if (is_anybody_at_work(f->engine))
+                        return;
+                c = owner_of(f->engine, bridge, link); /* one that was at work says so in its row by now */
+        }
         if (c && pthread_mutex_trylock(&c->op) != 0)
                 return;
         if ((!c || (!c->gone && !container_state_is_live(c->row.state))) && network_link_is_plugged(link) == 1)

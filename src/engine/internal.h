@@ -31,6 +31,7 @@ struct events;
 struct monitors;
 struct execs;
 struct health_checks;
+struct sandbox_pool;
 
 #define ENGINE_ID_RANGE 65536u          /* host ids of one container */
 #define ENGINE_JSON_MAX (4u << 20)      /* a container's row; bodies are bounded by the API before */
@@ -66,6 +67,7 @@ struct engine {
         struct dns_client *names;
         struct cgroup_host *cgroups;
         struct namespace_factory *namespaces;
+        struct sandbox_pool *sandboxes;
         struct work *work;
         struct events *events;
         struct monitors *monitors;

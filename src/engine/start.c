@@ -31,6 +31,7 @@
 #include "engine/peers.h"
 #include "engine/ports.h"
 #include "engine/runtimes.h"
+#include "engine/sandbox-pool.h"
 #include "engine/spec.h"
 #include "engine/volumes.h"
 #include "runtime/cgroup/cgroup.h"
@@ -51,6 +52,7 @@ struct starting {
         char *cgroup;
         struct scope_holder holder;
         uint32_t first_id;
+        struct sandbox *sandbox; /* made ahead; NULL: its namespaces are made now */
 
         int dir, run_dir;
         int userns, netns, pidns, ipcns, rootfs, plan, log;
@@ -129,6 +131,12 @@ static int make_namespaces(struct starting *s, struct err *err) {
 
         if (s->spec.network_of || s->spec.pid_of || s->spec.ipc_of)
                 return join_namespaces(s, err);
+        s->sandbox = sandbox_pool_take(s->e->sandboxes, &s->spec, s->first_id);
+        if (s->sandbox) {
+                s->userns = move_fd(s->sandbox->spaces.userns);
+                s->netns = move_fd(s->sandbox->spaces.netns);
+                return 0;
+        }
         if (!s->spec.host_userns)
                 return namespace_make(s->e->namespaces, s->first_id, ENGINE_ID_RANGE, &s->userns, own_net ? &s->netns : NULL, err);
         return own_net ? namespace_make_netns(s->e->namespaces, &s->netns, err) : 0;
@@ -161,7 +169,7 @@ static void forget_volumes(struct starting *s) {
 }
 
 static int connect_network(struct starting *s, struct err *err) {
-        int r = endpoints_connect(s->e, &s->spec, s->netns, &s->row, err);
+        int r = endpoints_connect(s->e, &s->spec, s->netns, s->sandbox ? &s->sandbox->link : NULL, &s->row, err);
 
         for (size_t i = 0; i < s->row.n_endpoints; i++)
                 if (!*s->gateway || s->row.endpoints[i].is_gateway)
@@ -445,6 +453,8 @@ static const struct stage {
 };
 
 static void starting_done(struct starting *s) {
+        sandbox_pool_drop(s->e->sandboxes, s->sandbox);
+        sandbox_pool_end(s->e->sandboxes);
         fd_close(s->dir);
         fd_close(s->run_dir);
         fd_close(s->userns);
@@ -521,6 +531,7 @@ int start_container(struct engine *e, struct container *c, struct err *err) {
                 err = &mine;
         /* A restart that fails is over. */
         s.was = c->row.state == CONTAINER_CREATED ? CONTAINER_CREATED : CONTAINER_EXITED;
+        sandbox_pool_begin(e->sandboxes);
         for (i = 0; i < ARRAY_SIZE(stages); i++) {
                 r = stages[i].apply(&s, err);
                 if (r < 0) {

@@ -175,6 +175,7 @@ static int open_engine(struct daemon *d, struct err *err) {
                 .bundled_image = bundled,
                 .first_id = (uint32_t) o->userns_first_id,
                 .n_ids = (uint32_t) o->userns_ids,
+                .sandboxes = (unsigned) o->sandboxes,
                 .defaults = d->defaults,
                 .runtimes = (const char *const *) o->runtimes.items,
                 .n_runtimes = o->runtimes.n,

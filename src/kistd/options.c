@@ -12,6 +12,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+enum { SANDBOXES_MAX = 64 }; /* each is a network namespace of the kernel's, a few hundred kB */
+
 #define AT(member) offsetof(struct options, member)
 
 const struct option option_table[] = {
@@ -56,6 +58,8 @@ const struct option option_table[] = {
         { "userns-first-id", 0, OPTION_NUMBER, AT(userns_first_id), "userns-first-id", "ID", "1073741824",
           "first of the host's user and group ids that containers get" },
         { "userns-ids", 0, OPTION_NUMBER, AT(userns_ids), "userns-ids", "N", "268435456", "how many of them; 65536 for each container" },
+        { "sandbox-pool-size", 0, OPTION_NUMBER, AT(sandboxes), "sandbox-pool-size", "N", "2",
+          "how many sandboxes (user and network namespace, with a link) wait for containers on networks; made after the first start, 0: none" },
         { "log-driver", 0, OPTION_TEXT, AT(log_driver), "log-driver", "NAME", "json-file", "where the output of containers goes that do not say: json-file, local, syslog, journald, none", .live = true },
         { "log-opt", 0, OPTION_LIST, AT(log_opts), "log-opts", "NAME=VALUE", NULL, "option of the log driver for containers that do not say; repeatable", .live = true },
         { "log-max-size", 0, OPTION_SIZE, AT(log_max_size), "log-opts.max-size", "BYTES", "10m", "size of one file of a container's log" },
@@ -323,6 +327,8 @@ static int check(const struct options *o, struct err *err) {
                                o->root[0] != '/' ? o->root : o->run_root);
         if (o->userns_first_id < 65536 || o->userns_ids < 65536 || o->userns_first_id + o->userns_ids > UINT32_MAX)
                 return err_set(err, ERR_INVALID, -ERANGE, "--userns-first-id and --userns-ids must name at least 65536 ids from 65536 to 4294967294");
+        if (o->sandboxes > SANDBOXES_MAX)
+                return err_set(err, ERR_INVALID, -ERANGE, "--sandbox-pool-size must be from 0 to %d", SANDBOXES_MAX);
         for (size_t i = 0; i < o->insecure_registries.n; i++)
                 if (!is_registry_or_network(o->insecure_registries.items[i]))
                         return err_set(err, ERR_INVALID, -EINVAL, "--insecure-registry: \"%.64s\" is neither HOST[:PORT] nor a network (a.b.c.d/n)", o->insecure_registries.items[i]);

@@ -23,7 +23,7 @@ struct options {
         struct text_list hosts, pools, cdi_dirs, runtimes, insecure_registries, certs_dirs, mirrors, exec_opts;
         char *http_proxy, *https_proxy, *no_proxy;
         uint64_t max_uploads, max_downloads, download_attempts;
-        uint64_t userns_first_id, userns_ids, log_max_size, log_max_files;
+        uint64_t userns_first_id, userns_ids, sandboxes, log_max_size, log_max_files;
         char *log_driver, *default_runtime;
         /* What new containers get: defaults.h. */
         char *ipc_mode, *cgroupns_mode, *seccomp_profile, *host_gateway, *policy;

@@ -2,6 +2,7 @@
 
 /* One container on the bridge. The slow part, the kernel's, runs without our lock: many can be connected at once. */
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -111,8 +112,8 @@ static int add_veth(struct network_host *h, struct rtnl *n, const struct veth *v
         return link_add_veth(n, v);
 }
 
-static int set_up_host_end(struct rtnl *n, const char *name, bool isolated) {
-        int r = link_disable_ipv6(name); /* while it is down */
+static int set_up_host_end(struct rtnl *n, const char *name, bool isolated, bool spare) {
+        int r = spare ? 0 : link_disable_ipv6(name); /* while it is down; of a spare one it is off already */
 
         if (r == 0 && isolated)
                 r = link_isolate(n, name);
@@ -135,13 +136,38 @@ static int limit(struct network_host *h, struct rtnl *n, const struct network_en
         return e->rates.ingress || e->rates.egress ? shaping_set(&h->reaper, n, e->host_link, mtu, &e->rates, true) : 0;
 }
 
-static void discard(struct network_host *h, struct rtnl *n, const struct network_endpoint *e) {
-        reaper_discard(&h->reaper, n, e->host_link, false);
+/* The spare link is its owner's: there may be a second try. */
+static void discard(struct network_host *h, struct rtnl *n, const struct network_endpoint *e, const struct network_spare *spare) {
+        if (!spare)
+                reaper_discard(&h->reaper, n, e->host_link, false);
         if (e->rates.egress)
                 shaping_discard(&h->reaper, n, e->host_link);
 }
 
-static int plug(struct network_host *h, const struct bridge_state *b, const char *id, const struct network_endpoint *e, int netns_fd, struct err *err) {
+/* A new pair, or the spare one. */
+static int make_link(struct network_host *h, const struct bridge_state *b, const struct veth *v, struct rtnl *host, struct rtnl *inside, struct network_spare *spare) {
+        int r;
+
+        if (!spare)
+                return add_veth(h, host, v);
+        r = link_plug(host, spare->host_index, b->index, b->mtu);
+        return r < 0 ? r : link_dress(inside, spare->index, v->peer_mac, b->mtu);
+}
+
+/* With a spare link, `netns_fd` was prepared when that was made. */
+static int enter(int netns_fd, const struct network_spare *spare, struct rtnl *ret) {
+        int fd;
+
+        if (!spare)
+                return netns_prepare(netns_fd, ret);
+        fd = fcntl(spare->inside_fd, F_DUPFD_CLOEXEC, 3);
+        if (fd < 0)
+                return -errno;
+        *ret = (struct rtnl) { .fd = fd, .seq = 1 };
+        return 0;
+}
+
+static int plug(struct network_host *h, const struct bridge_state *b, const char *id, const struct network_endpoint *e, int netns_fd, struct network_spare *spare, struct err *err) {
         auto_rtnl inside = { .fd = -EBADF }, host = { .fd = -EBADF };
         struct veth v = { .host_name = e->host_link, .peer_name = e->link, .bridge_index = b->index, .netns_fd = netns_fd, .mtu = b->mtu };
         uint32_t address;
@@ -149,23 +175,23 @@ static int plug(struct network_host *h, const struct bridge_state *b, const char
 
         if ((r = address_parse(e->address, &address)) < 0 || (r = mac_parse(e->mac, v.peer_mac)) < 0)
                 return err_errno(err, r, "container %.12s: address %s, %s", id, e->address, e->mac);
-        r = netns_prepare(netns_fd, &inside);
+        r = enter(netns_fd, spare, &inside);
         if (r == 0)
                 r = rtnl_open(&host);
         if (r < 0)
                 return err_errno(err, r, "container %.12s: entering its network namespace", id);
-        r = add_veth(h, &host, &v);
+        r = make_link(h, b, &v, &host, &inside, spare);
         if (r < 0)
                 return rtnl_error(&host, r, err, "container %.12s: adding link %s to bridge %s", id, e->link, e->bridge);
         r = limit(h, &host, e, b->mtu);
         if (r < 0)
                 r = rtnl_error(&host, r, err, "container %.12s: limits of bandwidth of link %s", id, e->link);
-        else if ((r = set_up_host_end(&host, e->host_link, !b->icc)) < 0)
+        else if ((r = set_up_host_end(&host, e->host_link, !b->icc, spare)) < 0)
                 r = rtnl_error(&host, r, err, "container %.12s: link %s", id, e->host_link);
         else if ((r = set_up_container_end(&inside, e, address, netns_fd)) < 0)
                 r = rtnl_error(&inside, r, err, "container %.12s: address and route of %s", id, e->link);
         if (r < 0)
-                discard(h, &host, e);
+                discard(h, &host, e, spare);
         return r;
 }
 
@@ -187,7 +213,10 @@ static int describe(struct network_host *h, const struct bridge_state *b, const 
         if (a->mac && *a->mac && mac_parse(a->mac, mac) < 0)
                 return -EINVAL;
         mac_format(mac, e.mac);
-        network_link_name(h, a->id, a->bridge, e.host_link);
+        if (a->spare)
+                memcpy(e.host_link, a->spare->host_link, sizeof(e.host_link));
+        else
+                network_link_name(h, a->id, a->bridge, e.host_link);
         snprintf(e.bridge, sizeof(e.bridge), "%s", a->bridge);
         snprintf(e.link, sizeof(e.link), "%s", a->link);
         *ret = e;
@@ -234,15 +263,15 @@ static bool bridge_is_gone(const char *bridge, int index) {
         return index > 0 && rtnl_open(&n) == 0 && (link_find(&n, bridge, &l) == -ENODEV || l.index != index);
 }
 
-static int plug_with(struct network_host *h, struct bridge_state *b, const char *id, const struct network_endpoint *e, int netns_fd, struct err *err) {
-        int r = plug(h, b, id, e, netns_fd, err);
+static int plug_with(struct network_host *h, struct bridge_state *b, const char *id, const struct network_endpoint *e, int netns_fd, struct network_spare *spare, struct err *err) {
+        int r = plug(h, b, id, e, netns_fd, spare, err);
 
         /* Somebody deleted the bridge behind our back: once more, with a new one. */
         if (r < 0 && bridge_is_gone(e->bridge, b->index)) {
                 bridge_forget(h, b->index);
                 r = bridge_ensure(h, e->bridge, b, err);
                 if (r == 0)
-                        r = plug(h, b, id, e, netns_fd, err);
+                        r = plug(h, b, id, e, netns_fd, spare, err);
         }
         return r;
 }
@@ -251,7 +280,22 @@ int network_plug(struct network_host *h, const char *id, const struct network_en
         struct bridge_state b;
         int r = bridge_ensure(h, e->bridge, &b, err);
 
-        return r < 0 ? r : plug_with(h, &b, id, e, netns_fd, err);
+        return r < 0 ? r : plug_with(h, &b, id, e, netns_fd, NULL, err);
+}
+
+static int plug_spare(struct network_host *h, const struct network_attachment *a, struct bridge_state *b, struct network_endpoint *e, int netns_fd, struct err *err) {
+        int r = plug_with(h, b, a->id, e, netns_fd, a->spare, err);
+
+        if (r == 0) {
+                network_spare_used(a->spare);
+                return 0;
+        }
+        network_spare_drop(h, a->spare); /* until it is unplugged it answers to the address */
+        if (r != -ENODEV)
+                return r;
+        /* Somebody deleted it behind our back. */
+        network_link_name(h, a->id, a->bridge, e->host_link);
+        return plug_with(h, b, a->id, e, netns_fd, NULL, err);
 }
 
 int network_connect(struct network_host *h, const struct network_attachment *a, int netns_fd, struct network_endpoint *ret, struct err *err) {
@@ -262,7 +306,7 @@ int network_connect(struct network_host *h, const struct network_attachment *a, 
 
         if (r < 0)
                 return r;
-        r = plug_with(h, &b, a->id, &e, netns_fd, err);
+        r = a->spare ? plug_spare(h, a, &b, &e, netns_fd, err) : plug_with(h, &b, a->id, &e, netns_fd, NULL, err);
         if (r == 0)
                 *ret = e;
         else if (address_parse(e.address, &address) == 0)

@@ -102,6 +102,9 @@ void network_describe_pools(const struct bridge_network *b, struct network_addre
 /* Does the name fit a link, a path below /proc/sys and a firewall rule? */
 bool bridge_name_is_valid(const char *name);
 
+/* spare.c: its link is an endpoint's now. */
+void network_spare_used(struct network_spare *s);
+
 /* The bridge with its address, forwarding and the table: found or made. */
 int bridge_ensure(struct network_host *h, const char *bridge, struct bridge_state *ret, struct err *err);
 /* One that is not ready, again; lock is held. */

@@ -163,7 +163,8 @@ int link_add_veth(struct rtnl *n, const struct veth *v) {
         struct nlattr *info, *data, *peer;
 
         put_string(&f, IFLA_IFNAME, v->host_name);
-        put_u32(&f, IFLA_MTU, v->mtu);
+        if (v->mtu)
+                put_u32(&f, IFLA_MTU, v->mtu);
         put_u32(&f, IFLA_MASTER, (uint32_t) v->bridge_index);
         info = nest(&f, IFLA_LINKINFO);
         put_string(&f, IFLA_INFO_KIND, "veth");
@@ -173,11 +174,32 @@ int link_add_veth(struct rtnl *n, const struct veth *v) {
                 f.failed = -ENOMEM;
         put_string(&f, IFLA_IFNAME, v->peer_name);
         put(&f, IFLA_ADDRESS, v->peer_mac, sizeof(v->peer_mac));
-        put_u32(&f, IFLA_MTU, v->mtu);
+        if (v->mtu)
+                put_u32(&f, IFLA_MTU, v->mtu);
         put_u32(&f, IFLA_NET_NS_FD, (uint32_t) v->netns_fd);
         nest_end(&f, peer);
         nest_end(&f, data);
         nest_end(&f, info);
+        return fill_run(n, &b, &f);
+}
+
+int link_plug(struct rtnl *n, int index, int bridge_index, uint32_t mtu) {
+        struct ifinfomsg head = { .ifi_family = AF_UNSPEC, .ifi_index = index };
+        auto_batch b = { 0 };
+        struct filling f = { .m = rtnl_add(&b, RTM_SETLINK, 0, &head, sizeof(head)) };
+
+        put_u32(&f, IFLA_MTU, mtu);
+        put_u32(&f, IFLA_MASTER, (uint32_t) bridge_index);
+        return fill_run(n, &b, &f);
+}
+
+int link_dress(struct rtnl *n, int index, const uint8_t mac[6], uint32_t mtu) {
+        struct ifinfomsg head = { .ifi_family = AF_UNSPEC, .ifi_index = index };
+        auto_batch b = { 0 };
+        struct filling f = { .m = rtnl_add(&b, RTM_SETLINK, 0, &head, sizeof(head)) };
+
+        put_u32(&f, IFLA_MTU, mtu);
+        put(&f, IFLA_ADDRESS, mac, 6);
         return fill_run(n, &b, &f);
 }
 

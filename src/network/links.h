@@ -37,10 +37,13 @@ int link_add_ifb(struct rtnl *n, const char *name);
 struct veth {
         const char *host_name, *peer_name;
         uint8_t peer_mac[6];
-        int bridge_index, netns_fd;
-        uint32_t mtu;
+        int bridge_index, netns_fd; /* bridge 0: none */
+        uint32_t mtu;               /* 0: the kernel's own */
 };
 int link_add_veth(struct rtnl *n, const struct veth *v);
+/* What link_add_veth() would have done, to one that was made without: its two ends, each in its namespace. */
+int link_plug(struct rtnl *n, int index, int bridge_index, uint32_t mtu);
+int link_dress(struct rtnl *n, int index, const uint8_t mac[6], uint32_t mtu);
 
 /* A port of a bridge: other isolated ports and it do not see each other; the bridge itself does. */
 int link_isolate(struct rtnl *n, const char *name);

@@ -68,6 +68,19 @@ struct network_rates {
         uint32_t ingress_burst, egress_burst;   /* bytes that may go at once; 0: 20 ms of the rate, at least 64 KiB. Never less than one frame */
 };
 
+/* A link that waits for its container: a veth pair, both ends down. The one in the container's network namespace is "eth0"; the other one is on no bridge,
+ * so any network can have it. It goes with that namespace, so also with the death of whoever holds this. */
+#define NETWORK_SPARE_LINK "eth0"
+struct network_spare {
+        char host_link[16];    /* "": none */
+        int host_index, index; /* of both ends */
+        int inside_fd;         /* a netlink socket in the namespace */
+};
+#define NETWORK_SPARE_NONE ((struct network_spare) { .inside_fd = -EBADF })
+int network_spare_make(struct network_host *h, int netns_fd, struct network_spare *ret, struct err *err);
+/* Its link goes in the background. One that was used up, or is none, is fine. */
+void network_spare_drop(struct network_host *h, struct network_spare *s);
+
 struct network_attachment {
         const char *bridge;
         const char *id;       /* of the container: hex digits */
@@ -77,6 +90,7 @@ struct network_attachment {
         const char *mac;      /* NULL, "": from the address */
         bool gateway;         /* the container's default route leads here */
         struct network_rates rates;
+        struct network_spare *spare; /* NULL: none; used up when its namespace is that of the container, `link` is its name and all goes well */
 };
 
 struct network_endpoint {
@@ -90,7 +104,7 @@ struct network_endpoint {
         char gateway6[40];
         bool is_gateway;      /* the default route leads there */
         char mac[18];         /* "02:42:ac:1e:00:02", derived from the address unless one was asked for */
-        char host_link[16];   /* veth on the host's side: "kv" and hex digits */
+        char host_link[16];   /* veth on the host's side: "kv" and hex digits, of the container's id or a spare one's own */
         char bridge[16];
         struct network_rates rates;
 };

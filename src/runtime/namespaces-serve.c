@@ -22,6 +22,18 @@
 #include "base/str.h"
 #include "runtime/namespaces-wire.h"
 
+/* One extent, in one write(2), as the kernel wants it. With its writer's CAP_SETGID the file setgroups may stay "allow". */
+int namespace_write_map(int fd, uint32_t first, uint32_t count) {
+        char line[32], *p = line, *end = line + sizeof(line) - 1;
+
+        p = str_put(p, end, "0 ");
+        p = str_put_u64(p, end, first);
+        p = str_put(p, end, " ");
+        p = str_put_u64(p, end, count);
+        p = str_put(p, end, "\n");
+        return write(fd, line, (size_t) (p - line)) != p - line ? -errno : 0;
+}
+
 /* Opens /proc/PID/NAME. The child is ours and not yet reaped, so that its number is nobody else's. */
 static int open_proc(pid_t pid, const char *name, int flags) {
         char path[64], *p = path, *end = path + sizeof(path) - 1;
@@ -60,19 +72,11 @@ static _Noreturn void child(uint32_t want, int owner_fd, int sock) {
         _exit(0);
 }
 
-/* One extent, in one write(2), as the kernel wants it. With the helper's CAP_SETGID the file setgroups may stay "allow". */
 static int write_map(pid_t pid, const char *name, const struct namespace_request *req, struct err *err) {
         auto_fd fd = open_proc(pid, name, O_WRONLY);
-        char line[32], *p = line, *end = line + sizeof(line) - 1;
+        int r = fd < 0 ? -errno : namespace_write_map(fd, req->first, req->count);
 
-        p = str_put(p, end, "0 ");
-        p = str_put_u64(p, end, req->first);
-        p = str_put(p, end, " ");
-        p = str_put_u64(p, end, req->count);
-        p = str_put(p, end, "\n");
-        if (fd < 0 || write(fd, line, (size_t) (p - line)) != p - line)
-                return err_set_raw(err, ERR_INTERNAL, -errno, "new user namespace", name);
-        return 0;
+        return r < 0 ? err_set_raw(err, ERR_INTERNAL, r, "new user namespace", name) : 0;
 }
 
 static int await_child(int sock, struct err *err) {
@@ -87,27 +91,29 @@ static int await_child(int sock, struct err *err) {
 }
 
 /* Fill fds[] from the living child; returns how many, or negative errno with none left open. */
-static int collect(pid_t pid, int sock, const struct namespace_request *req, int fds[2], struct err *err) {
+static int collect(pid_t pid, int sock, const struct namespace_request *req, int fds[NAMESPACE_FDS_MAX], struct err *err) {
         static const struct {
                 uint32_t want;
                 const char *name;
-        } kinds[] = { { NAMESPACE_USER, "ns/user" }, { NAMESPACE_NET, "ns/net" } };
+                int flags;
+        } kinds[NAMESPACE_FDS_MAX] = { { NAMESPACE_USER, "ns/user", O_RDONLY }, { NAMESPACE_NET, "ns/net", O_RDONLY },
+                { NAMESPACE_BLANK, "uid_map", O_WRONLY }, { NAMESPACE_BLANK, "gid_map", O_WRONLY } };
         int n = 0, r;
 
         r = await_child(sock, err);
         if (r < 0)
                 return r;
-        if (req->want & NAMESPACE_USER) {
+        if ((req->want & (NAMESPACE_USER | NAMESPACE_BLANK)) == NAMESPACE_USER) {
                 r = write_map(pid, "uid_map", req, err);
                 if (r == 0)
                         r = write_map(pid, "gid_map", req, err);
                 if (r < 0)
                         return r;
         }
-        for (int i = 0; i < 2; i++) {
+        for (int i = 0; i < NAMESPACE_FDS_MAX; i++) {
                 if (!(req->want & kinds[i].want))
                         continue;
-                fds[n] = open_proc(pid, kinds[i].name, O_RDONLY);
+                fds[n] = open_proc(pid, kinds[i].name, kinds[i].flags);
                 if (fds[n] < 0) {
                         r = err_set_raw(err, ERR_INTERNAL, -errno, "new namespace", kinds[i].name);
                         while (n > 0)
@@ -119,17 +125,17 @@ static int collect(pid_t pid, int sock, const struct namespace_request *req, int
         return n;
 }
 
-static int make(const struct namespace_request *req, int owner_fd, int fds[2], struct err *err) {
+static int make(const struct namespace_request *req, int owner_fd, int fds[NAMESPACE_FDS_MAX], struct err *err) {
         auto_fd ours = -EBADF, theirs = -EBADF;
         struct clone_args args = { .exit_signal = SIGCHLD };
         int pair[2], r;
         pid_t pid;
 
-        if (!req->want || req->want & ~(uint32_t) (NAMESPACE_USER | NAMESPACE_NET | NAMESPACE_OWNED) ||
-            (req->want & NAMESPACE_OWNED && (req->want & NAMESPACE_USER || owner_fd < 0)))
+        if (!req->want || req->want & ~(uint32_t) (NAMESPACE_USER | NAMESPACE_NET | NAMESPACE_OWNED | NAMESPACE_BLANK) ||
+            (req->want & NAMESPACE_OWNED && (req->want & NAMESPACE_USER || owner_fd < 0)) || (req->want & (NAMESPACE_USER | NAMESPACE_BLANK)) == NAMESPACE_BLANK)
                 return err_set_raw(err, ERR_INTERNAL, -EINVAL, "namespace request", NULL);
         /* 2³²−1 is no id: it means "none" in the kernel. */
-        if (req->want & NAMESPACE_USER && (req->count == 0 || req->first > UINT32_MAX - req->count))
+        if ((req->want & (NAMESPACE_USER | NAMESPACE_BLANK)) == NAMESPACE_USER && (req->count == 0 || req->first > UINT32_MAX - req->count))
                 return err_set_raw(err, ERR_INVALID, -ERANGE, "new user namespace", "range of ids");
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
                 return err_set_raw(err, ERR_INTERNAL, -errno, "new namespace", "socket pair");
@@ -161,7 +167,7 @@ int namespace_serve(int sock) {
                 struct namespace_request req;
                 auto_fd owner = -EBADF;
                 size_t n_owners = 1;
-                int fds[2], n, r;
+                int fds[NAMESPACE_FDS_MAX], n, r;
                 ssize_t size;
 
                 size = fd_recv(sock, &req, sizeof(req), &owner, &n_owners);

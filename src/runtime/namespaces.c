@@ -89,14 +89,14 @@ static void close_all(const int *fds, size_t n) {
 }
 
 /* One try. A negative return without a reply from the helper says that the helper is of no more use. */
-static int exchange(struct namespace_factory *f, const struct namespace_request *req, int owner_fd, struct namespace_reply *reply, int fds[2], size_t *n_fds) {
+static int exchange(struct namespace_factory *f, const struct namespace_request *req, int owner_fd, struct namespace_reply *reply, int fds[NAMESPACE_FDS_MAX], size_t *n_fds) {
         ssize_t size;
         int r;
 
         r = fd_send(f->sock, req, sizeof(*req), &owner_fd, owner_fd >= 0 ? 1 : 0);
         if (r < 0)
                 return r;
-        *n_fds = 2;
+        *n_fds = NAMESPACE_FDS_MAX;
         size = fd_recv(f->sock, reply, sizeof(*reply), fds, n_fds);
         if (size < 0)
                 return (int) size;
@@ -108,7 +108,7 @@ static int exchange(struct namespace_factory *f, const struct namespace_request 
 }
 
 /* A request has no effect but its reply, so that asking again after a death is safe. */
-static int ask_locked(struct namespace_factory *f, const struct namespace_request *req, int owner_fd, size_t want_fds, int fds[2], struct err *err) {
+static int ask_locked(struct namespace_factory *f, const struct namespace_request *req, int owner_fd, size_t want_fds, int fds[NAMESPACE_FDS_MAX], struct err *err) {
         struct namespace_reply reply;
         size_t n_fds = 0;
         int r = -ECONNRESET;
@@ -143,7 +143,7 @@ static int ask_locked(struct namespace_factory *f, const struct namespace_reques
         return 0;
 }
 
-static int ask(struct namespace_factory *f, const struct namespace_request *req, int owner_fd, size_t want_fds, int fds[2], struct err *err) {
+static int ask(struct namespace_factory *f, const struct namespace_request *req, int owner_fd, size_t want_fds, int fds[NAMESPACE_FDS_MAX], struct err *err) {
         int r;
 
         pthread_mutex_lock(&f->lock);
@@ -154,7 +154,7 @@ static int ask(struct namespace_factory *f, const struct namespace_request *req,
 
 int namespace_make(struct namespace_factory *f, uint32_t first, uint32_t count, int *ret_userns, int *ret_netns, struct err *err) {
         struct namespace_request req = { .want = NAMESPACE_USER, .first = first, .count = count };
-        int fds[2], r;
+        int fds[NAMESPACE_FDS_MAX], r;
 
         if (ret_netns)
                 req.want |= NAMESPACE_NET;
@@ -173,11 +173,39 @@ int namespace_make_netns(struct namespace_factory *f, int *ret_netns, struct err
 
 int namespace_make_netns_in(struct namespace_factory *f, int userns_fd, int *ret_netns, struct err *err) {
         struct namespace_request req = { .want = NAMESPACE_NET | (userns_fd >= 0 ? NAMESPACE_OWNED : 0u) };
-        int fds[2], r;
+        int fds[NAMESPACE_FDS_MAX], r;
 
         r = ask(f, &req, userns_fd, 1, fds, err);
         if (r < 0)
                 return r;
         *ret_netns = fds[0];
         return 0;
+}
+
+int namespace_make_blank(struct namespace_factory *f, struct namespace_blank *ret, struct err *err) {
+        struct namespace_request req = { .want = NAMESPACE_USER | NAMESPACE_NET | NAMESPACE_BLANK };
+        int fds[NAMESPACE_FDS_MAX], r;
+
+        r = ask(f, &req, -1, NAMESPACE_FDS_MAX, fds, err);
+        if (r < 0)
+                return r;
+        *ret = (struct namespace_blank) { .userns = fds[0], .netns = fds[1], .uid_map = fds[2], .gid_map = fds[3] };
+        return 0;
+}
+
+int namespace_blank_fill(struct namespace_blank *b, uint32_t first, uint32_t count, struct err *err) {
+        int r = namespace_write_map(b->uid_map, first, count);
+
+        if (r == 0)
+                r = namespace_write_map(b->gid_map, first, count);
+        b->uid_map = fd_close(b->uid_map);
+        b->gid_map = fd_close(b->gid_map);
+        return r < 0 ? err_errno(err, r, "user namespace: its ids") : 0;
+}
+
+void namespace_blank_done(struct namespace_blank *b) {
+        b->userns = fd_close(b->userns);
+        b->netns = fd_close(b->netns);
+        b->uid_map = fd_close(b->uid_map);
+        b->gid_map = fd_close(b->gid_map);
 }

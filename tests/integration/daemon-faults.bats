@@ -121,6 +121,50 @@ every_point() { # OPERATION
 	done
 }
 
+# The second start is of a sandbox that was made ahead.
+warmed_up() { [ "$(find "/proc/$(kistd_pid)/fd" -lname 'net:*' | wc -l)" = 2 ]; }
+
+@test "start, of a sandbox made ahead: runs, or can be started" {
+	local point
+	for point in $(points start); do
+		echo "== $point, the second time"
+		"$KIST" create --name begun --restart on-failure:1 $BUSYBOX sleep 98765
+		kistd_stop
+		KISTD=kistd-faults KIST_FAULT=$point:2 kistd_up
+		"$KIST" run --rm $BUSYBOX true
+		eventually warmed_up
+		timeout 30 "$KIST" start begun >"$BATS_TEST_TMPDIR/answer" 2>&1 || true
+		gone "$(kistd_pid)"
+		kistd_up
+		settled() { case $(state_of begun) in running | created | exited) ;; *) false ;; esac; }
+		eventually settled
+		"$KIST" start begun
+		[ "$("$KIST" exec begun echo in)" = in ]
+		"$KIST" stop -t 0 begun
+		only_the_witness
+	done
+}
+
+@test "pool: who runs does not notice, and what was half made is gone" {
+	local point
+	every_point pool
+	for point in $(points pool); do
+		echo "== $point"
+		kistd_stop
+		KISTD=kistd-faults KIST_FAULT=$point kistd_up
+		"$KIST" run -d --name first $BUSYBOX sleep 98765 || true # the daemon dies after its start, perhaps before its answer
+		gone "$(kistd_pid)"
+		kistd_up
+		is_running() { [ "$(state_of first)" = running ]; }
+		is_running
+		"$KIST" run --rm $BUSYBOX true
+		"$KIST" rm -f first
+		eventually warmed_up
+		only_the_witness
+		"$KIST" system fsck
+	done
+}
+
 @test "exec: the container does not notice, and the next works" {
 	every_point exec
 	"$KIST" run -d --name host $BUSYBOX sleep 1000

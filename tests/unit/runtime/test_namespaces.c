@@ -140,6 +140,27 @@ static void test_refuses_bad_range(void **state) {
         namespace_factory_free(f);
 }
 
+static void test_ids_come_later(void **state) {
+        struct namespace_factory *f = factory();
+        struct namespace_blank b = NAMESPACE_BLANK_NONE;
+        auto_fd owner = -EBADF;
+        struct stat s, t;
+        struct err err;
+
+        assert_int_equal(namespace_make_blank(f, &b, &err), 0);
+        namespace_factory_free(f); /* whoever made it is gone */
+        assert_int_not_equal(in_namespaces(b.userns, -1, check_ids), 0);
+        assert_int_equal(namespace_blank_fill(&b, FIRST, COUNT, &err), 0);
+        assert_int_equal(in_namespaces(b.userns, -1, check_ids), 0);
+        assert_int_equal(in_namespaces(b.userns, b.netns, check_loopback), 0);
+        owner = ioctl(b.netns, NS_GET_USERNS);
+        assert_int_equal(fstat(owner, &s) | fstat(b.userns, &t), 0);
+        assert_int_equal(s.st_ino, t.st_ino);
+        assert_true(namespace_blank_fill(&b, FIRST, COUNT, &err) < 0);
+        namespace_blank_done(&b);
+        assert_int_equal(b.userns, -EBADF);
+}
+
 static pid_t only_child(void) {
         char *text = NULL;
         char path[64];
@@ -217,6 +238,7 @@ int main(int argc, char **argv) {
                 cmocka_unit_test(test_only_userns),
                 cmocka_unit_test(test_only_netns),
                 cmocka_unit_test(test_refuses_bad_range),
+                cmocka_unit_test(test_ids_come_later),
                 cmocka_unit_test(test_killed_helper_is_replaced),
                 cmocka_unit_test(test_threads),
         };
