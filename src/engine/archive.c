@@ -154,7 +154,6 @@ int engine_archive_read(struct engine_archive *a, int out_fd, int cancel_fd, str
 }
 
 int engine_export(struct engine *e, const char *name, int out_fd, int cancel_fd, struct err *err) {
-        struct worker w = WORKER_NONE;
         auto_root_view view = ROOT_VIEW_NONE;
         auto_container *c = NULL;
         int r = find(e, name, &c, err);
@@ -162,15 +161,8 @@ int engine_export(struct engine *e, const char *name, int out_fd, int cancel_fd,
         if (r == 0)
                 r = root_view_files(e, c, true, &view, err);
         if (r == 0)
-                r = worker_start(e->worker_fd, view.userns, "pack", &w, err);
-        if (r < 0)
-                return r;
-        r = worker_send(&w, json_pack("{s:s, s:s, s:s}", "op", "tree", "path", "/", "name", ""), (const int[]) { out_fd, view.root }, 2, err);
-        if (r == 0)
-                r = worker_await(&w, NULL, cancel_fd, NULL, err);
-        if (r == 0)
-                worker_end(&w);
-        worker_kill(&w);
+                r = worker_run(e->worker_fd, view.userns, "pack", json_pack("{s:s, s:s, s:s}", "op", "tree", "path", "/", "name", ""), (const int[]) { out_fd, view.root }, 2,
+                               cancel_fd, NULL, err);
         if (r == 0)
                 events_container(c, "export", NULL);
         return r;
@@ -200,21 +192,13 @@ static int find_owner(struct engine *e, struct container *c, int root_fd, json_t
 
 static int put(struct engine *e, struct container *c, const struct engine_archive_put *p, const struct root_view *view, int in_fd, int cancel_fd, struct err *err) {
         auto_json *request = json_pack("{s:s, s:s, s:b}", "op", "extract", "path", p->path, "keep_kinds", p->keep_kinds);
-        struct worker w = WORKER_NONE;
         int r;
 
         if (!request)
                 return err_set(err, ERR_INVALID, -EINVAL, "the path is not UTF-8");
         r = p->own_user ? find_owner(e, c, view->root, request, err) : 0;
         if (r == 0)
-                r = worker_start(e->worker_fd, view->userns, "extract", &w, err);
-        if (r == 0)
-                r = worker_send(&w, take_ptr(&request), (const int[]) { in_fd, view->root }, 2, err);
-        if (r == 0)
-                r = worker_await(&w, NULL, cancel_fd, NULL, err);
-        if (r == 0)
-                worker_end(&w);
-        worker_kill(&w);
+                r = worker_run(e->worker_fd, view->userns, "extract", take_ptr(&request), (const int[]) { in_fd, view->root }, 2, cancel_fd, NULL, err);
         if (r == 0)
                 events_container(c, "extract-to-dir", NULL);
         return name_container(c, r, err);

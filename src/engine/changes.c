@@ -44,22 +44,14 @@ static int open_upper(struct engine *e, struct container *c, int *ret, struct er
 
 int changes_pack(struct engine *e, struct container *c, const char *op, int out_fd, int cancel_fd, struct err *err) {
         auto_root_view root = ROOT_VIEW_NONE, image = ROOT_VIEW_NONE;
-        struct worker w = WORKER_NONE;
         auto_fd upper = -EBADF;
         int r;
 
         r = root_view_files(e, c, true, &root, err);
         if (r < 0 || (r = root_view_files(e, c, false, &image, err)) < 0 || (r = open_upper(e, c, &upper, err)) < 0)
                 return r;
-        r = worker_start(e->worker_fd, e->worker_userns, "pack", &w, err);
-        if (r == 0)
-                r = worker_send(&w, json_pack("{s:s, s:o}", "op", op, "hidden", hidden_paths()), (const int[]) { out_fd, root.root, upper, image.root }, 4, err);
-        if (r == 0)
-                r = worker_await(&w, NULL, cancel_fd, NULL, err);
-        if (r == 0)
-                worker_end(&w);
-        worker_kill(&w);
-        return r;
+        return worker_run(e->worker_fd, e->worker_userns, "pack", json_pack("{s:s, s:o}", "op", op, "hidden", hidden_paths()),
+                          (const int[]) { out_fd, root.root, upper, image.root }, 4, cancel_fd, NULL, err);
 }
 
 static int compare_paths(const void *a, const void *b) {

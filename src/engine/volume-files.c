@@ -66,7 +66,6 @@ static int begin_reading(struct engine *e, const char *name, struct reading *ret
 
 /* One job of a worker that sees the directory with plain ids. */
 static int run_worker(struct engine *e, const char *mode, const char *name, json_t *request, int stream_fd, int dir_fd, int cancel_fd, struct err *err) {
-        struct worker w = WORKER_NONE;
         auto_fd mapped = -EBADF;
         int r = storage_idmap_clone(dir_fd, e->worker_userns, false, &mapped, err);
 
@@ -74,18 +73,7 @@ static int run_worker(struct engine *e, const char *mode, const char *name, json
                 json_decref(request);
                 return err_prefix(err, "volume %s", name);
         }
-        r = worker_start(e->worker_fd, e->worker_userns, mode, &w, err);
-        if (r < 0) {
-                json_decref(request);
-                return r;
-        }
-        r = worker_send(&w, request, (const int[]) { stream_fd, mapped }, 2, err);
-        if (r == 0)
-                r = worker_await(&w, NULL, cancel_fd, NULL, err);
-        if (r == 0)
-                worker_end(&w);
-        worker_kill(&w);
-        return r;
+        return worker_run(e->worker_fd, e->worker_userns, mode, request, (const int[]) { stream_fd, mapped }, 2, cancel_fd, NULL, err);
 }
 
 int engine_volume_export(struct engine *e, const char *name, int out_fd, int cancel_fd, struct err *err) {

@@ -38,7 +38,8 @@ static int make_layer(struct derive *d, const struct image_commit *c, bool *ret_
         return derive_add_layer(d, &digest, size, LAYER_TAR, &digest, err);
 }
 
-static int make(struct derive *d, const struct image_commit *c, char ret_id[72], struct err *err) {
+static int make(struct derive *d, const void *how, char ret_id[72], struct err *err) {
+        const struct image_commit *c = how;
         bool any = false;
         int r = derive_from(d, c->base_id, err);
 
@@ -54,11 +55,5 @@ static int make(struct derive *d, const struct image_commit *c, char ret_id[72],
 }
 
 int image_commit(struct image_store *s, const struct image_commit *c, char ret_id[72], struct err *err) {
-        struct derive d;
-        int r = derive_begin(&d, s, err);
-
-        if (r >= 0)
-                r = make(&d, c, ret_id, err);
-        derive_end(&d);
-        return r;
+        return derive_run(s, make, c, ret_id, err);
 }

@@ -13,7 +13,8 @@ static void truncate_list(json_t *list, size_t n) {
                 json_array_remove(list, json_array_size(list) - 1);
 }
 
-static int make(struct derive *d, const struct image_cut *c, char ret_id[72], struct err *err) {
+static int make(struct derive *d, const void *how, char ret_id[72], struct err *err) {
+        const struct image_cut *c = how;
         json_t *history, *created;
         int r = derive_from(d, c->image, err);
 
@@ -35,11 +36,5 @@ static int make(struct derive *d, const struct image_cut *c, char ret_id[72], st
 }
 
 int image_cut(struct image_store *s, const struct image_cut *c, char ret_id[72], struct err *err) {
-        struct derive d;
-        int r = derive_begin(&d, s, err);
-
-        if (r >= 0)
-                r = make(&d, c, ret_id, err);
-        derive_end(&d);
-        return r;
+        return derive_run(s, make, c, ret_id, err);
 }

@@ -14,20 +14,21 @@
 #include "image/progress.h"
 #include "image/transfer.h"
 
-int derive_begin(struct derive *d, struct image_store *s, struct err *err) {
-        *d = (struct derive) { .store = s, .dir_fd = -EBADF };
-        store_busy_begin(s);
-        return s->sink.begin(s->sink.data, d->token, &d->dir_fd, err);
-}
+int derive_run(struct image_store *s, derive_make_fn make, const void *how, char ret_id[72], struct err *err) {
+        struct derive d = { .store = s, .dir_fd = -EBADF };
+        int r;
 
-void derive_end(struct derive *d) {
-        if (d->dir_fd >= 0) {
-                fd_close(d->dir_fd);
-                d->store->sink.abort(d->store->sink.data, d->token);
+        store_busy_begin(s);
+        r = s->sink.begin(s->sink.data, d.token, &d.dir_fd, err);
+        if (r >= 0) {
+                r = make(&d, how, ret_id, err);
+                fd_close(d.dir_fd);
+                s->sink.abort(s->sink.data, d.token);
         }
-        store_busy_end(d->store);
-        json_decref(d->config);
-        json_decref(d->layers);
+        store_busy_end(s);
+        json_decref(d.config);
+        json_decref(d.layers);
+        return r;
 }
 
 /* --- what it begins with --- */

@@ -21,9 +21,9 @@ struct derive {
         int64_t made_unix_s; /* when; 0: now */
 };
 
-/* Both are due, whatever fails between them. */
-int derive_begin(struct derive *d, struct image_store *s, struct err *err);
-void derive_end(struct derive *d);
+/* One new image: `make` gets a scratch directory, and ends with derive_commit(). What is half-made goes away with the directory. */
+typedef int (*derive_make_fn)(struct derive *d, const void *how, char ret_id[72], struct err *err);
+int derive_run(struct image_store *s, derive_make_fn make, const void *how, char ret_id[72], struct err *err);
 
 /* Begin with an image of the store, or with nothing. */
 int derive_from(struct derive *d, const char *image, struct err *err);

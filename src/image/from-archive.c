@@ -15,23 +15,15 @@
 
 static int sum(struct derive *d, const struct image_from_archive *a, json_t **ret, struct err *err) {
         struct image_sink *sink = &d->store->sink;
-        struct worker w = WORKER_NONE;
         auto_fd clone = -EBADF;
         int r = sink->clone(sink->data, d->dir_fd, &clone, err);
 
-        if (r >= 0)
-                r = worker_start(d->store->worker_fd, sink->userns_fd, "load", &w, err);
-        if (r >= 0)
-                r = worker_send(&w,
-                                json_pack("{s:s, s:{s:I, s:I, s:I}}", "op", "keep", "limits", "bytes", (json_int_t) WORKER_LIMIT_BYTES, "entries", (json_int_t) WORKER_LIMIT_ENTRIES,
-                                          "ratio", (json_int_t) WORKER_LIMIT_RATIO),
-                                (const int[]) { a->archive_fd, clone }, 2, err);
-        if (r >= 0)
-                r = worker_await(&w, NULL, a->cancel_fd, ret, err);
-        if (r >= 0)
-                worker_end(&w);
-        worker_kill(&w);
-        return r;
+        if (r < 0)
+                return r;
+        return worker_run(d->store->worker_fd, sink->userns_fd, "load",
+                          json_pack("{s:s, s:{s:I, s:I, s:I}}", "op", "keep", "limits", "bytes", (json_int_t) WORKER_LIMIT_BYTES, "entries", (json_int_t) WORKER_LIMIT_ENTRIES,
+                                    "ratio", (json_int_t) WORKER_LIMIT_RATIO),
+                          (const int[]) { a->archive_fd, clone }, 2, a->cancel_fd, ret, err);
 }
 
 /* What a client that went away in the middle has sent looks like an archive that ends there. */
@@ -58,7 +50,8 @@ static int add_layer(struct derive *d, const json_t *sums, struct err *err) {
         return derive_add_layer(d, &blob, (uint64_t) size, type, &diff_id, err);
 }
 
-static int make(struct derive *d, const struct image_from_archive *a, char ret_id[72], struct err *err) {
+static int make(struct derive *d, const void *how, char ret_id[72], struct err *err) {
+        const struct image_from_archive *a = how;
         auto_json *sums = NULL;
         int r = derive_from_scratch(d, a->platform, err);
 
@@ -78,11 +71,5 @@ static int make(struct derive *d, const struct image_from_archive *a, char ret_i
 }
 
 int image_from_archive(struct image_store *s, const struct image_from_archive *a, char ret_id[72], struct err *err) {
-        struct derive d;
-        int r = derive_begin(&d, s, err);
-
-        if (r >= 0)
-                r = make(&d, a, ret_id, err);
-        derive_end(&d);
-        return r;
+        return derive_run(s, make, a, ret_id, err);
 }

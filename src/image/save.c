@@ -154,7 +154,6 @@ static int make_blobs(struct save *s, struct err *err) {
 static int pack(struct save *s, int out_fd, int cancel_fd, struct err *err) {
         struct mount_attr read_only = { .attr_set = MOUNT_ATTR_RDONLY };
         struct image_sink *sink = &s->store->sink;
-        struct worker w = WORKER_NONE;
         auto_fd clone = -EBADF;
         int r = sink->clone(sink->data, s->dir_fd, &clone, err);
 
@@ -163,15 +162,8 @@ static int pack(struct save *s, int out_fd, int cancel_fd, struct err *err) {
         /* The blobs in it are the store's own. */
         if (mount_setattr(clone, "", AT_EMPTY_PATH, &read_only, sizeof(read_only)) < 0)
                 return err_errno(err, -errno, "image archive");
-        r = worker_start(s->store->worker_fd, sink->userns_fd, "pack", &w, err);
-        if (r >= 0)
-                r = worker_send(&w, json_pack("{s:s, s:s, s:s}", "op", "tree", "path", "/", "name", ""), (const int[]) { out_fd, clone }, 2, err);
-        if (r >= 0)
-                r = worker_await(&w, NULL, cancel_fd, NULL, err);
-        if (r >= 0)
-                worker_end(&w);
-        worker_kill(&w);
-        return r;
+        return worker_run(s->store->worker_fd, sink->userns_fd, "pack", json_pack("{s:s, s:s, s:s}", "op", "tree", "path", "/", "name", ""), (const int[]) { out_fd, clone }, 2,
+                          cancel_fd, NULL, err);
 }
 
 int image_save(struct image_store *store, const char *const *names, size_t n, int out_fd, int cancel_fd, struct err *err) {

@@ -3,8 +3,11 @@
 
 #include <stdbool.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "worker/source.h"
+
+enum { NAME_SHOWN = 200 }; /* bytes of a member's name in a message */
 
 struct archive *archive_source_reader(void) {
         struct archive *a = archive_read_new();
@@ -95,4 +98,72 @@ int archive_source_drain(struct archive_source *a, struct err *err) {
                 r = source_read(a->source, &data, &size, err);
         while (r > 0);
         return r;
+}
+
+/* At its offset, so that a hole before it stays one. */
+static int write_piece(int fd, const void *data, size_t size, int64_t offset, struct err *err) {
+        while (size > 0) {
+                ssize_t n = pwrite(fd, data, size, offset);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return err_errno(err, -errno, "cannot be written");
+                data = (const char *) data + n;
+                size -= (size_t) n;
+                offset += n;
+        }
+        return 0;
+}
+
+int archive_source_copy(struct archive_source *a, int fd, int64_t size, void (*told)(void *data), void *data, struct err *err) {
+        int64_t written = 0;
+
+        for (;;) {
+                const void *piece;
+                int64_t offset = 0;
+                size_t n;
+                int r = archive_source_data(a, &piece, &n, &offset, err);
+
+                if (r < 0)
+                        return r;
+                if (r == 0)
+                        break;
+                if (offset < written || offset > size || n > (uint64_t) (size - offset))
+                        return err_set(err, ERR_INVALID, -EBADMSG, "has data beyond its size");
+                r = write_piece(fd, piece, n, offset, err);
+                if (r < 0)
+                        return r;
+                written = offset + (int64_t) n;
+                if (told)
+                        told(data);
+        }
+        return written < size && ftruncate(fd, size) < 0 ? err_errno(err, -errno, "cannot be written") : 0; /* a hole at the end */
+}
+
+int archive_source_each(struct archive_source *a, int (*member)(void *data, struct archive_entry *e, struct err *err), void *data, struct err *err) {
+        for (;;) {
+                struct archive_entry *e;
+                int r = archive_source_next(a, &e, err);
+
+                if (r < 0)
+                        return r;
+                if (r == 0)
+                        return archive_source_drain(a, err);
+                a->raw_name = archive_entry_pathname(e);
+                if (!a->raw_name)
+                        return err_set(err, ERR_INVALID, -EBADMSG, "has an entry without a name");
+                r = member(data, e, err);
+                if (r < 0)
+                        return r;
+                a->raw_name = NULL;
+        }
+}
+
+int archive_source_blame(const struct archive_source *a, const char *what, struct err *err) {
+        struct err reason = *err;
+
+        if (a->raw_name && a->err.kind == ERR_NONE)
+                return err_set(err, reason.kind, reason.num, "%s: entry \"%.*s\" %s", what, NAME_SHOWN, a->raw_name, reason.msg);
+        return err_set(err, reason.kind, reason.num, "%s %s", what, reason.msg);
 }

@@ -17,6 +17,7 @@ struct archive_source {
         struct archive *archive;
         bool opened;
         struct err err; /* of the source */
+        const char *raw_name;     /* of the member at hand, for messages; NULL between them */
 };
 
 int archive_source_open(struct source *source, struct archive_source *a, struct err *err);
@@ -27,6 +28,15 @@ int archive_source_next(struct archive_source *a, struct archive_entry **ret, st
 
 /* One piece of the member's data at *ret_offset (a sparse file has holes between pieces): 1, or 0 at its end. */
 int archive_source_data(struct archive_source *a, const void **ret, size_t *ret_size, int64_t *ret_offset, struct err *err);
+
+/* All data of the member at hand, whose size is `size`, into an empty file: what is a hole stays one. `told` (may be NULL) is called between pieces. */
+int archive_source_copy(struct archive_source *a, int fd, int64_t size, void (*told)(void *data), void *data, struct err *err);
+
+/* Every member in turn, and what follows the archive's end. */
+int archive_source_each(struct archive_source *a, int (*member)(void *data, struct archive_entry *e, struct err *err), void *data, struct err *err);
+
+/* *err as a sentence about `what`: 'WHAT: entry "a/b" REASON', or 'WHAT REASON' when it is no member's fault. Returns its number. */
+int archive_source_blame(const struct archive_source *a, const char *what, struct err *err);
 
 /* What follows the archive's end, so that all sums are checked: 0 when they were right. */
 int archive_source_drain(struct archive_source *a, struct err *err);

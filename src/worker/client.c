@@ -112,6 +112,23 @@ int worker_await(struct worker *w, const char *what, int cancel_fd, json_t **ret
         }
 }
 
+int worker_run(int program_fd, int userns_fd, const char *mode, json_t *request, const int *fds, size_t n_fds, int cancel_fd, json_t **ret, struct err *err) {
+        struct worker w = WORKER_NONE;
+        int r = worker_start(program_fd, userns_fd, mode, &w, err);
+
+        if (r < 0) {
+                json_decref(request);
+                return r;
+        }
+        r = worker_send(&w, request, fds, n_fds, err);
+        if (r == 0)
+                r = worker_await(&w, NULL, cancel_fd, ret, err);
+        if (r == 0)
+                worker_end(&w);
+        worker_kill(&w);
+        return r;
+}
+
 static void reap(struct worker *w) {
         siginfo_t info;
 

@@ -27,6 +27,8 @@ int worker_receive(struct worker *w, json_t **ret, struct err *err);
 /* Wait for the event "done" (*ret, may be NULL: the caller's reference), or for another named `what` when that is not NULL; "error" is given back
  * as *err; what else comes is for nobody. -ECANCELED when cancel_fd (may be negative) becomes readable first. */
 int worker_await(struct worker *w, const char *what, int cancel_fd, json_t **ret, struct err *err);
+/* One whole job: start, send (as worker_send(): `request` is stolen in any case), await its end (as worker_await()), and nothing of it lives after that. */
+int worker_run(int program_fd, int userns_fd, const char *mode, json_t *request, const int *fds, size_t n_fds, int cancel_fd, json_t **ret, struct err *err);
 /* After its last event: let it go by itself for a moment, else kill it; reaped in any case. Nothing of it lives after this. */
 void worker_end(struct worker *w);
 /* At once. */

@@ -30,7 +30,6 @@ struct extract {
         struct archive_source archive;
         struct tree tree;
         uint64_t bytes, entries;
-        const char *raw_name;
         char path[ENTRY_PATH_SIZE];
 };
 
@@ -53,37 +52,6 @@ static int meta_of(const struct extract *x, struct archive_entry *e, struct tree
         return 0;
 }
 
-static int copy_data(struct extract *x, int fd, int64_t size, struct err *err) {
-        int64_t written = 0;
-
-        for (;;) {
-                const void *data;
-                int64_t offset;
-                size_t piece;
-                int r = archive_source_data(&x->archive, &data, &piece, &offset, err);
-
-                if (r < 0)
-                        return r;
-                if (r == 0)
-                        break;
-                if (offset < written || offset > size || piece > (uint64_t) (size - offset))
-                        return err_set(err, ERR_INVALID, -EBADMSG, "has data beyond its size");
-                while (piece > 0) {
-                        ssize_t n = pwrite(fd, data, piece, offset);
-
-                        if (n < 0 && errno == EINTR)
-                                continue;
-                        if (n < 0)
-                                return err_errno(err, -errno, "cannot be written");
-                        data = (const char *) data + n;
-                        piece -= (size_t) n;
-                        offset += n;
-                }
-                written = offset;
-        }
-        return written < size && ftruncate(fd, size) < 0 ? err_errno(err, -errno, "cannot be written") : 0;
-}
-
 static int extract_file(struct extract *x, struct archive_entry *e, const struct tree_meta *m, struct err *err) {
         int64_t size = archive_entry_size(e);
         auto_fd fd = -EBADF;
@@ -94,7 +62,7 @@ static int extract_file(struct extract *x, struct archive_entry *e, const struct
         x->bytes += (uint64_t) size;
         r = tree_file(&x->tree, x->path, m, &fd, err);
         if (r == 0)
-                r = copy_data(x, fd, size, err);
+                r = archive_source_copy(&x->archive, fd, size, NULL, NULL, err);
         if (r == 0)
                 r = tree_file_finish(&x->tree, fd, m, err);
         return r == 0 ? xattr_apply(fd, e, err) : r;
@@ -119,9 +87,10 @@ static int extract_hard_link(struct extract *x, const char *raw_target, struct e
         return tree_hard_link(&x->tree, x->path, target, err);
 }
 
-static int extract_entry(struct extract *x, struct archive_entry *e, struct err *err) {
+static int extract_entry(void *data, struct archive_entry *e, struct err *err) {
+        struct extract *x = data;
         struct tree_meta m;
-        int r = entry_path(x->raw_name, x->path);
+        int r = entry_path(x->archive.raw_name, x->path);
 
         if (r == -EXDEV)
                 return err_set(err, ERR_INVALID, r, "leaves the directory");
@@ -150,31 +119,6 @@ static int extract_entry(struct extract *x, struct archive_entry *e, struct err 
         }
 }
 
-static int extract_entries(struct extract *x, struct err *err) {
-        for (;;) {
-                struct archive_entry *e;
-                int r = archive_source_next(&x->archive, &e, err);
-
-                if (r <= 0)
-                        return r;
-                x->raw_name = archive_entry_pathname(e);
-                if (!x->raw_name)
-                        return err_set(err, ERR_INVALID, -EBADMSG, "has an entry without a name");
-                r = extract_entry(x, e, err);
-                if (r < 0)
-                        return r;
-                x->raw_name = NULL;
-        }
-}
-
-static int name_culprit(struct extract *x, struct err *err) {
-        struct err reason = *err;
-
-        if (x->raw_name && x->archive.err.kind == ERR_NONE)
-                return err_set(err, reason.kind, reason.num, "archive: entry \"%.*s\" %s", NAME_SHOWN, x->raw_name, reason.msg);
-        return err_set(err, reason.kind, reason.num, "archive %s", reason.msg);
-}
-
 static int check_place(int root_fd, const char *path, struct err *err) {
         auto_fd fd = path_open_in(root_fd, path, O_PATH, 0);
         struct stat st;
@@ -199,13 +143,11 @@ static int run(struct extract *x, const struct control_message *m, const char *p
                 return r;
         r = archive_source_open(source, &x->archive, err);
         if (r == 0)
-                r = extract_entries(x, err);
-        if (r == 0)
-                r = archive_source_drain(&x->archive, err);
+                r = archive_source_each(&x->archive, extract_entry, x, err);
         if (r == 0)
                 r = tree_finish(&x->tree, err);
         if (r < 0)
-                r = name_culprit(x, err);
+                r = archive_source_blame(&x->archive, "archive", err);
         archive_source_close(&x->archive);
         return r;
 }

@@ -27,7 +27,6 @@
 
 enum {
         INDEX_SIZE_MAX = 4 << 20,
-        NAME_SHOWN = 200,
         MEMBERS_MAX = 4096, /* of Docker's older archives */
         FD_INPUT = 0,
         FD_DIRECTORY = 1,
@@ -43,7 +42,6 @@ struct load {
         struct digest *sum;
         uint64_t bytes, entries, blobs, told;
         int64_t progress_ns;
-        const char *raw_name;
         char path[ENTRY_PATH_SIZE];
 };
 
@@ -210,8 +208,9 @@ static int load_file(struct load *l, struct archive_entry *e, struct err *err) {
         return err_set(err, ERR_INVALID, -EINVAL, "is no part of an OCI image layout");
 }
 
-static int load_entry(struct load *l, struct archive_entry *e, struct err *err) {
-        int r = entry_path(l->raw_name, l->path);
+static int load_entry(void *data, struct archive_entry *e, struct err *err) {
+        struct load *l = data;
+        int r = entry_path(l->archive.raw_name, l->path);
 
         if (r < 0)
                 return err_set(err, ERR_INVALID, r, r == -EXDEV ? "leaves the root" : "has a name that is too long");
@@ -220,32 +219,10 @@ static int load_entry(struct load *l, struct archive_entry *e, struct err *err) 
         return archive_entry_filetype(e) == AE_IFDIR && !archive_entry_hardlink(e) ? 0 : load_file(l, e, err);
 }
 
-static int load_entries(struct load *l, struct err *err) {
-        for (;;) {
-                struct archive_entry *e;
-                int r = archive_source_next(&l->archive, &e, err);
-
-                if (r <= 0)
-                        return r;
-                l->raw_name = archive_entry_pathname(e);
-                if (!l->raw_name)
-                        return err_set(err, ERR_INVALID, -EBADMSG, "has an entry without a name");
-                r = load_entry(l, e, err);
-                if (r < 0)
-                        return r;
-                l->raw_name = NULL;
-        }
-}
-
 static int name_culprit(struct load *l, struct err *err) {
-        enum err_kind kind = err->kind;
-        struct err reason = *err;
-
-        if (kind == ERR_NOT_FOUND || kind == ERR_CONFLICT || kind == ERR_DENIED)
-                kind = ERR_INTERNAL;
-        if (l->raw_name && l->archive.err.kind == ERR_NONE)
-                return err_set(err, kind, reason.num, "image archive: entry \"%.*s\" %s", NAME_SHOWN, l->raw_name, reason.msg);
-        return err_set(err, kind, reason.num, "image archive %s", reason.msg);
+        if (err->kind == ERR_NOT_FOUND || err->kind == ERR_CONFLICT || err->kind == ERR_DENIED)
+                err->kind = ERR_INTERNAL;
+        return archive_source_blame(&l->archive, "image archive", err);
 }
 
 static int run(struct load *l, int input_fd, struct err *err) {
@@ -261,9 +238,7 @@ static int run(struct load *l, int input_fd, struct err *err) {
                 return r;
         r = archive_source_open(source, &l->archive, err);
         if (r == 0)
-                r = load_entries(l, err);
-        if (r == 0)
-                r = archive_source_drain(&l->archive, err);
+                r = archive_source_each(&l->archive, load_entry, l, err);
         if (r == 0)
                 control_send(l->control_fd, json_pack("{s:s, s:I, s:I}", "event", "done", "blobs", (json_int_t) l->blobs, "bytes", (json_int_t) l->bytes));
         else

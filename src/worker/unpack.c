@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -38,7 +39,6 @@ struct unpack {
         struct tree tree;
         uint64_t bytes, entries;
         int64_t progress_ns;
-        const char *raw_name; /* of the entry at hand, for messages */
         char path[ENTRY_PATH_SIZE];
 };
 
@@ -60,7 +60,9 @@ static int report_opaque(void *data, const char *path, struct err *err) {
         return send_path_event(data, json_pack("{s:s}", "event", "opaque"), path, err);
 }
 
-static void report_progress(struct unpack *u) {
+static void report_progress(void *data) {
+        struct unpack *u = data;
+
         if (control_progress_due(&u->progress_ns))
                 control_send(u->control_fd, json_pack("{s:s, s:I}", "event", "progress", "bytes", (json_int_t) source_consumed(u->archive.source)));
 }
@@ -82,45 +84,11 @@ static int meta_of(struct archive_entry *e, struct tree_meta *ret, struct err *e
         return 0;
 }
 
+/* The logical size counts, so that holes of a sparse file are bounded, too. */
 static int count_bytes(struct unpack *u, uint64_t size, struct err *err) {
         if (size > u->limits.bytes - u->bytes)
                 return err_set(err, ERR_TOO_LARGE, -EFBIG, "passes the limit of %" PRIu64 " bytes for a layer", u->limits.bytes);
         u->bytes += size;
-        return 0;
-}
-
-/* The logical size counts, so that holes of a sparse file are bounded, too. */
-static int copy_data(struct unpack *u, int fd, int64_t size, struct err *err) {
-        int64_t written = 0;
-
-        for (;;) {
-                const void *data;
-                int64_t offset;
-                size_t piece;
-                int r = archive_source_data(&u->archive, &data, &piece, &offset, err);
-
-                if (r < 0)
-                        return r;
-                if (r == 0)
-                        break;
-                if (offset < written || offset > size || piece > (uint64_t) (size - offset))
-                        return err_set(err, ERR_INVALID, -EBADMSG, "has data beyond its size");
-                while (piece > 0) {
-                        ssize_t n = pwrite(fd, data, piece, offset);
-
-                        if (n < 0 && errno == EINTR)
-                                continue;
-                        if (n < 0)
-                                return err_errno(err, -errno, "cannot be written");
-                        data = (const char *) data + n;
-                        piece -= (size_t) n;
-                        offset += n;
-                }
-                written = offset;
-                report_progress(u);
-        }
-        if (written < size && ftruncate(fd, size) < 0) /* a hole at the end */
-                return err_errno(err, -errno, "cannot be written");
         return 0;
 }
 
@@ -135,7 +103,7 @@ static int unpack_file(struct unpack *u, struct archive_entry *e, const struct t
         if (r == 0)
                 r = tree_file(&u->tree, u->path, m, &fd, err);
         if (r == 0)
-                r = copy_data(u, fd, size, err);
+                r = archive_source_copy(&u->archive, fd, size, report_progress, u, err);
         if (r == 0)
                 r = tree_file_finish(&u->tree, fd, m, err);
         if (r == 0)
@@ -224,8 +192,8 @@ static int unpack_opaque(struct unpack *u, struct err *err) {
         return r < 0 ? r : report_opaque(u, u->path, err);
 }
 
-static int unpack_entry(struct unpack *u, struct archive_entry *e, struct err *err) {
-        int r = entry_path(u->raw_name, u->path);
+static int unpack_whole_entry(struct unpack *u, struct archive_entry *e, struct err *err) {
+        int r = entry_path(u->archive.raw_name, u->path);
 
         if (r == -EXDEV)
                 return err_set(err, ERR_INVALID, r, "leaves the root");
@@ -247,34 +215,21 @@ static int unpack_entry(struct unpack *u, struct archive_entry *e, struct err *e
         }
 }
 
-static int unpack_entries(struct unpack *u, struct err *err) {
-        for (;;) {
-                struct archive_entry *e;
-                int r = archive_source_next(&u->archive, &e, err);
+static int unpack_entry(void *data, struct archive_entry *e, struct err *err) {
+        int r = unpack_whole_entry(data, e, err);
 
-                if (r <= 0)
-                        return r;
-                u->raw_name = archive_entry_pathname(e);
-                if (!u->raw_name)
-                        return err_set(err, ERR_INVALID, -EBADMSG, "has an entry without a name");
-                r = unpack_entry(u, e, err);
-                if (r < 0)
-                        return r;
-                u->raw_name = NULL;
-                report_progress(u);
-        }
+        report_progress(data);
+        return r;
 }
 
 /* "layer sha256:…: entry "a/b" leaves the root". A layer that cannot be unpacked is not "not found", whatever its files met. */
 static int name_culprit(struct unpack *u, struct err *err) {
-        enum err_kind kind = err->kind;
-        struct err reason = *err;
+        char what[sizeof("layer ") + DIGEST_SIZE];
 
-        if (kind == ERR_NOT_FOUND || kind == ERR_CONFLICT || kind == ERR_DENIED)
-                kind = ERR_INTERNAL;
-        if (u->raw_name && u->archive.err.kind == ERR_NONE)
-                return err_set(err, kind, reason.num, "layer %s: entry \"%.*s\" %s", u->digest, NAME_SHOWN, u->raw_name, reason.msg);
-        return err_set(err, kind, reason.num, "layer %s %s", u->digest, reason.msg);
+        if (err->kind == ERR_NOT_FOUND || err->kind == ERR_CONFLICT || err->kind == ERR_DENIED)
+                err->kind = ERR_INTERNAL;
+        snprintf(what, sizeof(what), "layer %s", u->digest);
+        return archive_source_blame(&u->archive, what, err);
 }
 
 static int run(struct unpack *u, const struct control_message *m, struct err *err) {
@@ -294,9 +249,7 @@ static int run(struct unpack *u, const struct control_message *m, struct err *er
         tree_init(&u->tree, m->fds[FD_DIRECTORY], report_opaque, u);
         r = archive_source_open(source, &u->archive, err);
         if (r == 0)
-                r = unpack_entries(u, err);
-        if (r == 0)
-                r = archive_source_drain(&u->archive, err);
+                r = archive_source_each(&u->archive, unpack_entry, u, err);
         if (r == 0)
                 r = tree_finish(&u->tree, err);
         if (r == 0)
