@@ -22,6 +22,7 @@ static int write_progress(const json_t *event, void *data) {
 struct pull {
         struct engine *engine;
         char *reference, *platform;
+        enum image_discard discard;
         struct api_auth auth;
 };
 
@@ -43,6 +44,7 @@ static int stream_pull(struct stream *s, void *data, struct err *err) {
                 .password = p->auth.password,
                 .identity_token = p->auth.identity_token,
                 .server = p->auth.server,
+                .discard = p->discard,
         };
 
         return engine_image_pull(p->engine, &pull, write_progress, s, err);
@@ -53,6 +55,16 @@ static char *join_reference(const char *image, const char *tag) {
         if (!tag)
                 return strdup(image);
         return str_format("%s%s%s", image, strchr(tag, ':') ? "@" : ":", tag);
+}
+
+/* Kist's own: "discardBlobs". */
+static int read_discard(const struct request *q, enum image_discard *ret, struct err *err) {
+        bool discard;
+        int r = query_get_text(&q->query, "discardBlobs") ? query_bool(&q->query, "discardBlobs", false, &discard, err) : 1;
+
+        if (r == 0)
+                *ret = discard ? IMAGE_DISCARD : IMAGE_KEEP;
+        return r < 0 ? r : 0;
 }
 
 int handle_image_pull(struct request *q, struct err *err) {
@@ -67,7 +79,9 @@ int handle_image_pull(struct request *q, struct err *err) {
         if (!p)
                 return err_errno(err, -ENOMEM, "pull");
         p->engine = q->engine;
-        r = api_auth_decode(request_header(q, "X-Registry-Auth"), &p->auth, err);
+        r = read_discard(q, &p->discard, err);
+        if (r == 0)
+                r = api_auth_decode(request_header(q, "X-Registry-Auth"), &p->auth, err);
         if (r == 0) {
                 p->reference = join_reference(image, query_get_text(&q->query, "tag"));
                 p->platform = platform ? strdup(platform) : NULL;
@@ -163,6 +177,7 @@ struct load {
         struct engine *engine;
         int archive_fd;
         bool quiet;
+        enum image_discard discard;
 };
 
 static void load_free(void *data) {
@@ -179,7 +194,7 @@ static int write_result(const json_t *event, void *data) {
 
 static int stream_load(struct stream *s, void *data, struct err *err) {
         struct load *l = data;
-        int r = engine_image_load(l->engine, l->archive_fd, l->quiet ? write_result : write_progress, s, err);
+        int r = engine_image_load(l->engine, l->archive_fd, l->discard, l->quiet ? write_result : write_progress, s, err);
 
         /* What is still to come has no reader any more: the writer must not wait for one. */
         l->archive_fd = fd_close(l->archive_fd);
@@ -187,16 +202,19 @@ static int stream_load(struct stream *s, void *data, struct err *err) {
 }
 
 static int begin_load(struct request *q, struct err *err) {
+        enum image_discard discard = IMAGE_DISCARD_DEFAULT;
         struct load *l;
         bool quiet;
         int r = query_bool(&q->query, "quiet", false, &quiet, err);
 
+        if (r == 0)
+                r = read_discard(q, &discard, err);
         if (r < 0)
                 return r;
         l = calloc(1, sizeof(*l));
         if (!l)
                 return err_errno(err, -ENOMEM, "load");
-        *l = (struct load) { .engine = q->engine, .archive_fd = -EBADF, .quiet = quiet };
+        *l = (struct load) { .engine = q->engine, .archive_fd = -EBADF, .quiet = quiet, .discard = discard };
         return upload_begin(q, &progress_stream, stream_load, l, load_free, &l->archive_fd, err);
 }
 

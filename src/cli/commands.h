@@ -60,8 +60,9 @@ json_t *option_pairs(const struct args *a, const char *option); /* KEY=VALUE …
 /* Prints the warning and a question on standard output and reads the answer: true for y and Y; at the end of the input false. */
 bool confirm(const char *warning);
 
-/* POST /images/create, with progress: bars when `out` is a terminal, lines elsewhere, nothing when it is NULL. */
-int pull_image(struct client *c, const char *reference, const char *platform, FILE *out, struct err *err);
+/* POST /images/create, with those options of `pull` that say how (NULL: none was given), and with progress: bars when `out` is a terminal, lines elsewhere, nothing when it is NULL. */
+
+int pull_image(struct client *c, const char *reference, const char *platform, const struct args *how, FILE *out, struct err *err);
 
 /* POST /images/create from an archive: the name of the image in the query; the archive's bytes, with progress as pull_image(). */
 void query_name(struct path *path, const char *reference);

@@ -13,7 +13,12 @@
 #include "cli/credentials.h"
 #include "cli/progress.h"
 
-int pull_image(struct client *c, const char *reference, const char *platform, FILE *out, struct err *err) {
+static void add_discard(struct path *path, const struct args *a) {
+        if (args_given(a, "discard-blobs"))
+                path_query(path, "discardBlobs", args_flag(a, "discard-blobs") ? "1" : "0");
+}
+
+int pull_image(struct client *c, const char *reference, const char *platform, const struct args *how, FILE *out, struct err *err) {
         auto_http h = { .fd = -EBADF };
         auto_free char *header = NULL;
         auto_path path = { 0 };
@@ -27,6 +32,8 @@ int pull_image(struct client *c, const char *reference, const char *platform, FI
         path_init(&path, "/images/create");
         path_query(&path, "fromImage", reference);
         path_query(&path, "platform", platform);
+        if (how)
+                add_discard(&path, how);
         r = client_open(&known, &h, "POST", &path, NULL, err);
         if (r < 0)
                 return r;
@@ -37,7 +44,7 @@ static int run_pull(struct client *c, const struct args *a) {
         bool quiet = args_flag(a, "quiet");
         struct err err = { 0 };
 
-        if (pull_image(c, args_at(a, 0), args_text(a, "platform"), quiet ? NULL : stdout, &err) < 0)
+        if (pull_image(c, args_at(a, 0), args_text(a, "platform"), a, quiet ? NULL : stdout, &err) < 0)
                 return client_complain(&err, 1);
         if (quiet)
                 printf("%s\n", args_at(a, 0));
@@ -55,6 +62,7 @@ static int run_load(struct client *c, const struct args *a) {
                 return 1;
         }
         path_init(&path, "/images/load");
+        add_discard(&path, a);
         return send_archive(c, &path, file ? opened : STDIN_FILENO, args_flag(a, "quiet") ? NULL : stdout, &err) < 0 ? client_complain(&err, 1) : 0;
 }
 
@@ -108,6 +116,7 @@ static int run_tag(struct client *c, const struct args *a) {
 }
 
 static const struct option pull_options[] = {
+        { 0, "discard-blobs", OPTION_FLAG, NULL, "Keep layers unpacked only; the image cannot be pushed or saved" },
         { 0, "platform", OPTION_TEXT, "OS/ARCH", "Another platform than this machine's" },
         { 'q', "quiet", OPTION_FLAG, NULL, "No progress, only the name" },
         { 0 },
@@ -117,6 +126,7 @@ static const struct option rmi_options[] = {
         { 0 },
 };
 static const struct option load_options[] = {
+        { 0, "discard-blobs", OPTION_FLAG, NULL, "Keep layers unpacked only; the image cannot be pushed or saved" },
         { 'i', "input", OPTION_TEXT, "FILE", "Read from this file, not from standard input" },
         { 'q', "quiet", OPTION_FLAG, NULL, "No progress" },
         { 0 },
@@ -125,7 +135,7 @@ static const struct option no_options[] = { { 0 } };
 
 const struct command command_pull = {
         "pull", "image", NULL, "[OPTIONS] NAME[:TAG|@DIGEST]", "Get an image from a registry",
-        "  kist pull localhost:5000/debian:bookworm\n", pull_options, NULL, 1, 1, false, run_pull,
+        "  kist pull localhost:5000/debian:bookworm\n  kist pull --discard-blobs localhost:5000/debian:bookworm\n", pull_options, NULL, 1, 1, false, run_pull,
 };
 const struct command command_rmi = {
         "rmi", "image", "rm", "[OPTIONS] IMAGE [IMAGE...]", "Remove images", "  kist rmi site:1\n  kist rmi $(kist images -q --filter dangling=true)\n", rmi_options, NULL, 1, SIZE_MAX, false, run_rmi,

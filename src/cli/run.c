@@ -64,7 +64,7 @@ static int create(struct client *c, const struct args *a, json_t *body, char ret
         path_query(&path, "name", args_text(a, "name"));
         path_query(&path, "platform", args_text(a, "platform"));
         if (pull && strcmp(pull, "always") == 0) {
-                r = pull_image(c, image, args_text(a, "platform"), progress, err);
+                r = pull_image(c, image, args_text(a, "platform"), NULL, progress, err);
                 if (r < 0)
                         return r;
         }
@@ -72,7 +72,7 @@ static int create(struct client *c, const struct args *a, json_t *body, char ret
         if (r < 0 && err->kind == ERR_NOT_FOUND && strstr(err->msg, "No such image") && (!pull || strcmp(pull, "missing") == 0)) {
                 if (progress)
                         fprintf(progress, "Unable to find image '%s' locally\n", image);
-                r = pull_image(c, image, args_text(a, "platform"), progress, err);
+                r = pull_image(c, image, args_text(a, "platform"), NULL, progress, err);
                 if (r == 0)
                         r = client_call(c, "POST", &path, body, &answer, err);
         }

@@ -204,7 +204,7 @@ int engine_image_pull(struct engine *e, const struct image_pull *p, image_progre
 int engine_image_push(struct engine *e, const struct image_push *p, image_progress_fn progress, void *data, struct err *err);
 /* POST /auth: {"Status", "IdentityToken"} of what the registry says to the credentials. */
 int engine_login(struct engine *e, const struct image_login *l, json_t **ret, struct err *err);
-int engine_image_load(struct engine *e, int archive_fd, image_progress_fn progress, void *data, struct err *err);
+int engine_image_load(struct engine *e, int archive_fd, enum image_discard discard, image_progress_fn progress, void *data, struct err *err);
 /* filters: "is-official", "is-automated", "stars". */
 int engine_image_search(struct engine *e, const struct image_search *s, const json_t *filters, json_t **ret, struct err *err);
 /* GET /distribution/NAME/json: {"Descriptor","Platforms"} as the registry has them; nothing is kept. */

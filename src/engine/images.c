@@ -136,7 +136,7 @@ int engine_import_bundled(struct engine *e, const char *path, struct err *err) {
         archive = open(path, O_RDONLY | O_CLOEXEC);
         if (archive < 0)
                 return err_errno(err, -errno, "bundled image %s", path);
-        return image_load(e->images, archive, NULL, NULL, no_progress, NULL, err);
+        return image_load(e->images, archive, NULL, IMAGE_KEEP, NULL, no_progress, NULL, err);
 }
 
 /* --- what the API asks for --- */
@@ -208,9 +208,9 @@ int engine_image_search(struct engine *e, const struct image_search *s, const js
         return 0;
 }
 
-int engine_image_load(struct engine *e, int archive_fd, image_progress_fn progress, void *data, struct err *err) {
+int engine_image_load(struct engine *e, int archive_fd, enum image_discard discard, image_progress_fn progress, void *data, struct err *err) {
         auto_json *ids = json_array();
-        int r = image_load(e->images, archive_fd, NULL, ids, progress, data, err);
+        int r = image_load(e->images, archive_fd, NULL, discard, ids, progress, data, err);
         json_t *id;
         size_t i;
 

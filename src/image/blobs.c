@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "image/manifest.h"
 
 #define TEMP_PREFIX ".tmp-"
 
@@ -92,16 +93,19 @@ int blob_commit(int dir_fd, const char *temp, const struct digest *d, struct err
         return 0;
 }
 
-int blob_adopt(int dir_fd, int source_fd, const struct digest *d, struct err *err) {
-        auto_fd fd = blob_open(source_fd, d);
+int blob_adopt(int dir_fd, int source_fd, const struct descriptor *d, struct err *err) {
+        auto_fd fd = blob_open(source_fd, &d->digest);
         char name[DIGEST_HEX_SIZE];
         struct stat st;
 
-        digest_format_hex(d, name);
+        digest_format_hex(&d->digest, name);
         if (fd < 0)
                 return err_errno(err, fd, "blob sha256:%s", name);
         if (fstat(fd, &st) < 0)
                 return err_errno(err, -errno, "blob sha256:%s", name);
+        if ((uint64_t) st.st_size != d->size)
+                return err_set(err, ERR_INVALID, -EBADMSG, "blob sha256:%s has %lld bytes, not the %llu that it should have", name, (long long) st.st_size,
+                               (unsigned long long) d->size);
         if (st.st_nlink != 1)
                 return err_set(err, ERR_INTERNAL, -EMLINK, "blob sha256:%s has a second name", name);
         if (fchown(fd, 0, 0) < 0 || fchmod(fd, 0600) < 0 || renameat(source_fd, name, dir_fd, name) < 0)

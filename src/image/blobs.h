@@ -8,6 +8,7 @@
 
 #include "image/digest.h"
 
+struct descriptor;
 struct err;
 
 enum { BLOB_TEMP_SIZE = 40 }; /* ".tmp-" and hex digits */
@@ -24,8 +25,8 @@ int blob_write(int dir_fd, const struct digest *d, const void *data, size_t size
 int blob_temp(int dir_fd, char name[BLOB_TEMP_SIZE], int *ret_fd, struct err *err);
 int blob_commit(int dir_fd, const char *temp, const struct digest *d, struct err *err);
 
-/* Move a blob out of a directory that a worker filled (and has left): a plain file with one name, made root's and private. */
-int blob_adopt(int dir_fd, int source_fd, const struct digest *d, struct err *err);
+/* Move a blob out of a directory that a worker filled (and has left): a plain file with one name and of that size, made root's and private. */
+int blob_adopt(int dir_fd, int source_fd, const struct descriptor *d, struct err *err);
 
 /* Unlink what `keep` (n sorted digests) does not name, temporary files included. Foreign file names are left alone. */
 int blobs_sweep(int dir_fd, const struct digest *keep, size_t n, struct err *err);

@@ -65,7 +65,7 @@ static int find_needed(struct image_store *s, struct digests *blobs, struct dige
                 if (e->has_index && add(blobs, &e->index) < 0)
                         return -ENOMEM;
                 for (size_t j = 0; e->layers && j < e->n_layers; j++)
-                        if (add(blobs, &e->layers[j].blob) < 0 || add(diff_ids, &e->layers[j].diff_id) < 0)
+                        if ((!e->discarded && add(blobs, &e->layers[j].blob) < 0) || add(diff_ids, &e->layers[j].diff_id) < 0)
                                 return -ENOMEM;
         }
         sort(blobs);

@@ -74,6 +74,20 @@ static void translate_types(json_t *layers) {
                                 json_object_set_new(layer, "mediaType", json_string(types[k].oci));
 }
 
+/* The new image is to be whole: it may be pushed. */
+static int check_blobs(struct derive *d, const char *image, struct err *err) {
+        json_t *layer;
+        size_t i;
+
+        json_array_foreach(d->layers, i, layer) {
+                struct digest blob;
+
+                if (digest_parse(json_get_str(layer, "digest", NULL), &blob) && !blob_exists(d->store->blobs_fd, &blob))
+                        return store_blob_missing(d->store, image, &blob, err);
+        }
+        return 0;
+}
+
 int derive_from(struct derive *d, const char *image, struct err *err) {
         auto_json *manifest = NULL;
         struct digest manifest_digest, config_digest;
@@ -88,6 +102,9 @@ int derive_from(struct derive *d, const char *image, struct err *err) {
         d->layers = json_incref(json_get_array(manifest, "layers"));
         if (!d->layers || !json_get_array(json_get_object(d->config, "rootfs"), "diff_ids"))
                 return err_set(err, ERR_INTERNAL, -EINVAL, "image %s has no layers in its manifest, or none in its config", image);
+        r = check_blobs(d, image, err);
+        if (r < 0)
+                return r;
         translate_types(d->layers);
         platform_from_json(d->config, &d->platform);
         /* What an old builder wrote of the container that it used. */

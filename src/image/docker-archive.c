@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "image/blobs.h"
+#include "image/load-layers.h"
 #include "image/manifest.h"
 
 enum { MEMBERS_MAX = 4096, LINKS_MAX = 8 };
@@ -38,12 +39,15 @@ static const char *follow(const json_t *members, const char *name) {
         return NULL;
 }
 
-static json_t *descriptor_of(const json_t *members, const int blob_fds[2], const char *name, const char *media_type, struct err *err) {
+static json_t *descriptor_of(const json_t *members, const int blob_fds[2], const struct load_layers *came, const char *name, const char *media_type, struct err *err) {
+        const struct unpacked_layer *unpacked;
         const char *text = name ? follow(members, name) : NULL;
         auto_fd fd = -EBADF;
         struct digest d;
         struct stat st;
 
+        if (text && digest_parse(text, &d) && (unpacked = load_layers_find(came, &d)))
+                return json_pack("{s:s, s:s, s:I}", "mediaType", media_type, "digest", text, "size", (json_int_t) unpacked->blob_size);
         if (text && digest_parse(text, &d))
                 for (int i = 0; i < 2 && fd < 0; i++) /* of an image before it, the store has the layers already */
                         fd = blob_open(blob_fds[i], &d);
@@ -54,17 +58,17 @@ static json_t *descriptor_of(const json_t *members, const int blob_fds[2], const
         return json_pack("{s:s, s:s, s:I}", "mediaType", media_type, "digest", text, "size", (json_int_t) st.st_size);
 }
 
-int docker_archive_manifest(const json_t *members, const int blob_fds[2], const json_t *image, char **ret, struct err *err) {
+int docker_archive_manifest(const json_t *members, const int blob_fds[2], const struct load_layers *came, const json_t *image, char **ret, struct err *err) {
         const json_t *names = json_get_array(image, "Layers");
         auto_json *config = NULL, *layers = json_array(), *manifest = NULL;
 
         if (!layers || json_array_size(names) > MANIFEST_LAYERS_MAX)
                 return err_set(err, ERR_INVALID, -E2BIG, "image archive: an image of more than %d layers", MANIFEST_LAYERS_MAX);
-        config = descriptor_of(members, blob_fds, json_get_str(image, "Config", NULL), "application/vnd.oci.image.config.v1+json", err);
+        config = descriptor_of(members, blob_fds, came, json_get_str(image, "Config", NULL), "application/vnd.oci.image.config.v1+json", err);
         if (!config)
                 return err && err->num ? err->num : -EINVAL;
         for (size_t i = 0; i < json_array_size(names); i++) {
-                json_t *layer = descriptor_of(members, blob_fds, json_string_value(json_array_get(names, i)), "application/vnd.oci.image.layer.v1.tar", err);
+                json_t *layer = descriptor_of(members, blob_fds, came, json_string_value(json_array_get(names, i)), "application/vnd.oci.image.layer.v1.tar", err);
 
                 if (!layer)
                         return err && err->num ? err->num : -EINVAL;

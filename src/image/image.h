@@ -60,6 +60,7 @@ struct image_registries {
         unsigned uploads_at_once;   /* of one push; 0: 5 */
         unsigned downloads_at_once; /* of one pull; 0: 3; at most IMAGE_AT_ONCE_MAX */
         unsigned attempts;          /* of each request that may go better next time; 0: 5 */
+        bool discard_blobs;         /* of pulls and loads that do not say: IMAGE_DISCARD */
 };
 enum { IMAGE_AT_ONCE_MAX = 32 };
 /* ERR_INVALID: a mirror or a proxy of another form. */
@@ -136,6 +137,10 @@ int image_verify_blobs(struct image_store *s, const struct image_verify *what, s
  * A negative return cancels. */
 typedef int (*image_progress_fn)(const json_t *event, void *data);
 
+/* Once its layers are unpacked, are the blobs of an image thrown away that they came as? Then it cannot be pushed, saved, or be the base of another until
+ * it is pulled or loaded again. */
+enum image_discard { IMAGE_DISCARD_DEFAULT /* as in struct image_registries */, IMAGE_DISCARD, IMAGE_KEEP };
+
 struct image_pull {
         const char *reference;
         const char *platform;      /* "linux/amd64", or NULL for the host's */
@@ -143,6 +148,7 @@ struct image_pull {
         const char *server;        /* the address of whom they are for: nobody else is shown them; NULL: the reference's registry */
         const char *ca_file;       /* extra CA, or NULL */
         bool insecure;             /* plain HTTP is allowed; always so for loopback registries */
+        enum image_discard discard;
 };
 /* Manifest list → platform → manifest → config → layers; every digest is checked while it streams; layers in parallel; nothing half-made is
  * left when it fails. Names under kist.local/ never leave the host: ERR_NOT_FOUND. */
@@ -171,7 +177,7 @@ int image_describe_remote(struct image_store *s, const struct image_pull *p, jso
 /* An archive (a tar, plain or compressed) of an OCI layout, or the older one of "docker save", from a file or pipe: also what an empty daemon imports at
  * first start. Names come from org.opencontainers.image.ref.name (whole references) or RepoTags, or are `name` when that is given. ids (may be NULL): an array
  * that gets the id of each image. */
-int image_load(struct image_store *s, int archive_fd, const char *name, json_t *ids, image_progress_fn progress, void *data, struct err *err);
+int image_load(struct image_store *s, int archive_fd, const char *name, enum image_discard discard, json_t *ids, image_progress_fn progress, void *data, struct err *err);
 
 /* --- giving and making them --- */
 

@@ -100,7 +100,7 @@ int import_read(struct import *i, const struct import_source *source, char *text
         return check_platform(&i->config.platform, want, explicit_platform, what, err);
 }
 
-bool import_is_present(struct image_store *s, const struct import *i) {
+bool import_is_present(struct image_store *s, const struct import *i, bool discard) {
         char text[DIGEST_TEXT_SIZE];
         bool present = false;
 
@@ -111,7 +111,7 @@ bool import_is_present(struct image_store *s, const struct import *i) {
         present = present && blob_exists(s->blobs_fd, &i->manifest_digest) && blob_exists(s->blobs_fd, &i->manifest.config.digest);
         for (size_t j = 0; j < i->manifest.n_layers && present; j++) {
                 digest_format(&i->config.diff_ids[j], text);
-                present = s->sink.has(s->sink.data, text) && blob_exists(s->blobs_fd, &i->manifest.layers[j].digest);
+                present = s->sink.has(s->sink.data, text) && (discard || blob_exists(s->blobs_fd, &i->manifest.layers[j].digest));
         }
         return present;
 }
@@ -122,6 +122,7 @@ static struct entry *make_entry(const struct import *i, const struct transfer *t
                 .id = i->manifest.config.digest,
                 .index = i->index_digest,
                 .has_index = i->has_index,
+                .discarded = t->discard,
                 .type = i->manifest.type,
                 .manifest_size = i->manifest_size,
                 .created_unix_ns = i->config.created_unix_ns > 0 ? i->config.created_unix_ns : 0,

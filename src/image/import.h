@@ -33,8 +33,8 @@ struct import_source {
 int import_read(struct import *i, const struct import_source *source, char *text, size_t size, const char *media_type, const struct platform *want,
                 bool explicit_platform, const char *what, struct err *err);
 
-/* Is the image in the store whole: its entry, its config, its layers? */
-bool import_is_present(struct image_store *s, const struct import *i);
+/* Is the image in the store whole: its entry, its config, its layers, and unless they may be discarded their blobs? */
+bool import_is_present(struct image_store *s, const struct import *i, bool discard);
 
 /* After its layers are there: write config and manifest, then give it the names (n canonical ones; none: an image without a name).
  * *ret_new (may be NULL): was the last name's image another one before? */

@@ -42,8 +42,8 @@ struct entry *entry_copy(const struct entry *e, const char *name) {
         if (!copy)
                 return NULL;
         /* All but what is read from disk when first needed. */
-        *copy = (struct entry) { .manifest = e->manifest, .id = e->id, .index = e->index, .has_index = e->has_index, .type = e->type, .manifest_size = e->manifest_size,
-                                 .created_unix_ns = e->created_unix_ns, .n_layers = e->n_layers };
+        *copy = (struct entry) { .manifest = e->manifest, .id = e->id, .index = e->index, .has_index = e->has_index, .discarded = e->discarded, .type = e->type,
+                                 .manifest_size = e->manifest_size, .created_unix_ns = e->created_unix_ns, .n_layers = e->n_layers };
         copy->name = name ? strdup(name) : NULL;
         copy->layer_sizes = calloc(e->n_layers + 1, sizeof(*copy->layer_sizes));
         if (!copy->layer_sizes || (name && !copy->name))
@@ -245,6 +245,7 @@ static int entry_from_json(struct image_store *s, const json_t *object, struct e
                 if (!e->name)
                         return err_errno(err, -ENOMEM, INDEX_NAME);
         }
+        e->discarded = strcmp(json_get_str(annotations, ANNOTATION_DISCARDED, ""), "true") == 0;
         e->has_index = digest_parse(json_get_str(annotations, ANNOTATION_INDEX_DIGEST, NULL), &e->index);
         if (digest_parse(json_get_str(annotations, ANNOTATION_IMAGE_ID, NULL), &e->id) && created && sizes &&
             str_to_u64(created, 0, INT64_MAX, &ns) == 0 && parse_sizes(sizes, e) == 0)
@@ -302,6 +303,8 @@ static void write_entry(struct strbuf *b, const struct entry *e) {
                 digest_format(&e->index, digest);
                 strbuf_addf(b, "\"" ANNOTATION_INDEX_DIGEST "\":\"%s\",", digest);
         }
+        if (e->discarded)
+                strbuf_adds(b, "\"" ANNOTATION_DISCARDED "\":\"true\",");
         digest_format(&e->id, digest);
         strbuf_addf(b, "\"" ANNOTATION_IMAGE_ID "\":\"%s\",\"" ANNOTATION_CREATED "\":\"%lld\",\"" ANNOTATION_LAYER_SIZES "\":\"", digest,
                     (long long) e->created_unix_ns);

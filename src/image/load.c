@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Loading an archive: a load worker makes the layout's files in a scratch directory; from there on it is as a pull, with that directory in
- * the place of the registry. */
+/* Loading an archive: a load worker makes the layout's files in a scratch directory, and layers are unpacked while they come (load-layers.h); from there on it
+ * is as a pull, with that directory in the place of the registry. */
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/err.h"
 #include "base/fd.h"
@@ -17,7 +18,9 @@
 #include "image/blobs.h"
 #include "image/docker-archive.h"
 #include "image/import.h"
+#include "image/load-layers.h"
 #include "image/progress.h"
+#include "image/registries.h"
 #include "image/transfer.h"
 #include "worker/job.h"
 
@@ -28,49 +31,80 @@ enum { INDEX_SIZE_MAX = 4 << 20, HEARTBEAT_MS = 1000 };
 struct load {
         struct image_store *store;
         const char *name;
+        bool discard;
         struct platform platform;
         struct progress progress;
         json_t *ids; /* the caller's, or NULL */
         char token[64];
         int dir_fd, blobs_fd; /* the scratch directory, and blobs/sha256 in it */
         json_t *members;      /* of an older archive of Docker: name → digest, or link */
+        struct load_layers layers;
 };
 
 /* --- the worker --- */
 
-static int await_worker(struct load *l, struct worker *w, struct err *err) {
-        for (;;) {
-                struct pollfd p = { .fd = w->control, .events = POLLIN };
-                auto_json *event = NULL;
-                const char *what;
-                int r;
+static int handle_event(struct load *l, struct worker *w, bool *ret_done, struct err *err) {
+        auto_json *event = NULL;
+        const char *what;
+        int r = worker_receive(w, &event, err);
 
-                if (poll(&p, 1, HEARTBEAT_MS) < 0 && errno != EINTR)
+        if (r < 0)
+                return err_prefix(err, "image archive");
+        what = json_get_str(event, "event", "");
+        if (strcmp(what, "error") == 0)
+                return worker_error(event, err);
+        *ret_done = strcmp(what, "done") == 0;
+        if (*ret_done)
+                worker_end(w); /* now: what it holds a pipe to would else wait for more */
+        if (strcmp(what, "layer") == 0)
+                return load_layers_offer(&l->layers, event, w, err);
+        return strcmp(what, "member") == 0 ? docker_archive_member(l->members, event, err) : 0;
+}
+
+/* Until the archive has ended, and the last layer with it. */
+static int await_worker(struct load *l, struct worker *w, struct err *err) {
+        struct pollfd p[LOAD_LAYERS_AT_ONCE + 1];
+        time_t told = 0;
+        bool done = false;
+        int r = 0;
+
+        while (r == 0 && (!done || load_layers_running(&l->layers) > 0)) {
+                size_t n = load_layers_poll(&l->layers, p);
+
+                p[n] = (struct pollfd) { .fd = done ? -1 : w->control, .events = POLLIN };
+                if (poll(p, n + 1, HEARTBEAT_MS) < 0) {
+                        if (errno == EINTR)
+                                continue;
                         return err_errno(err, -errno, "poll");
-                if (!p.revents) {
+                }
+                /* The archive's own fault first: it may be the reason why a layer was cut short. */
+                if (p[n].revents)
+                        r = handle_event(l, w, &done, err);
+                if (r == 0)
+                        r = load_layers_handle(&l->layers, p, n, w, err);
+                if (r == 0 && time(NULL) != told) {
+                        told = time(NULL);
                         if (progress_status(&l->progress, NULL, "Reading archive") < 0)
                                 return err_set(err, ERR_UNAVAILABLE, -ECANCELED, "canceled");
-                        continue;
                 }
-                r = worker_receive(w, &event, err);
-                if (r < 0)
-                        return err_prefix(err, "image archive");
-                what = json_get_str(event, "event", "");
-                if (strcmp(what, "done") == 0)
-                        return 0;
-                if (strcmp(what, "error") == 0)
-                        return worker_error(event, err);
-                if (strcmp(what, "member") == 0 && docker_archive_member(l->members, event, err) < 0)
-                        return err ? err->num : -EINVAL;
         }
+        return r;
+}
+
+static int make_blobs(struct load *l, struct err *err) {
+        if (mkdirat(l->dir_fd, "blobs", 0755) < 0 || mkdirat(l->dir_fd, "blobs/sha256", 0755) < 0)
+                return err_errno(err, -errno, "image archive");
+        return 0;
 }
 
 static int extract(struct load *l, int archive_fd, struct err *err) {
         struct image_sink *sink = &l->store->sink;
         auto_fd clone = -EBADF;
         struct worker w;
-        int r = sink->clone(sink->data, l->dir_fd, &clone, err);
+        int r = make_blobs(l, err);
 
+        if (r >= 0)
+                r = sink->clone(sink->data, l->dir_fd, &clone, err);
         if (r >= 0)
                 r = worker_start(l->store->worker_fd, l->store->sink.userns_fd, "load", &w, err);
         if (r < 0)
@@ -185,6 +219,8 @@ static int load_manifest(struct load *l, char *text, size_t size, const char *me
                 return r;
         r = transfer_init(&t, l->store, &i.manifest, &i.config, &l->progress, err);
         t.source_fd = l->blobs_fd;
+        t.unpacked = &l->layers;
+        t.discard = l->discard;
         if (r >= 0)
                 r = transfer_run(&t, err);
         if (r >= 0)
@@ -229,7 +265,7 @@ static int load_docker_image(struct load *l, const json_t *image, struct err *er
         const json_t *tags = json_get_array(image, "RepoTags");
         size_t n = l->name ? 1 : json_array_size(tags);
         auto_free char *manifest = NULL;
-        int r = docker_archive_manifest(l->members, (const int[]) { l->blobs_fd, l->store->blobs_fd }, image, &manifest, err);
+        int r = docker_archive_manifest(l->members, (const int[]) { l->blobs_fd, l->store->blobs_fd }, &l->layers, image, &manifest, err);
 
         if (r >= 0 && n == 0)
                 return load_docker_name(l, manifest, NULL, err);
@@ -240,7 +276,7 @@ static int load_docker_image(struct load *l, const json_t *image, struct err *er
 
 static int open_blobs(struct load *l, struct err *err) {
         l->blobs_fd = path_open_in_nosymlink(l->dir_fd, "blobs/sha256", O_RDONLY | O_DIRECTORY, 0);
-        return l->blobs_fd < 0 ? err_errno(err, l->blobs_fd, "image archive: blobs/sha256") : 0;
+        return l->blobs_fd < 0 ? err_errno(err, l->blobs_fd, "image archive: blobs/sha256") : load_layers_settle(&l->layers, l->blobs_fd, err);
 }
 
 static int load_docker_images(struct load *l, struct err *err) {
@@ -295,18 +331,25 @@ static int load_images(struct load *l, struct err *err) {
         return r;
 }
 
-int image_load(struct image_store *s, int archive_fd, const char *name, json_t *ids, image_progress_fn progress, void *data, struct err *err) {
+int image_load(struct image_store *s, int archive_fd, const char *name, enum image_discard discard, json_t *ids, image_progress_fn progress, void *data, struct err *err) {
         struct load l = { .store = s, .name = name, .ids = ids, .progress = { .fn = progress, .data = data }, .dir_fd = -EBADF, .blobs_fd = -EBADF, .members = json_object() };
-        int r = platform_parse(NULL, &l.platform, err);
+        struct err local;
+        int r;
 
+        if (!err)
+                err = &local; /* a layer's is kept until it is known whether it matters */
+        r = platform_parse(NULL, &l.platform, err);
         if (r < 0 || !l.members)
                 return r < 0 ? r : err_errno(err, -ENOMEM, "image archive");
+        l.discard = registries_discard_blobs(s, discard);
+        load_layers_init(&l.layers, s, l.members, l.discard);
         store_busy_begin(s);
         r = s->sink.begin(s->sink.data, l.token, &l.dir_fd, err);
         if (r >= 0) {
                 r = extract(&l, archive_fd, err);
                 if (r >= 0)
                         r = load_images(&l, err);
+                load_layers_done(&l.layers);
                 fd_close(l.blobs_fd);
                 fd_close(l.dir_fd);
                 s->sink.abort(s->sink.data, l.token);

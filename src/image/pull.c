@@ -184,13 +184,14 @@ static int run_transfer(struct pull *p, struct transfer *t, struct err *err) {
 }
 
 static int move_image(struct pull *p, const struct import *i, struct err *err) {
-        bool present = import_is_present(p->store, i), is_new = false;
+        bool discard = registries_discard_blobs(p->store, p->asked->discard), present = import_is_present(p->store, i, discard), is_new = false;
         struct transfer t;
         char name[600];
         int r = transfer_init(&t, p->store, &i->manifest, &i->config, &p->progress, err);
 
         name_of(p, name, sizeof(name));
         t.fetcher = &p->fetcher;
+        t.discard = discard;
         if (r >= 0 && !present)
                 r = announce_layers(p, &t, err);
         t.at_once = registries_downloads_at_once(p->store);

@@ -79,7 +79,7 @@ static int add_blob(struct push *p, const struct descriptor *d, bool is_layer, s
         *b = (struct push_blob) { .d = *d, .is_layer = is_layer };
         digest_short(text, b->short_id);
         if (!blob_exists(p->store->blobs_fd, &d->digest))
-                return err_set(err, ERR_NOT_FOUND, -ENOENT, "blob %s is not in the store", text);
+                return is_layer ? store_blob_missing(p->store, p->familiar, &d->digest, err) : err_set(err, ERR_NOT_FOUND, -ENOENT, "blob %s is not in the store", text);
         return 0;
 }
 

@@ -25,6 +25,7 @@ struct registries {
         json_t *mirrors; /* {registry: [URL]} */
         char *http_proxy, *https_proxy, *no_proxy;
         unsigned uploads_at_once, downloads_at_once, attempts;
+        bool discard_blobs;
 };
 
 /* --- what is told --- */
@@ -113,6 +114,7 @@ int registries_new(const struct image_registries *r, struct registries **ret, st
                 add_mirror(made, r->mirrors[i]);
         made->uploads_at_once = r->uploads_at_once ? r->uploads_at_once : UPLOADS_AT_ONCE;
         made->downloads_at_once = r->downloads_at_once ? r->downloads_at_once : DOWNLOADS_AT_ONCE;
+        made->discard_blobs = r->discard_blobs;
         made->attempts = r->attempts ? r->attempts : ATTEMPTS;
         if (copy_text(r->http_proxy, &made->http_proxy) < 0 || copy_text(r->https_proxy, &made->https_proxy) < 0 || copy_text(r->no_proxy, &made->no_proxy) < 0) {
                 registries_unref(made);
@@ -161,6 +163,12 @@ unsigned registries_downloads_at_once(struct image_store *s) {
         auto_registries struct registries *r = registries_of(s);
 
         return r ? r->downloads_at_once : DOWNLOADS_AT_ONCE;
+}
+
+bool registries_discard_blobs(struct image_store *s, enum image_discard asked) {
+        auto_registries struct registries *r = registries_of(s);
+
+        return asked == IMAGE_DISCARD_DEFAULT ? r && r->discard_blobs : asked == IMAGE_DISCARD;
 }
 
 const char *registries_mirror(const struct registries *r, const char *registry, size_t i) {

@@ -23,6 +23,7 @@ static inline void registries_put(struct registries **r) {
 
 unsigned registries_uploads_at_once(struct image_store *s);
 unsigned registries_downloads_at_once(struct image_store *s);
+bool registries_discard_blobs(struct image_store *s, enum image_discard asked);
 /* The URL of the i-th mirror of a registry; NULL: there are no more. */
 const char *registries_mirror(const struct registries *r, const char *registry, size_t i);
 /* What a worker's "open" has to say of proxies and attempts. -1: memory is out. */

@@ -116,7 +116,8 @@ static int add_image(struct save *s, const char *name, struct err *err) {
         if (r >= 0)
                 r = link_blob(s, &m.config.digest, err);
         for (size_t i = 0; i < m.n_layers && r >= 0; i++)
-                r = link_blob(s, &m.layers[i].digest, err);
+                r = blob_exists(s->store->blobs_fd, &m.layers[i].digest) ? link_blob(s, &m.layers[i].digest, err) :
+                                                                           store_blob_missing(s->store, name, &m.layers[i].digest, err);
         if (r < 0)
                 return r;
         digest_format(&d.digest, digest);

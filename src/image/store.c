@@ -352,3 +352,17 @@ int entry_find(struct image_store *s, const char *name, const struct entry **ret
         *ret = e;
         return 0;
 }
+
+int store_blob_missing(struct image_store *s, const char *image, const struct digest *blob, struct err *err) {
+        const struct entry *e;
+        enum found_by by;
+        char text[DIGEST_TEXT_SIZE];
+        bool discarded;
+
+        digest_format(blob, text);
+        pthread_rwlock_rdlock(&s->lock);
+        discarded = entry_find(s, image, &e, &by, NULL) >= 0 && e->discarded;
+        pthread_rwlock_unlock(&s->lock);
+        return err_set(err, ERR_CONFLICT, -ENOENT, "image %s: layer %.19s is here unpacked only%s: pull or load the image again%s", image, text,
+                       discarded ? " (discard-blobs)" : ", its blob is gone", discarded ? " with --discard-blobs=false" : "");
+}

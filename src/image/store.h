@@ -27,6 +27,7 @@
 #define ANNOTATION_IMAGE_ID "io.kist.image-id"
 #define ANNOTATION_CREATED "io.kist.created"         /* nanoseconds since 1970 */
 #define ANNOTATION_LAYER_SIZES "io.kist.layer-sizes" /* unpacked bytes, comma-separated, lowest first */
+#define ANNOTATION_DISCARDED "io.kist.blobs-discarded" /* "true" */
 
 struct entry_layer {
         struct digest blob, diff_id;
@@ -43,6 +44,7 @@ struct entry {
         char *name; /* canonical reference, with a tag or with a digest; NULL: an image without a name */
         struct digest manifest, id, index;
         bool has_index;
+        bool discarded; /* it needs its layers, and not the blobs that they were made from */
         enum media_type type;
         uint64_t manifest_size;
         int64_t created_unix_ns;
@@ -77,6 +79,9 @@ struct image_store {
         size_t n_claims;
         unsigned busy; /* works under way; the file "busy" exists while it is not 0 */
 };
+
+/* Who needs the blob of a layer of `image` and has not found it: why, and what helps. Returns the error. */
+int store_blob_missing(struct image_store *s, const char *image, const struct digest *blob, struct err *err);
 
 void entry_free(struct entry *e);
 struct entry *entry_copy(const struct entry *e, const char *name);

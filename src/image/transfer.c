@@ -15,8 +15,8 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "image/fixup.h"
-#include "worker/job.h"
+#include "image/load-layers.h"
+#include "image/unpacking.h"
 
 enum {
         LAYERS_AT_ONCE = 3, /* when nobody says */
@@ -120,6 +120,8 @@ void transfer_done(struct transfer *t, bool keep) {
         }
         if (!keep && blobs && diff_ids)
                 store_collect(t->store, blobs, t->n_layers, diff_ids, t->n_layers, t->store->sink.drop ? drop_layer : NULL, t->store, NULL);
+        else if (t->discard && blobs)
+                store_collect(t->store, blobs, t->n_layers, NULL, 0, NULL, NULL, NULL);
         free(t->layers);
         *t = (struct transfer) { .source_fd = -EBADF };
 }
@@ -138,18 +140,18 @@ static int layer_failed(const struct transfer_layer *l, struct err *err) {
 
 /* --- starting a layer --- */
 
-/* The layer is there and so is the blob that it was made from. */
+/* The layer is there and so is the blob that it was made from, unless nobody asks for that. */
 static bool is_present(struct transfer *t, struct transfer_layer *l) {
         struct image_store *s = t->store;
         char diff_id[DIGEST_TEXT_SIZE];
 
         digest_format(&l->diff_id, diff_id);
-        if (!s->sink.has(s->sink.data, diff_id) || !blob_exists(s->blobs_fd, &l->blob.digest))
+        if (!s->sink.has(s->sink.data, diff_id) || (!t->discard && !blob_exists(s->blobs_fd, &l->blob.digest)))
                 return false;
         return store_was_made(s, &l->diff_id, &l->blob.digest, &l->size) || entry_layer_find(s, &l->diff_id, &l->blob.digest, &l->size);
 }
 
-/* Where the bytes come from: the store, the source directory, or the registry (then *ret_blob is where they go to). */
+/* Where the bytes come from: the store, the source directory, or the registry, then they go to a file, too. */
 static int open_input(struct transfer *t, struct transfer_layer *l, int *ret_input, struct err *err) {
         auto_fd input = blob_open(t->store->blobs_fd, &l->blob.digest), theirs = -EBADF;
         int pair[2], r;
@@ -164,7 +166,7 @@ static int open_input(struct transfer *t, struct transfer_layer *l, int *ret_inp
         }
         if (!t->fetcher)
                 return err_set(err, ERR_INVALID, -ENOENT, "the archive has no such blob");
-        r = blob_temp(t->store->blobs_fd, l->temp, &l->blob_fd, err);
+        r = t->discard ? 0 : blob_temp(t->store->blobs_fd, l->temp, &l->blob_fd, err);
         if (r < 0)
                 return r;
         if (pipe2(pair, O_CLOEXEC) < 0)
@@ -183,35 +185,49 @@ static int open_input(struct transfer *t, struct transfer_layer *l, int *ret_inp
         return 0;
 }
 
-static int start_unpack(struct transfer *t, struct transfer_layer *l, int input_fd, int clone_fd, struct err *err) {
-        const int fds[] = { input_fd, clone_fd, l->blob_fd };
-        char digest[DIGEST_TEXT_SIZE], diff_id[DIGEST_TEXT_SIZE];
-        int r = worker_start(t->store->worker_fd, t->store->sink.userns_fd, "unpack", &l->worker, err);
+static int commit_layer(struct transfer *t, struct transfer_layer *l, struct err *err);
 
-        if (r < 0)
-                return r;
-        digest_format(&l->blob.digest, digest);
-        digest_format(&l->diff_id, diff_id);
-        return worker_send(&l->worker,
-                           json_pack("{s:s, s:s, s:I, s:s, s:{s:I, s:I, s:I}}", "op", "unpack", "digest", digest, "size",
-                                     (json_int_t) l->blob.size, "diff_id", diff_id, "limits", "bytes", (json_int_t) WORKER_LIMIT_BYTES,
-                                     "entries", (json_int_t) WORKER_LIMIT_ENTRIES, "ratio", (json_int_t) WORKER_LIMIT_RATIO),
-                           fds, l->blob_fd >= 0 ? 3 : 2, err);
+/* The archive's layer was unpacked while it came: it only gets its names. */
+static int take_unpacked(struct transfer *t, struct transfer_layer *l, struct unpacked_layer *u, struct err *err) {
+        char text[DIGEST_TEXT_SIZE];
+
+        if (u->why.kind != ERR_NONE) {
+                if (err)
+                        *err = u->why;
+                return u->why.num ? u->why.num : -EIO;
+        }
+        if (!digest_equal(&u->diff_id, &l->diff_id)) {
+                digest_format(&u->diff_id, text);
+                return err_set(err, ERR_INVALID, -EBADMSG, "it unpacks to %s, not to its diff id", text);
+        }
+        if (u->blob_size != l->blob.size)
+                return err_set(err, ERR_INVALID, -EBADMSG, "it has %llu bytes, not the %llu that the manifest says", (unsigned long long) u->blob_size,
+                               (unsigned long long) l->blob.size);
+        memcpy(l->token, u->token, sizeof(l->token));
+        l->dir_fd = move_fd(u->dir_fd);
+        l->begun = true;
+        u->begun = false;
+        l->size = u->size;
+        l->adopt = !blob_exists(t->store->blobs_fd, &l->blob.digest);
+        return commit_layer(t, l, err);
 }
 
 static int start_layer(struct transfer *t, struct transfer_layer *l, struct err *err) {
+        struct unpacked_layer *u = t->unpacked ? load_layers_find(t->unpacked, &l->blob.digest) : NULL;
         struct image_sink *sink = &t->store->sink;
-        auto_fd input = -EBADF, clone = -EBADF;
-        int r = sink->begin(sink->data, l->token, &l->dir_fd, err);
+        auto_fd input = -EBADF;
+        int r;
 
+        if (u && (u->begun || u->why.kind != ERR_NONE))
+                return take_unpacked(t, l, u, err);
+        r = sink->begin(sink->data, l->token, &l->dir_fd, err);
         if (r < 0)
                 return r;
         l->begun = true;
-        r = sink->clone(sink->data, l->dir_fd, &clone, err);
+        r = open_input(t, l, &input, err);
         if (r >= 0)
-                r = open_input(t, l, &input, err);
-        if (r >= 0)
-                r = start_unpack(t, l, input, clone, err);
+                r = unpacking_start(t->store, &(struct unpacking) { .blob = &l->blob.digest, .diff_id = &l->diff_id, .size = l->blob.size, .input_fd = input, .dir_fd = l->dir_fd,
+                                    .blob_fd = l->blob_fd }, &l->worker, err);
         if (r < 0)
                 return r;
         l->state = LAYER_RUNNING;
@@ -299,7 +315,7 @@ static int keep_blob(struct transfer *t, struct transfer_layer *l, struct err *e
                         *l->temp = '\0';
                 return r;
         }
-        return l->adopt ? blob_adopt(t->store->blobs_fd, t->source_fd, &l->blob.digest, err) : 0;
+        return l->adopt && !t->discard ? blob_adopt(t->store->blobs_fd, t->source_fd, &l->blob, err) : 0;
 }
 
 /* All of the blob has come: the fetcher says so, or the unpack, which may be faster. */
@@ -310,17 +326,12 @@ static int tell_fetched(struct transfer *t, struct transfer_layer *l, struct err
         return 0;
 }
 
-static int finish_layer(struct transfer *t, struct transfer_layer *l, const json_t *event, struct err *err) {
+/* Tree and blob are whole, and nobody writes to them any more: they get their names. */
+static int commit_layer(struct transfer *t, struct transfer_layer *l, struct err *err) {
         struct image_sink *sink = &t->store->sink;
         char diff_id[DIGEST_TEXT_SIZE];
-        int r;
+        int r = keep_blob(t, l, err);
 
-        l->size = worker_number(event, "size");
-        if (l->size > INT64_MAX || worker_number(event, "blob_size") != l->blob.size)
-                return err_set(err, ERR_INTERNAL, -EPROTO, "the worker says that it is done with another size");
-        /* Nobody may write into the layer or the blob any more when they get their names. */
-        worker_end(&l->worker);
-        r = keep_blob(t, l, err);
         if (r < 0)
                 return r;
         fault_point("image", "blob");
@@ -340,30 +351,26 @@ static int finish_layer(struct transfer *t, struct transfer_layer *l, const json
         return progress_layer(t->progress, l->short_id, t->fetcher ? "Pull complete" : "Loaded layer") < 0 ? canceled(err) : 0;
 }
 
+static int finish_layer(struct transfer *t, struct transfer_layer *l, const json_t *event, struct err *err) {
+        l->size = worker_number(event, "size");
+        if (l->size > INT64_MAX || worker_number(event, "blob_size") != l->blob.size)
+                return err_set(err, ERR_INTERNAL, -EPROTO, "the worker says that it is done with another size");
+        worker_end(&l->worker);
+        return commit_layer(t, l, err);
+}
+
 static int on_unpack_event(struct transfer *t, struct transfer_layer *l, struct err *err) {
         auto_json *event = NULL;
-        int r = worker_receive(&l->worker, &event, err);
-        const char *what = json_get_str(event, "event", "");
+        uint64_t bytes;
+        int r = unpacking_receive(&l->worker, l->dir_fd, &l->devices, &event, err);
 
-        if (r < 0)
+        if (r < 0 || !event)
                 return r;
-        if (strcmp(what, "progress") == 0) {
-                uint64_t bytes = worker_number(event, "bytes");
-
-                l->unpacked = bytes < l->blob.size ? bytes : l->blob.size;
-                return l->fetching ? 0 : tell(t, l, false, err);
-        }
-        if (strcmp(what, "opaque") == 0)
-                return fixup_opaque(l->dir_fd, event, err);
-        if (strcmp(what, "device") == 0) {
-                l->devices++;
-                return 0;
-        }
-        if (strcmp(what, "done") == 0)
+        if (strcmp(json_get_str(event, "event", ""), "done") == 0)
                 return finish_layer(t, l, event, err);
-        if (strcmp(what, "error") == 0)
-                return worker_error(event, err);
-        return err_set(err, ERR_INTERNAL, -EPROTO, "the worker says \"%s\", which means nothing", what);
+        bytes = worker_number(event, "bytes");
+        l->unpacked = bytes < l->blob.size ? bytes : l->blob.size;
+        return l->fetching ? 0 : tell(t, l, false, err);
 }
 
 /* The unpack worker failed. When its input broke off, the fetcher is the one who knows why, and says so at about the same time. */

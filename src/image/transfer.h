@@ -45,14 +45,18 @@ struct transfer_layer {
         int64_t why_until_ms;
 };
 
+struct load_layers;
+
 struct transfer {
         struct image_store *store;
         const struct progress *progress;
         struct fetcher *fetcher; /* NULL: nothing is fetched */
         int source_fd;           /* blobs by their hex digits, such as an archive's; -1: none */
+        const struct load_layers *unpacked; /* those of them that are unpacked already; NULL: none */
         struct transfer_layer *layers;
         size_t n_layers;
         size_t at_once;
+        bool discard; /* layers are unpacked, and blobs not kept; those that nothing else needs go */
 };
 
 /* Pins what the image needs. After that transfer_done() is due, whatever happens. */

@@ -134,7 +134,7 @@ static int find_missing(struct verify *v) {
                 r = note(v, &e->manifest);
                 if (r == 0)
                         r = note(v, &e->id);
-                if (r == 0 && entry_load_layers(s, e, NULL) >= 0)
+                if (r == 0 && !e->discarded && entry_load_layers(s, e, NULL) >= 0)
                         for (size_t j = 0; j < e->n_layers && r == 0; j++)
                                 r = note(v, &e->layers[j].blob);
         }

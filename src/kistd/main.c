@@ -147,6 +147,7 @@ static struct image_registries registries_of(const struct options *o) {
                 .uploads_at_once = (unsigned) o->max_uploads,
                 .downloads_at_once = (unsigned) o->max_downloads,
                 .attempts = (unsigned) o->download_attempts,
+                .discard_blobs = o->discard_blobs,
         };
 }
 

@@ -49,6 +49,8 @@ const struct option option_table[] = {
         { "max-concurrent-uploads", 0, OPTION_NUMBER, AT(max_uploads), "max-concurrent-uploads", "N", "5", "blobs of one push that are sent at once", .live = true },
         { "max-concurrent-downloads", 0, OPTION_NUMBER, AT(max_downloads), "max-concurrent-downloads", "N", "3", "layers of one pull that are fetched at once", .live = true },
         { "max-download-attempts", 0, OPTION_NUMBER, AT(download_attempts), "max-download-attempts", "N", "5", "how often a registry is asked for what broke off, in all", .live = true },
+        { "discard-blobs", 0, OPTION_FLAG, AT(discard_blobs), "discard-blobs", NULL, NULL,
+          "pull and load that do not say keep layers unpacked only: half the disk, and such an image is not to be pushed or saved", .live = true },
         { "http-proxy", 0, OPTION_TEXT, AT(http_proxy), "proxies.http-proxy", "URL", NULL, "proxy to registries without TLS (default: HTTP_PROXY of the environment)", .live = true },
         { "https-proxy", 0, OPTION_TEXT, AT(https_proxy), "proxies.https-proxy", "URL", NULL, "proxy to registries with TLS (default: HTTPS_PROXY of the environment)", .live = true },
         { "no-proxy", 0, OPTION_TEXT, AT(no_proxy), "proxies.no-proxy", "LIST", NULL,

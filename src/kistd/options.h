@@ -29,7 +29,7 @@ struct options {
         char *ipc_mode, *cgroupns_mode, *seccomp_profile, *host_gateway, *policy;
         struct text_list log_opts, labels, ulimits, dns, dns_opts, dns_search;
         uint64_t shm_size;
-        bool init, no_new_privileges;
+        bool init, no_new_privileges, discard_blobs;
         bool ipv6, debug, tls, tls_verify, validate, help, version;
         unsigned n_problems; /* with --validate: how many were told */
         bool from_command_line[OPTIONS_MAX], from_file[OPTIONS_MAX]; /* by row */

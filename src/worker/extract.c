@@ -65,7 +65,7 @@ static int extract_file(struct extract *x, struct archive_entry *e, const struct
                 r = archive_source_copy(&x->archive, fd, size, NULL, NULL, err);
         if (r == 0)
                 r = tree_file_finish(&x->tree, fd, m, err);
-        return r == 0 ? xattr_apply(fd, e, err) : r;
+        return r == 0 ? xattr_apply(&x->tree, x->path, fd, e, err) : r;
 }
 
 static int extract_directory(struct extract *x, struct archive_entry *e, const struct tree_meta *m, struct err *err) {
@@ -75,7 +75,7 @@ static int extract_directory(struct extract *x, struct archive_entry *e, const s
         if (!*x->path && !x->own_root)
                 return 0; /* "." is the place itself, and stays as it is */
         r = tree_directory(&x->tree, x->path, m, &fd, err);
-        return r < 0 ? r : xattr_apply(fd, e, err);
+        return r < 0 ? r : xattr_apply(&x->tree, x->path, fd, e, err);
 }
 
 static int extract_hard_link(struct extract *x, const char *raw_target, struct err *err) {
@@ -134,6 +134,7 @@ static int run(struct extract *x, const struct control_message *m, const char *p
         const struct source_options options = {
                 .input_fd = m->fds[FD_INPUT],
                 .blob_fd = -1,
+                .unsummed = true,
                 .limits = { .plain = job_limits_plain(&x->limits), .ratio = x->limits.ratio },
         };
         struct source *source;

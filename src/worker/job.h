@@ -35,12 +35,13 @@
  *
  * unpack  one layer: read → verify digest → decompress → verify diff id → tree in overlay form, one stream
  *   →  {"op":"unpack","digest":"sha256:…","size":123 (of the compressed blob; 0: unknown),"diff_id":"sha256:…","limits":{"bytes":…,"entries":…,"ratio":…}}
+ *        Without "digest" (then "name" says what the layer is called in messages) or "diff_id" they are found out, not compared.
  *        + fds: input (pipe or file), the blob to write (file; left out: do not keep it), directory
  *      fds in order: input, directory, [blob file]. Compression is told from the magic bytes: gzip, zstd, none.
  *   ←  {"event":"progress","bytes":…}   compressed bytes consumed, at most ten a second
  *   ←  {"event":"opaque","path":"a/b"}  the daemon sets trusted.overlay.opaque on it; "": the root
  *   ←  {"event":"device","path":"dev/x","mode":8612,"uid":0,"gid":0,"major":1,"minor":3}   the daemon makes it, or leaves it out, by its policy
- *   ←  {"event":"done","size":… (bytes of the files),"entries":…,"blob_size":…,"digest":…} | {"event":"error","kind":…,"message":…}
+ *   ←  {"event":"done","size":… (bytes of the files),"entries":…,"blob_size":…,"digest":…,"diff_id":…} | {"event":"error","kind":…,"message":…}
  *      Entries that leave the root ("..", hard links or parents through symlinks) fail the job, as do a wrong digest, size or diff id.
  *      Also refused: ids above 65535, names of more than 255 parts, extended attributes of overlayfs, a 0:0 character device. A directory of a layer
  *      that also has a whiteout of the same name is reported as opaque.
@@ -48,6 +49,9 @@
  * load    an archive of an OCI layout → its files
  *   →  {"op":"load","limits":{…}}  + fds: input (tar, plain, gzip or zstd), directory
  *   ←  {"event":"done","blobs":3,"bytes":…} | {"event":"error",…}
+ *   ←  {"event":"layer","digest":"sha256:…" | "name":"<id>/layer.tar","size":…}   a member that may be a layer, by its name in the archive. The worker waits for
+ *   →  {"op":"layer","do":"pour"}  + fd: write end of a pipe that gets its bytes, unsummed; should its reader go away, the rest is passed over
+ *   →  {"op":"layer","do":"skip"} | {"op":"layer","do":"keep"}   it is not needed | it becomes a file, as any other blob
  *      "progress" as in unpack. Makes only oci-layout, index.json, manifest.json and blobs/sha256/<64 hex> (each verified against its name);
  *      any other member is skipped when it is a directory (or "repositories", which "docker save" still writes), refused otherwise.
  *   ←  {"event":"member","name":"<id>/layer.tar","digest":"sha256:…"} | {"event":"member","name":…,"target":"../<id>/layer.tar"}   of Docker's older

@@ -5,6 +5,7 @@
  * buffers. The far half (tar, files) takes them from there, so that a layer keeps two cores busy. The thread and the source live until the
  * process ends: a worker does one job, and the thread may be waiting for a pipe that nobody fills. */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,7 @@ struct source_options {
         uint64_t size;       /* of the compressed blob; 0: unknown */
         const char *digest;  /* of the compressed blob; NULL: not checked */
         const char *diff_id; /* of the plain bytes; NULL: not checked */
+        bool unsummed;       /* nobody asks for the sums: no time goes into them, and the two above are not looked at */
         struct source_limits limits;
 };
 
@@ -38,7 +40,7 @@ int source_read(struct source *s, const void **ret, size_t *ret_size, struct err
 
 /* Compressed bytes so far. */
 uint64_t source_consumed(const struct source *s);
-/* After source_read() has returned 0: the sum of the blob. */
+/* After source_read() has returned 0, and not without sums: that of the blob. */
 const char *source_digest(const struct source *s);
 /* The same of the plain bytes, and how they were compressed. */
 const char *source_diff_id(const struct source *s);

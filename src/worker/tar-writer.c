@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "worker/acl.h"
 
 enum {
         BUFFER_SIZE = 256 << 10,
@@ -69,7 +70,8 @@ void tar_writer_done(struct tar_writer *w) {
 /* --- one member --- */
 
 static bool is_packed(const char *name) {
-        return (str_starts_with(name, "user.") && !str_starts_with(name, "user.overlay.")) || strcmp(name, "security.capability") == 0;
+        return (str_starts_with(name, "user.") && !str_starts_with(name, "user.overlay.")) || strcmp(name, "security.capability") == 0 || strcmp(name, ACL_ACCESS) == 0 ||
+               strcmp(name, ACL_DEFAULT) == 0;
 }
 
 static void add_xattrs(struct tar_writer *w, int fd) {

@@ -19,19 +19,13 @@
 enum {
         OPEN_DIR = O_PATH | O_DIRECTORY | O_CLOEXEC,
         IMPLICIT_MODE = 0755,     /* of parents that have no entry of their own */
-        TIMES_MAX = 256 << 20,    /* bytes of paths of directories that are remembered */
         SPECIAL_BITS = 07000,
-};
-
-/* One remembered directory in `times`: this and then the path with its NUL. */
-struct dir_time {
-        struct timespec mtime;
-        uint32_t path_size;
 };
 
 void tree_init(struct tree *t, int root_fd, int (*on_opaque)(void *data, const char *path, struct err *err), void *data) {
         *t = (struct tree) { .root_fd = root_fd, .on_opaque = on_opaque, .data = data, .parent_fd = -EBADF };
-        strbuf_init(&t->times, TIMES_MAX);
+        strbuf_init(&t->times, TREE_LATER_MAX);
+        strbuf_init(&t->acls, TREE_LATER_MAX);
 }
 
 static void forget_parent(struct tree *t) {
@@ -42,6 +36,7 @@ static void forget_parent(struct tree *t) {
 void tree_done(struct tree *t) {
         forget_parent(t);
         strbuf_done(&t->times);
+        strbuf_done(&t->acls);
 }
 
 static int open_beneath(int root_fd, const char *path, int flags) {
@@ -57,8 +52,7 @@ static int open_beneath(int root_fd, const char *path, int flags) {
         return fd < 0 ? -errno : (int) fd;
 }
 
-/* Of a path of this tree. */
-static int open_directory(struct tree *t, const char *path, int flags) {
+int tree_open_directory(struct tree *t, const char *path, int flags) {
         auto_free char *whole = t->base ? str_format("%s/%s", t->base, path) : NULL;
 
         if (!t->base)
@@ -153,7 +147,7 @@ static int keep_parent(struct tree *t, const char *path, size_t size, struct err
 
         if (!parent)
                 return err_errno(err, -ENOMEM, "cannot be made");
-        fd = open_directory(t, parent, OPEN_DIR);
+        fd = tree_open_directory(t, parent, OPEN_DIR);
         if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP) {
                 int r;
 
@@ -247,16 +241,6 @@ int tree_file_finish(struct tree *t, int fd, const struct tree_meta *m, struct e
         return 0;
 }
 
-static int remember_time(struct tree *t, const char *path, const struct tree_meta *m, struct err *err) {
-        struct dir_time d = { .mtime = m->mtime, .path_size = (uint32_t) strlen(path) + 1 };
-
-        strbuf_add(&t->times, &d, sizeof(d));
-        strbuf_add(&t->times, path, d.path_size);
-        if (strbuf_error(&t->times) < 0)
-                return err_set(err, ERR_TOO_LARGE, strbuf_error(&t->times), "is one directory too many to remember");
-        return 0;
-}
-
 /* Make `name` in the kept parent, or keep the directory that is there. */
 static int make_directory(struct tree *t, const char *path, const char *name, mode_t mode, struct err *err) {
         struct stat st;
@@ -291,7 +275,7 @@ int tree_directory(struct tree *t, const char *path, const struct tree_meta *m, 
                         return r;
                 fd = openat(t->parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         } else {
-                fd = open_directory(t, "", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                fd = tree_open_directory(t, "", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         }
         if (fd < 0)
                 return err_errno(err, -errno, "cannot be opened");
@@ -301,7 +285,7 @@ int tree_directory(struct tree *t, const char *path, const struct tree_meta *m, 
                 return err_errno(err, -errno, "cannot get its owner");
         if (fchmod(fd, m->mode & 07777) < 0)
                 return err_errno(err, -errno, "cannot get its mode");
-        r = remember_time(t, path, m, err);
+        r = tree_remember_time(t, path, m, err);
         if (r == 0 && ret_fd)
                 *ret_fd = move_fd(fd);
         return r;
@@ -356,6 +340,7 @@ int tree_fifo(struct tree *t, const char *path, const struct tree_meta *m, struc
         const char *name;
         int r = make_node(t, path, S_IFIFO | (m->mode & 0777), &name, err);
 
+        /* Without set-id bits, which mean nothing there: a change of owner takes them away, and only what can be opened can be given them again. */
         return r < 0 ? r : finish_by_name(t, name, m, err);
 }
 
@@ -398,7 +383,7 @@ int tree_hard_link(struct tree *t, const char *path, const char *target, struct 
 
         if (!dir)
                 return err_errno(err, -ENOMEM, "cannot be made");
-        dir_fd = open_directory(t, dir, OPEN_DIR);
+        dir_fd = tree_open_directory(t, dir, OPEN_DIR);
         if (dir_fd == -ELOOP)
                 return err_set(err, ERR_INVALID, -ELOOP, "is a hard link to \"%s\" through a symbolic link", target);
         if (dir_fd < 0 || fstatat(dir_fd, from, &st, AT_SYMLINK_NOFOLLOW) < 0) {
@@ -421,28 +406,5 @@ int tree_hard_link(struct tree *t, const char *path, const char *target, struct 
         }
         if (linkat(dir_fd, from, t->parent_fd, name, 0) < 0)
                 return err_errno(err, -errno, "is a hard link to \"%s\"", target);
-        return 0;
-}
-
-int tree_finish(struct tree *t, struct err *err) {
-        const char *p = t->times.data, *end = p + t->times.size;
-
-        while (p < end) {
-                struct timespec times[2];
-                struct dir_time d;
-                auto_fd fd = -EBADF;
-
-                memcpy(&d, p, sizeof(d));
-                p += sizeof(d);
-                fd = open_directory(t, p, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-                if (fd >= 0) {
-                        times[0] = times[1] = d.mtime;
-                        if (futimens(fd, times) < 0)
-                                return err_errno(err, -errno, "cannot set the time of \"%s\"", p);
-                } else if (fd != -ENOENT && fd != -ENOTDIR && fd != -ELOOP) { /* a later entry took its place */
-                        return err_errno(err, fd, "cannot set the time of \"%s\"", p);
-                }
-                p += d.path_size;
-        }
         return 0;
 }

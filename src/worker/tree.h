@@ -40,7 +40,10 @@ struct tree {
         char *parent;
         size_t parent_size;
         struct strbuf times; /* of directories: set last, since making what is in them changes them */
+        struct strbuf acls;  /* the default ones of directories: set last, since what is made in them would begin with that */
 };
+
+enum { TREE_LATER_MAX = 256 << 20 }; /* bytes of what is remembered of directories, for each list */
 
 void tree_init(struct tree *t, int root_fd, int (*on_opaque)(void *data, const char *path, struct err *err), void *data);
 void tree_done(struct tree *t);
@@ -63,5 +66,12 @@ int tree_require_directory(struct tree *t, const char *path, struct err *err);
 /* Nothing keeps the name any more: for what the daemon is going to make there. */
 int tree_clear(struct tree *t, const char *path, struct err *err);
 
-/* The times of directories. */
+/* Between tree.c and tree-late.c: an existing directory as an fd, or negative errno; the time of one, for tree_finish(). */
+int tree_open_directory(struct tree *t, const char *path, int flags);
+int tree_remember_time(struct tree *t, const char *path, const struct tree_meta *m, struct err *err);
+
+/* The default access control list of a directory (the bytes of its extended attribute), for tree_finish(). */
+int tree_default_acl(struct tree *t, const char *path, const void *value, size_t size, struct err *err);
+
+/* Default access control lists and times of directories. */
 int tree_finish(struct tree *t, struct err *err);

@@ -32,7 +32,8 @@ enum { FD_INPUT, FD_DIRECTORY, FD_BLOB };
 
 struct unpack {
         int control_fd;
-        const char *digest, *diff_id;
+        const char *digest, *diff_id; /* NULL: only to be told */
+        const char *name;             /* what the layer is called in messages */
         uint64_t blob_size;
         struct job_limits limits;
         struct archive_source archive;
@@ -107,7 +108,7 @@ static int unpack_file(struct unpack *u, struct archive_entry *e, const struct t
         if (r == 0)
                 r = tree_file_finish(&u->tree, fd, m, err);
         if (r == 0)
-                r = xattr_apply(fd, e, err); /* after the owner: chown(2) takes file capabilities away */
+                r = xattr_apply(&u->tree, u->path, fd, e, err); /* after the owner: chown(2) takes file capabilities away */
         return r;
 }
 
@@ -115,7 +116,7 @@ static int unpack_directory(struct unpack *u, struct archive_entry *e, const str
         auto_fd fd = -EBADF;
         int r = tree_directory(&u->tree, u->path, m, &fd, err);
 
-        return r < 0 ? r : xattr_apply(fd, e, err);
+        return r < 0 ? r : xattr_apply(&u->tree, u->path, fd, e, err);
 }
 
 static int unpack_symlink(struct unpack *u, struct archive_entry *e, const struct tree_meta *m, struct err *err) {
@@ -224,11 +225,11 @@ static int unpack_entry(void *data, struct archive_entry *e, struct err *err) {
 
 /* "layer sha256:…: entry "a/b" leaves the root". A layer that cannot be unpacked is not "not found", whatever its files met. */
 static int name_culprit(struct unpack *u, struct err *err) {
-        char what[sizeof("layer ") + DIGEST_SIZE];
+        char what[sizeof("layer ") + NAME_SHOWN];
 
         if (err->kind == ERR_NOT_FOUND || err->kind == ERR_CONFLICT || err->kind == ERR_DENIED)
                 err->kind = ERR_INTERNAL;
-        snprintf(what, sizeof(what), "layer %s", u->digest);
+        snprintf(what, sizeof(what), "layer %.*s", NAME_SHOWN, u->name);
         return archive_source_blame(&u->archive, what, err);
 }
 
@@ -253,9 +254,9 @@ static int run(struct unpack *u, const struct control_message *m, struct err *er
         if (r == 0)
                 r = tree_finish(&u->tree, err);
         if (r == 0)
-                control_send(u->control_fd, json_pack("{s:s, s:I, s:I, s:I, s:s}", "event", "done", "size", (json_int_t) u->bytes, "entries",
+                control_send(u->control_fd, json_pack("{s:s, s:I, s:I, s:I, s:s, s:s}", "event", "done", "size", (json_int_t) u->bytes, "entries",
                                                       (json_int_t) u->entries, "blob_size", (json_int_t) source_consumed(source), "digest",
-                                                      source_digest(source)));
+                                                      source_digest(source), "diff_id", source_diff_id(source)));
         else
                 r = name_culprit(u, err);
         tree_done(&u->tree);
@@ -274,11 +275,12 @@ int job_unpack(int control_fd, const struct control_message *m, struct err *err)
         if (strcmp(json_get_str(job, "op", ""), "unpack") != 0 || m->n_fds <= FD_DIRECTORY || m->n_fds > FD_BLOB + 1)
                 return err_set(err, ERR_INVALID, -EINVAL, "worker: not a job for unpack");
         u.control_fd = control_fd;
-        u.digest = json_get_str(job, "digest", "");
-        u.diff_id = json_get_str(job, "diff_id", "");
+        u.digest = json_get_str(job, "digest", NULL);
+        u.diff_id = json_get_str(job, "diff_id", NULL);
+        u.name = u.digest ? u.digest : json_get_str(job, "name", NULL);
         size = json_get_int(job, "size", 0);
-        if (!digest_is_valid(u.digest) || !digest_is_valid(u.diff_id) || size < 0)
-                return err_set(err, ERR_INVALID, -EINVAL, "worker: unpack needs a digest, a diff id and a size");
+        if (!u.name || (u.digest && !digest_is_valid(u.digest)) || (u.diff_id && !digest_is_valid(u.diff_id)) || size < 0)
+                return err_set(err, ERR_INVALID, -EINVAL, "worker: unpack needs a digest or a name, a diff id or none, and a size");
         u.blob_size = (uint64_t) size;
         u.limits = job_limits_of(job);
         r = run(&u, m, err);

@@ -3,9 +3,11 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <errno.h>
 #include <string.h>
 
 #include "base/err.h"
+#include "worker/acl.h"
 #include "worker/archive-source.h"
 #include "worker/decode.h"
 #include "worker/entry.h"
@@ -33,6 +35,23 @@ static void require_inside(const char *raw) {
                 FUZZ_REQUIRE(*path && !has_part(path, "..") && !has_part(path, ".") && !has_part(path, ""));
 }
 
+/* However a list of access rights is written: what becomes of it is of a bounded size, whole entries in the kernel's order, and for numbers only. */
+static void require_acl(struct archive_entry *e, bool by_default) {
+        uint8_t value[ACL_SIZE_MAX];
+        ssize_t size = acl_of_member(e, by_default, value);
+        unsigned last = 0;
+
+        FUZZ_REQUIRE(size == 0 || size == -E2BIG || (size > 4 && size <= ACL_SIZE_MAX && size % 8 == 4 && memcmp(value, "\2\0\0\0", 4) == 0));
+        for (ssize_t at = 4; at < size; at += 8) {
+                unsigned tag = value[at] | value[at + 1] << 8;
+
+                FUZZ_REQUIRE(tag >= last && tag && !(tag & (tag - 1)) && tag <= 0x20 && value[at + 2] <= 7 && !value[at + 3]);
+                if (tag == 2 || tag == 8)
+                        FUZZ_REQUIRE(memcmp(value + at + 4, "\xff\xff\xff\xff", 4) != 0);
+                last = tag;
+        }
+}
+
 static void read_archive(const void *data, size_t size) {
         struct archive *a = archive_source_reader();
         struct archive_entry *e;
@@ -47,6 +66,8 @@ static void read_archive(const void *data, size_t size) {
 
                         require_inside(archive_entry_pathname(e));
                         require_inside(archive_entry_hardlink(e));
+                        require_acl(e, false);
+                        require_acl(e, true);
                         archive_entry_xattr_reset(e);
                         while (archive_entry_xattr_next(e, &name, &value, &n) == ARCHIVE_OK)
                                 ;

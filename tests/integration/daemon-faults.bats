@@ -335,6 +335,49 @@ store_files() { find "$KT_DIR/root/oci" "$KT_DIR/root/layers" "$KT_DIR/root/tmp"
 	done
 }
 
+@test "load: there whole, or not at all, from both kinds of archives; and the next load does it" {
+	every_point load
+	skopeo copy -q "oci:$KT_DIR/work/layout" "docker-archive:$BATS_TEST_TMPDIR/docker.tar:test/loaded:1"
+	skopeo copy -q "oci:$KT_DIR/work/layout" "oci-archive:$BATS_TEST_TMPDIR/oci.tar:test/loaded:1"
+	store_files >"$BATS_TEST_TMPDIR/before"
+	for archive in docker oci; do
+		for point in $(points load) load.unpacked:2 $(points image) image.layer:2; do
+			dies_at "$point" "$KIST" load -i "$BATS_TEST_TMPDIR/$archive.tar"
+			case $point in image.index) ;; *) diff <(grep -v '/tmp/' "$BATS_TEST_TMPDIR/before") <(store_files | grep -v '/tmp/') ;; esac
+			"$KIST" load -q -i "$BATS_TEST_TMPDIR/$archive.tar"
+			name=$("$KIST" images --format '{{.Repository}}:{{.Tag}}' | grep -v '^kist.local/')
+			[ "$("$KIST" run --rm --pull never "$name" /bin/cat /second)" = second ]
+			"$KIST" save -o "$BATS_TEST_TMPDIR/saved.tar" "$name"
+			"$KIST" rmi "$name"
+			diff "$BATS_TEST_TMPDIR/before" <(store_files)
+			only_the_witness
+		done
+	done
+}
+
+@test "pull --discard-blobs: the image is there with its blobs, or without any, and the next pull of either kind does it" {
+	local blobs=$KT_DIR/root/oci/blobs/sha256 layer
+	layer=$(skopeo inspect --tls-verify=false --raw "docker://127.0.0.1:$REGISTRY_PORT/test/two:1" | jq -r '.layers[0].digest | sub("sha256:"; "")')
+	store_files >"$BATS_TEST_TMPDIR/before"
+	for point in image.layer image.manifest image.index discard.index; do
+		[ $point = discard.index ] && "$KIST" pull -q "$REGISTRY/test/two:1"
+		dies_at "${point/discard/image}" "$KIST" pull --discard-blobs "$REGISTRY/test/two:1"
+		[ ! -e "$blobs/$layer" ]
+		if "$KIST" images -q "$REGISTRY/test/two" | grep -q .; then
+			[ "$("$KIST" run --rm --pull never "$REGISTRY/test/two:1" /bin/cat /second)" = second ]
+		fi
+		"$KIST" pull -q --discard-blobs "$REGISTRY/test/two:1"
+		[ ! -e "$blobs/$layer" ]
+		"$KIST" pull -q "$REGISTRY/test/two:1"
+		[ -e "$blobs/$layer" ]
+		run -0 "$KIST" system fsck --digests
+		[ -z "$output" ]
+		"$KIST" rmi "$REGISTRY/test/two:1"
+		diff "$BATS_TEST_TMPDIR/before" <(store_files)
+		only_the_witness
+	done
+}
+
 @test "rmi: gone, and what is left of it goes at the next start" {
 	every_point rmi
 	store_files >"$BATS_TEST_TMPDIR/before"

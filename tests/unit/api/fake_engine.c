@@ -372,7 +372,7 @@ int engine_image_import(struct engine *e, const struct engine_import *i, image_p
 }
 
 /* Reads everything, and makes much progress: more than a pipe holds. An archive that starts with "bad" is refused at once. */
-int engine_image_load(struct engine *e, int archive_fd, image_progress_fn progress, void *data, struct err *err) {
+int engine_image_load(struct engine *e, int archive_fd, enum image_discard discard, image_progress_fn progress, void *data, struct err *err) {
         auto_json *event = json_pack("{s:s}", "status", "Loading layer, with a text that is as long as those of real progress are");
         char piece[65536];
         ssize_t n;

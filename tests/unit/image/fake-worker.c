@@ -52,13 +52,44 @@ static void fetch(const char *what, int pipe_fd) {
         }
 }
 
+/* A layer by the name of what its worker is to say; the pipe stays open as long as this process lives. */
+static void say_offer(const char *what) {
+        char text[200], answer[200];
+        int fds[4];
+        size_t n_fds = 4;
+
+        snprintf(text, sizeof(text), "{\"event\":\"layer\",\"size\":3,\"name\":\"%.60s\"}", what);
+        say(text);
+        fd_recv(WORKER_FD_CONTROL, answer, sizeof(answer), fds, &n_fds);
+}
+
+/* Of a layer that was offered. */
+static void unpack(const char *job) {
+        static const char zeros[] = "0000000000000000000000000000000000000000000000000000000000000000";
+        char text[400];
+
+        snprintf(text, sizeof(text), "{\"event\":\"done\",\"size\":%s,\"blob_size\":%d,\"digest\":\"sha256:%s\",\"diff_id\":\"sha256:%s\"}",
+                 strstr(job, "offer-size") ? "-1" : "1", strstr(job, "offer-longer") ? 7 : 0, strstr(job, "offer-sum") ? "../../x" : zeros, strstr(job, "offer-id") ? "1" : zeros);
+        if (strstr(job, "offer-escapes"))
+                say("{\"event\":\"opaque\",\"path\":\"../../..\"}");
+        else if (!strstr(job, "offer-dies"))
+                say(text);
+}
+
 static int load(const char *what, int dir_fd) {
         int r = 0;
 
         /* Only ids of the namespace can write through the clone. */
         if (setns(WORKER_FD_USERNS, CLONE_NEWUSER) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
                 return 1;
-        mkdirat(dir_fd, "blobs", 0755);
+        if (strstr(what, "offer-nonsense"))
+                say("{\"event\":\"layer\",\"size\":-1,\"name\":\"x\"}");
+        else if (strstr(what, "offer-digest"))
+                say("{\"event\":\"layer\",\"size\":1,\"digest\":\"sha256:../x\"}");
+        else if (strstr(what, "offer-unnamed"))
+                say("{\"event\":\"layer\",\"size\":1,\"name\":[]}");
+        else if (strstr(what, "offer"))
+                say_offer(what);
         if (strstr(what, "link-index"))
                 r = symlinkat("/etc/passwd", dir_fd, "index.json");
         else if (strstr(what, "fifo-index"))
@@ -68,7 +99,9 @@ static int load(const char *what, int dir_fd) {
         else
                 file_write_atomic_at(dir_fd, "index.json", "{\"manifests\":[{\"digest\":\"x\"}]}", 30, 0644, false);
         if (strstr(what, "link-blobs"))
-                r |= symlinkat("/", dir_fd, "blobs/sha256");
+                r |= unlinkat(dir_fd, "blobs/sha256", AT_REMOVEDIR) | symlinkat("/", dir_fd, "blobs/sha256");
+        if (strstr(what, "no-blobs"))
+                r |= unlinkat(dir_fd, "blobs/sha256", AT_REMOVEDIR);
         if (!strstr(what, "dies"))
                 say("{\"event\":\"done\",\"blobs\":-5,\"bytes\":1e300}");
         return r;
@@ -87,6 +120,10 @@ int main(int argc, char **argv) {
                 if (n_fds == 2 && read(fds[0], archive, sizeof(archive) - 1) > 0)
                         return load(archive, fds[1]);
                 return 1;
+        }
+        if (strcmp(argv[1], "unpack") == 0) {
+                unpack(message);
+                return 0;
         }
         n_fds = 4;
         if (fd_recv(WORKER_FD_CONTROL, archive, sizeof(archive), fds, &n_fds) > 0 && n_fds == 1)

@@ -53,8 +53,19 @@ static void a_hostile_loader_fails_its_load(void **state) {
                 { "fifo-index", "index.json" },
                 { "directory-index", "index.json" },
                 { "link-blobs", "blobs/sha256" },
-                { "nothing else", "blobs/sha256" },
+                { "no-blobs", "blobs/sha256" },
+                { "nothing else", "digest" },
                 { "dies", "died" },
+                { "offer-nonsense", "offers a layer that makes no sense" },
+                { "offer-digest", "offers a layer that makes no sense" },
+                { "offer-unnamed", "offers a layer that makes no sense" },
+                { "offer-size", "says of a layer what makes no sense" },
+                { "offer-sum", "says of a layer what makes no sense" },
+                { "offer-id", "says of a layer what makes no sense" },
+                { "offer-longer", "says another number" },
+                { "offer-escapes", "died" }, /* its ".." end at the root of the directory */
+                { "offer-dies", "died" },
+                { "offer, and nothing else", "digest" },
         };
         struct fixture *f = *state;
 
@@ -63,7 +74,7 @@ static void a_hostile_loader_fails_its_load(void **state) {
 
                 assert_int_equal(file_write_atomic_at(f->dir, "archive", rows[i].archive, strlen(rows[i].archive), 0600, false), 0);
                 archive = openat(f->dir, "archive", O_RDONLY | O_CLOEXEC);
-                assert_refused(f, image_load(f->store, archive, NULL, NULL, NULL, NULL, &f->err), rows[i].message);
+                assert_refused(f, image_load(f->store, archive, NULL, IMAGE_KEEP, NULL, NULL, NULL, &f->err), rows[i].message);
         }
 }
 

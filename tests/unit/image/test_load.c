@@ -10,7 +10,7 @@ static int load(struct fixture *f, const char *path, const char *name) {
 
         assert_true(fd >= 0);
         memset(&f->err, 0, sizeof(f->err));
-        return image_load(f->store, fd, name, NULL, on_progress, f, &f->err);
+        return image_load(f->store, fd, name, IMAGE_DISCARD_DEFAULT, NULL, on_progress, f, &f->err);
 }
 
 static void the_bundled_image_loads(void **state) {
@@ -117,7 +117,9 @@ static void broken_archives_leave_nothing(void **state) {
                 { UNPACK "sed -i 's/\"size\":[0-9]*/\"size\":1/' index.json" REPACK, "another size" },
                 { UNPACK "sed -i 's/sha256:[0-9a-f]*/sha256:..\\/..\\/index.json/' index.json" REPACK, "not a sha256 digest" },
                 { UNPACK "rm $(ls -S $B/* | head -1)" REPACK, "no such blob" },
-                { UNPACK "F=$(ls -S $B/* | head -1); echo x >>$F" REPACK, "digest" },
+                { UNPACK "F=$(ls -S $B/* | head -1); echo x >>$F" REPACK, "ends in the middle" },
+                { UNPACK "F=$(ls -S $B/* | head -1); gzip -dc $F >plain; gzip -1c plain >$F" REPACK, "has another digest" },
+                { UNPACK "F=$(ls -S $B/* | head -1); printf '{}' >$F" REPACK, "has another digest" },
                 { UNPACK M "sed 's/\"layers\":\\[/&{\"mediaType\":\"application\\/vnd.oci.image.layer.v1.tar\",\"digest\":\"sha256:"
                          "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\",\"size\":7},/' $M >m" NEW_MANIFEST REPACK, "2 layers" },
                 { UNPACK M "sed 's/^{/{\"manifests\":[],/' $M >m" NEW_MANIFEST REPACK, "ambiguous" },

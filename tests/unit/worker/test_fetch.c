@@ -132,6 +132,10 @@ static void serve(int c, bool other) {
         }
         if (other)
                 reply_text(c, "200 OK", "", strstr(request, "Authorization") ? "leaked" : "clean!");
+        else if (strncmp(request, "GET /v1/search?q=a%20b&n=25 HTTP", 32) == 0)
+                reply_text(c, "200 OK", "", "{\"results\":[]}");
+        else if (strncmp(request, "GET /v2/_catalog?n=100 HTTP", 27) == 0)
+                reply_text(c, "200 OK", "", "{\"repositories\":[\"a\"]}");
         else if (strstr(request, "/manifests/latest "))
                 reply_text(c, "200 OK", "Content-Type: application/x; charset=utf-8\r\n", strstr(request, "Accept: type/one\r\nAccept: type/two\r\n") ? MANIFEST : "{}");
         else if (strstr(request, "/manifests/lies "))
@@ -311,6 +315,40 @@ static void digests_of_manifests_are_checked(void **state) {
         harness_end(&w);
 }
 
+#define PLACE_JOB(place, max) "{\"op\":\"place\",\"id\":7,\"place\":\"" place "\",\"accept\":[\"application/json\"],\"max\":" max "}"
+
+static void a_place_is_what_the_registry_has_there(void **state) {
+        struct worker w = open_registry("");
+        struct answer a = ask(&w, PLACE_JOB("v1/search?q=a%20b&n=25", "1000"));
+
+        expect_done(&a, "{\"results\":[]}", strlen("{\"results\":[]}"));
+        a = ask(&w, PLACE_JOB("v2/_catalog?n=100", "1000"));
+        expect_done(&a, "{\"repositories\":[\"a\"]}", strlen("{\"repositories\":[\"a\"]}"));
+        a = ask(&w, PLACE_JOB("v2/_catalog?n=100", "10"));
+        expect_error(&a, "too large", "is longer than");
+        a = ask(&w, PLACE_JOB("v1/nothing", "1000"));
+        expect_error(&a, "not found", "not found");
+        harness_end(&w);
+}
+
+static void a_place_is_of_the_registry_and_of_a_bounded_size(void **state) {
+        static const char *const rows[] = {
+                PLACE_JOB("", "10"), PLACE_JOB("/v2/x", "10"), PLACE_JOB("v3/x", "10"), PLACE_JOB("v2/../secret", "10"), PLACE_JOB("http://other/v2/", "10"),
+                PLACE_JOB("v2/x y", "10"), PLACE_JOB("v2/x\\r\\nX-A: b", "10"), PLACE_JOB("v2/x#y", "10"), PLACE_JOB("v2/@other", "10"), PLACE_JOB("v2/x", "0"),
+                PLACE_JOB("v2/x", "-1"), PLACE_JOB("v2/x", "4194305"), "{\"op\":\"place\",\"id\":7}",
+        };
+        struct worker w = open_registry("");
+
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+                struct answer a = ask(&w, rows[i]);
+
+                print_message("# %s\n", rows[i]);
+                assert_int_equal(a.size, 0);
+                expect_error(&a, "invalid", "is not a place of a registry");
+        }
+        harness_end(&w);
+}
+
 static void refusals_have_kinds(void **state) {
         struct worker w = open_registry("");
         struct answer a = ask(&w, MANIFEST_JOB("missing"));
@@ -466,6 +504,8 @@ int main(void) {
                 cmocka_unit_test(a_manifest_over_plain_http),
                 cmocka_unit_test(plain_http_only_when_insecure),
                 cmocka_unit_test(digests_of_manifests_are_checked),
+                cmocka_unit_test(a_place_is_what_the_registry_has_there),
+                cmocka_unit_test(a_place_is_of_the_registry_and_of_a_bounded_size),
                 cmocka_unit_test(refusals_have_kinds),
                 cmocka_unit_test(nobody_listens),
                 cmocka_unit_test(a_busy_registry_is_asked_again),
