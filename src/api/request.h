@@ -39,6 +39,7 @@ struct request {
         struct websocket_session *websocket;
         enum MHD_Result queued;
         bool answered;
+        bool busy;    /* the server waits for its end before it stops */
         bool hurried; /* an upload that nobody wants any more: it has a time limit now */
 };
 

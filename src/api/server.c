@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/api.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,12 +24,18 @@
 
 struct api_server {
         struct engine *engine;
+        const struct route *routes;
+        size_t n_routes;
         struct gate gate;
         struct cutoff cutoff;
         struct api_limits limits;
         int stop_fd;
         struct MHD_Daemon **listeners; /* one for each socket */
         size_t n_listeners;
+        pthread_mutex_t lock;
+        pthread_cond_t idle;
+        unsigned busy; /* lock; requests whose answer is not yet sent */
+        bool stopping; /* lock */
 };
 
 int server_stop_fd(const struct api_server *s) {
@@ -71,6 +78,35 @@ static void give_time(struct api_server *s, struct MHD_Connection *connection, u
                 cutoff_set(&s->cutoff, info->socket_context, seconds);
 }
 
+/* --- who is being answered --- */
+
+/* false: nobody is answered any more. */
+static bool busy_begin(struct request *q) {
+        struct api_server *s = q->server;
+        bool stopping;
+
+        if (q->busy)
+                return true;
+        pthread_mutex_lock(&s->lock);
+        stopping = s->stopping;
+        s->busy += !stopping;
+        pthread_mutex_unlock(&s->lock);
+        q->busy = !stopping;
+        return !stopping;
+}
+
+static void busy_end(struct request *q) {
+        struct api_server *s = q->server;
+
+        if (!q->busy)
+                return;
+        q->busy = false;
+        pthread_mutex_lock(&s->lock);
+        if (--s->busy == 0)
+                pthread_cond_broadcast(&s->idle);
+        pthread_mutex_unlock(&s->lock);
+}
+
 /* --- one request --- */
 
 static void request_free(struct request *q) {
@@ -104,7 +140,7 @@ static int find_route(struct request *q, const char *method, const char *url, st
         r = route_version(url, &q->minor, &path, err);
         if (r < 0)
                 return r;
-        q->route = route_find(api_routes, api_n_routes, method, path, q->minor, &capture, &size);
+        q->route = route_find(q->server->routes, q->server->n_routes, method, path, q->minor, &capture, &size);
         if (!q->route)
                 return err_set(err, ERR_NOT_FOUND, -ENOENT, "page not found");
         if (capture) {
@@ -223,6 +259,8 @@ static int handle(struct request *q, struct err *err) {
 static enum MHD_Result answer(struct request *q, const char *method, const char *url) {
         struct err err = { 0 };
 
+        if (!busy_begin(q))
+                return MHD_NO;
         /* From here on the engine may take its time. */
         request_set_timeout(q, 0);
         give_time(q->server, q->connection, 0);
@@ -231,6 +269,9 @@ static enum MHD_Result answer(struct request *q, const char *method, const char 
                 if (!q->answered)
                         request_answer_error(q, &err);
         }
+        /* A stream goes on elsewhere, as long as it likes. */
+        if (q->hijack || q->websocket)
+                busy_end(q);
         return q->queued;
 }
 
@@ -264,6 +305,7 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **co
         /* A hijacked socket is not ours any more. */
         if (code == MHD_REQUEST_TERMINATED_COMPLETED_OK && !q->hijack && !q->websocket)
                 give_time(q->server, connection, q->server->limits.header);
+        busy_end(q);
         *context = NULL;
         request_free(q);
 }
@@ -321,7 +363,7 @@ static struct MHD_Daemon *start_listener(struct api_server *s, int fd) {
                                 MHD_OPTION_END);
 }
 
-int api_server_start(struct engine *engine, const int *listen_fds, size_t n_listen_fds, struct api_server **ret, struct err *err) {
+int server_start(struct engine *engine, const struct server_table *table, const int *listen_fds, size_t n_listen_fds, struct api_server **ret, struct err *err) {
         struct api_server *s = calloc(1, sizeof(*s));
         size_t taken = 0;
         int r;
@@ -329,8 +371,14 @@ int api_server_start(struct engine *engine, const int *listen_fds, size_t n_list
         if (!s)
                 return err_errno(err, -ENOMEM, "server");
         s->engine = engine;
+        s->routes = table->routes;
+        s->n_routes = table->n;
         s->limits = api_limits();
+        if (table->connections && table->connections < s->limits.connections)
+                s->limits.connections = table->connections;
         gate_init(&s->gate);
+        pthread_mutex_init(&s->lock, NULL);
+        pthread_cond_init(&s->idle, NULL);
         s->listeners = calloc(n_listen_fds + 1, sizeof(struct MHD_Daemon *));
         s->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         if (!s->listeners || s->stop_fd < 0) {
@@ -366,10 +414,29 @@ failed:
         return r;
 }
 
+int api_server_start(struct engine *engine, const int *listen_fds, size_t n_listen_fds, struct api_server **ret, struct err *err) {
+        return server_start(engine, &(struct server_table) { .routes = api_routes, .n = api_n_routes }, listen_fds, n_listen_fds, ret, err);
+}
+
 int api_server_adopt(struct api_server *s, int fd) {
         const struct sockaddr address = { .sa_family = AF_UNIX };
 
         return MHD_add_connection(s->listeners[0], fd, &address, sizeof(address)) == MHD_YES ? 0 : -ECONNABORTED;
+}
+
+/* What is being done is done to the end, and its answer sent: MHD_stop_daemon() cuts all connections. */
+static void drain(struct api_server *s) {
+        for (size_t i = 0; i < s->n_listeners; i++) {
+                MHD_socket fd = MHD_quiesce_daemon(s->listeners[i]);
+
+                if (fd != MHD_INVALID_SOCKET)
+                        fd_close(fd);
+        }
+        pthread_mutex_lock(&s->lock);
+        s->stopping = true;
+        while (s->busy > 0)
+                pthread_cond_wait(&s->idle, &s->lock);
+        pthread_mutex_unlock(&s->lock);
 }
 
 void api_server_stop(struct api_server *s) {
@@ -379,11 +446,14 @@ void api_server_stop(struct api_server *s) {
                 return;
         if (s->stop_fd >= 0)
                 fd_write_all(s->stop_fd, &one, sizeof(one));
+        drain(s);
         for (size_t i = 0; i < s->n_listeners; i++)
                 MHD_stop_daemon(s->listeners[i]);
         cutoff_done(&s->cutoff);
         fd_close(s->stop_fd);
         free(s->listeners);
         gate_done(&s->gate);
+        pthread_cond_destroy(&s->idle);
+        pthread_mutex_destroy(&s->lock);
         free(s);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* containerEdits of a CDI file → a container's spec. The file is the administrator's; it is checked all the same. */
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,6 +12,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/cdi.h"
+#include "engine/hooks.h"
 #include "engine/spec.h"
 
 enum { ITEMS_MAX = 1024 };
@@ -109,14 +111,88 @@ static int edit_mount(struct spec *s, const json_t *v, const char *of, struct er
         return r < 0 ? err_prefix(err, "CDI device %s", of) : 0;
 }
 
+static int check_texts(const json_t *list, const char *key, bool assignments, struct err *err) {
+        json_t *v;
+        size_t i;
+
+        if (list && !json_is_null(list) && (!json_is_array(list) || json_array_size(list) > ITEMS_MAX))
+                return err_set(err, ERR_INVALID, -EINVAL, "hooks: %s: an array of at most %d is expected", key, ITEMS_MAX);
+        json_array_foreach((json_t *) list, i, v) {
+                const char *text = json_string_value(v);
+
+                if (!text || strlen(text) != json_string_length(v) || (assignments && (*text == '=' || !strchr(text, '='))))
+                        return err_set(err, ERR_INVALID, -EINVAL, "hooks: %s: %s is expected", key, assignments ? "NAME=VALUE" : "text");
+        }
+        return 0;
+}
+
+/* It gets the rights of the host's root, or those of the container's with the host's files to see: so it must be nobody else's. */
+static int check_program(const char *path, struct err *err) {
+        struct stat st;
+
+        if (stat(path, &st) < 0)
+                return err_set(err, ERR_INVALID, -errno, "hooks: %s: %s", path, strerror(errno));
+        if (!S_ISREG(st.st_mode) || !(st.st_mode & 0111))
+                return err_set(err, ERR_INVALID, -EACCES, "hooks: %s is not a program", path);
+        if (st.st_uid != 0 || st.st_mode & (S_IWGRP | S_IWOTH))
+                return err_set(err, ERR_DENIED, -EPERM, "hooks: %s is not a file that root alone can write", path);
+        return 0;
+}
+
+static int add_hook(struct spec *s, const char *list, const json_t *v, int64_t timeout, struct err *err) {
+        json_t *hook = json_pack("{s:O, s:I}", "path", json_object_get(v, "path"), "timeout", (json_int_t) timeout), *hooks;
+
+        if (!s->cdi_hooks)
+                s->cdi_hooks = json_object();
+        if (!json_object_get(s->cdi_hooks, list))
+                json_object_set_new(s->cdi_hooks, list, json_array());
+        hooks = json_object_get(s->cdi_hooks, list);
+        if (json_array_size(json_object_get(v, "args")))
+                json_object_set(hook, "args", json_object_get(v, "args"));
+        if (json_array_size(json_object_get(v, "env")))
+                json_object_set(hook, "env", json_object_get(v, "env"));
+        if (json_array_size(hooks) == HOOKS_MAX) {
+                json_decref(hook);
+                return err_set(err, ERR_TOO_LARGE, -E2BIG, "hooks: more than %d of %s", HOOKS_MAX, list);
+        }
+        return json_array_append_new(hooks, hook) < 0 ? err_errno(err, -ENOMEM, "hooks") : 0;
+}
+
+static int read_hook(struct spec *s, const json_t *v, struct err *err) {
+        static const char *const names[] = { "prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop" };
+        const char *name = json_get_str(v, "hookName", ""), *path = json_get_str(v, "path", "");
+        const json_t *timeout = json_object_get(v, "timeout");
+        int64_t seconds = timeout ? json_get_int(v, "timeout", 0) : HOOKS_SECONDS;
+        size_t i = 0;
+        int r;
+
+        while (i < ARRAY_SIZE(names) && strcmp(names[i], name) != 0)
+                i++;
+        if (i == ARRAY_SIZE(names))
+                return err_set(err, ERR_INVALID, -EINVAL, "hooks: hookName \"%.32s\": prestart, createRuntime, createContainer, startContainer, poststart or poststop is expected", name);
+        if (!spec_is_device_path(path) || strlen(path) >= PATH_MAX || strlen(path) != json_string_length(json_object_get(v, "path")))
+                return err_set(err, ERR_INVALID, -EINVAL, "hooks: path: an absolute path is expected");
+        if (seconds < 1 || seconds > HOOKS_SECONDS_MAX)
+                return err_set(err, ERR_INVALID, -ERANGE, "hooks: timeout: 1 to %d seconds are expected", HOOKS_SECONDS_MAX);
+        /* startContainer: a program of the container's. */
+        if ((r = check_texts(json_object_get(v, "args"), "args", false, err)) < 0 || (r = check_texts(json_object_get(v, "env"), "env", true, err)) < 0 ||
+            (strcmp(name, "startContainer") != 0 && (r = check_program(path, err)) < 0))
+                return r;
+        return add_hook(s, name, v, seconds, err);
+}
+
+static int edit_hook(struct spec *s, const json_t *v, const char *of, struct err *err) {
+        int r = read_hook(s, v, err);
+
+        return r < 0 ? err_prefix(err, "CDI device %s", of) : 0;
+}
+
 int cdi_edit(struct spec *s, const json_t *edits, const char *of, struct err *err) {
         static const struct {
                 const char *key;
                 int (*edit)(struct spec *s, const json_t *v, const char *of, struct err *err);
-        } lists[] = { { "env", edit_env }, { "deviceNodes", edit_node }, { "mounts", edit_mount }, { "additionalGIDs", edit_group } };
+        } lists[] = { { "env", edit_env }, { "deviceNodes", edit_node }, { "mounts", edit_mount }, { "additionalGIDs", edit_group }, { "hooks", edit_hook } };
 
-        if (json_array_size(json_object_get(edits, "hooks")))
-                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "CDI device %s: its file has hooks, which are programs that run on the host with all its rights: this engine runs none", of);
         if (json_object_size(json_object_get(edits, "intelRdt")))
                 return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "CDI device %s: intelRdt: this engine sets no class of service", of);
         for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {

@@ -3,6 +3,7 @@
  * any time, and who asks for none pays nothing. */
 
 #include "engine/cdi.h"
+#include "engine/cdi-yaml.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -104,6 +105,12 @@ static const char *check_spec(const json_t *spec) {
         return json_is_array(json_object_get(spec, "devices")) ? NULL : "devices: an array is expected";
 }
 
+static bool ends_with(const char *text, const char *end) {
+        size_t n = strlen(text), m = strlen(end);
+
+        return n > m && !strcmp(text + n - m, end);
+}
+
 static void read_file(struct library *l, int dir_fd, size_t dir, const char *path, const char *name) {
         auto_fd fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
         auto_free char *text = NULL;
@@ -121,7 +128,7 @@ static void read_file(struct library *l, int dir_fd, size_t dir, const char *pat
         r = fd_read_file(fd, FILE_MAX_SIZE, &text, &size);
         if (r < 0)
                 return note(l, path, name, strerror(-r));
-        if (json_parse(text, size, FILE_MAX_SIZE, name, &spec, &err) < 0)
+        if ((ends_with(name, ".json") ? json_parse(text, size, FILE_MAX_SIZE, name, &spec, &err) : cdi_yaml_parse(text, size, name, &spec, &err)) < 0)
                 return note(l, path, "", err.msg);
         why = check_spec(spec);
         if (why)
@@ -129,12 +136,6 @@ static void read_file(struct library *l, int dir_fd, size_t dir, const char *pat
         if (l->n == FILES_MAX)
                 return note(l, path, name, "there are more than 256 files");
         l->files[l->n++] = (struct file) { .spec = json_incref(spec), .dir = dir };
-}
-
-static bool ends_with(const char *text, const char *end) {
-        size_t n = strlen(text), m = strlen(end);
-
-        return n > m && !strcmp(text + n - m, end);
 }
 
 static void read_directory(struct library *l, size_t at, const char *path) {
@@ -149,12 +150,9 @@ static void read_directory(struct library *l, size_t at, const char *path) {
         if (fstat(fd, &st) < 0 || !is_safe(&st))
                 note(l, path, "", "it is not a directory that root alone can write");
         else
-                for (struct dirent *entry; (entry = readdir(d));) {
-                        if (ends_with(entry->d_name, ".yaml") || ends_with(entry->d_name, ".yml"))
-                                note(l, path, entry->d_name, "YAML is not read: it has to be JSON");
-                        else if (ends_with(entry->d_name, ".json"))
+                for (struct dirent *entry; (entry = readdir(d));)
+                        if (ends_with(entry->d_name, ".json") || ends_with(entry->d_name, ".yaml") || ends_with(entry->d_name, ".yml"))
                                 read_file(l, fd, at, path, entry->d_name);
-                }
         closedir(d);
 }
 

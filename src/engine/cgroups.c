@@ -131,3 +131,11 @@ int cgroups_remove(struct engine *e, const char *path, struct err *err) {
                 return 0;
         return cgroups_clear(e, path, err);
 }
+
+void cgroups_oom_files(struct engine *e, const char *path, int *ret_own, int *ret_parent) {
+        struct scope s;
+
+        *ret_own = *ret_parent = -1;
+        if (scope_of_path(path, &s))
+                cgroup_oom_files(e->cgroups, path, ret_own, ret_parent);
+}

@@ -8,6 +8,7 @@
 
 #include "engine/db.h"
 #include "engine/internal.h"
+#include "engine/metrics.h"
 #include "engine/root-view.h"
 #include "engine/spec.h"
 #include "storage/storage.h"
@@ -98,6 +99,7 @@ int engine_changes(struct engine *e, const char *name, json_t **ret, struct err 
         auto_fd file = memfd_create("kist-changes", MFD_CLOEXEC);
         auto_container *c = NULL;
         auto_free char *data = NULL;
+        int64_t begun = metrics_begin();
         size_t size;
         int r = table_find(&e->table, name, &c, err);
 
@@ -113,5 +115,8 @@ int engine_changes(struct engine *e, const char *name, json_t **ret, struct err 
         r = fd_read_file(file, LIST_MAX, &data, &size);
         if (r < 0)
                 return err_errno(err, r, "changes of container %s", name);
-        return parse_list(data, size, ret, err);
+        r = parse_list(data, size, ret, err);
+        if (r == 0)
+                metrics_end(e->metrics, METRICS_CONTAINER_CHANGES, begun);
+        return r;
 }

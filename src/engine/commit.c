@@ -9,6 +9,7 @@
 #include "engine/db.h"
 #include "engine/events.h"
 #include "engine/internal.h"
+#include "engine/metrics.h"
 #include "engine/root-view.h"
 
 struct commit {
@@ -122,6 +123,7 @@ int engine_commit(struct engine *e, const char *name, const struct engine_commit
         auto_container *container = NULL;
         struct image_reference reference;
         char id[72], reference_text[720] = "";
+        int64_t begun = metrics_begin();
         struct container_row row;
         bool paused;
         int r = table_find(&e->table, name, &container, err);
@@ -141,6 +143,7 @@ int engine_commit(struct engine *e, const char *name, const struct engine_commit
                 return r;
         if (c->reference)
                 image_reference_familiar(&reference, reference_text, sizeof(reference_text));
+        metrics_end(e->metrics, METRICS_CONTAINER_COMMIT, begun);
         events_container(container, "commit", json_pack("{s:s, s:s, s:s}", "comment", c->comment ? c->comment : "", "imageID", id, "imageRef", reference_text));
         *ret = json_pack("{s:s}", "Id", id);
         return 0;

@@ -379,6 +379,8 @@ int config_container(const struct config_input *in, json_t **ret, struct err *er
                 json_object_set_new(linux_object, "timeOffsets", time_offsets(s));
         if (*s->personality)
                 json_object_set_new(linux_object, "personality", json_pack("{s:s}", "domain", s->personality));
+        if (s->cdi_hooks)
+                json_object_set(config, "hooks", s->cdi_hooks);
         if (json_object_size(s->annotations))
                 json_object_set(config, "annotations", s->annotations);
         if (!s->host_uts) {

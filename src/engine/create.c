@@ -14,6 +14,7 @@
 #include "engine/endpoints.h"
 #include "engine/events.h"
 #include "engine/internal.h"
+#include "engine/metrics.h"
 #include "engine/links.h"
 #include "engine/names.h"
 #include "engine/merge.h"
@@ -284,6 +285,7 @@ int engine_create(struct engine *e, const char *name, const json_t *body, json_t
         auto_json *warnings = json_array();
         auto_container *c = NULL;
         struct image *image = NULL;
+        int64_t begun = metrics_begin();
         int r;
 
         if (name && *name == '/')
@@ -308,6 +310,7 @@ int engine_create(struct engine *e, const char *name, const json_t *body, json_t
         pthread_rwlock_unlock(&e->images_lock);
         if (r < 0)
                 return r;
+        metrics_end(e->metrics, METRICS_CONTAINER_CREATE, begun);
         events_container(c, "create", NULL);
         fault_point("create", "answer");
         add_warnings(warnings, body);

@@ -9,6 +9,7 @@
 #include "engine/describe.h"
 #include "engine/events.h"
 #include "engine/internal.h"
+#include "engine/metrics.h"
 #include "engine/names.h"
 #include "engine/networks.h"
 #include "engine/rates.h"
@@ -114,6 +115,7 @@ static void networks_done(struct network *networks) {
 
 int endpoints_connect(struct engine *e, const struct spec *s, int netns, struct network_spare *spare, struct container_row *row, struct err *err) {
         struct network networks[ENDPOINTS_MAX] = {};
+        int64_t begun = metrics_begin();
         int gateway, r = 0;
 
         row->n_endpoints = 0;
@@ -128,11 +130,15 @@ int endpoints_connect(struct engine *e, const struct spec *s, int netns, struct 
                 names_add(e, s, row, &row->endpoints[i]);
         if (r < 0)
                 endpoints_disconnect(e, row);
+        else if (row->n_endpoints)
+                metrics_end(e->metrics, METRICS_NETWORK_ALLOCATE, begun);
         networks_done(networks);
         return r;
 }
 
 void endpoints_disconnect(struct engine *e, struct container_row *row) {
+        int64_t begun = metrics_begin();
+
         for (size_t i = 0; i < row->n_endpoints; i++) {
                 auto_network n = {};
                 struct err err;
@@ -143,6 +149,8 @@ void endpoints_disconnect(struct engine *e, struct container_row *row) {
                 else if (network_find(e, row->endpoints[i].network, &n, NULL) == 0)
                         network_event(e, "disconnect", &n, row->id);
         }
+        if (row->n_endpoints)
+                metrics_end(e->metrics, METRICS_NETWORK_RELEASE, begun);
         row->n_endpoints = 0;
 }
 

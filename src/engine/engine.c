@@ -20,6 +20,7 @@
 #include "engine/exec.h"
 #include "engine/health.h"
 #include "engine/internal.h"
+#include "engine/metrics.h"
 #include "engine/runtimes.h"
 #include "engine/monitors.h"
 #include "engine/sandbox-pool.h"
@@ -172,7 +173,7 @@ static int open_all(struct engine *e, const struct engine_options *o, struct err
         int r;
 
         if ((r = copy_options(e, o, err)) < 0 || (r = cgroups_check_host(e, err)) < 0 || (r = open_directories(e, o, err)) < 0 || (r = open_database(e, err)) < 0 || (r = open_rooms(e, o, err)) < 0 ||
-            (r = (e->volume_mounts = volume_mounts_new()) && (e->volume_jobs = volume_jobs_new()) ? 0 : err_errno(err, -ENOMEM, "volumes")) < 0 || (r = work_new(&e->work, err)) < 0 || (r = events_new(&e->events, err)) < 0 || (r = execs_new(&e->execs, err)) < 0 ||
+            (r = (e->volume_mounts = volume_mounts_new()) && (e->volume_jobs = volume_jobs_new()) ? 0 : err_errno(err, -ENOMEM, "volumes")) < 0 || (r = work_new(&e->work, err)) < 0 || (r = events_new(&e->events, err)) < 0 || (r = (e->metrics = metrics_new()) ? 0 : err_errno(err, -ENOMEM, "metrics")) < 0 || (r = execs_new(&e->execs, err)) < 0 ||
             (r = health_checks_new(&e->health, err)) < 0 ||
             (r = monitors_new(e, &e->monitors, err)) < 0 || (r = engine_recover(e, err)) < 0)
                 return r;
@@ -220,6 +221,7 @@ void engine_close(struct engine *e) {
         free(e->table.v);
         execs_free(e->execs);
         events_free(e->events);
+        metrics_free(e->metrics);
         if (e->images)
                 image_store_free(e->images);
         sandbox_pool_free(e->sandboxes);

@@ -64,6 +64,9 @@ int engine_set_defaults(struct engine *e, const json_t *defaults, struct err *er
 int engine_info(struct engine *e, json_t **ret, struct err *err);    /* GET /info */
 int engine_version(struct engine *e, json_t **ret, struct err *err); /* GET /version */
 
+/* Figures for Prometheus, in its text format 0.0.4; the caller's. */
+int engine_metrics(struct engine *e, char **ret, struct err *err);
+
 enum engine_usage {
         ENGINE_USAGE_IMAGES = 1 << 0,
         ENGINE_USAGE_CONTAINERS = 1 << 1,

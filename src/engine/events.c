@@ -75,6 +75,15 @@ void events_publish(struct events *v, const char *type, const char *action, cons
         pthread_mutex_unlock(&v->lock);
 }
 
+void events_count(struct events *v, uint64_t *ret_published, unsigned *ret_listeners) {
+        *ret_listeners = 0;
+        pthread_mutex_lock(&v->lock);
+        *ret_published = v->n;
+        for (const struct listener *l = v->listeners; l; l = l->next)
+                ++*ret_listeners;
+        pthread_mutex_unlock(&v->lock);
+}
+
 void events_container(struct container *c, const char *action, json_t *extra) {
         struct container_row row;
         json_t *attributes = NULL;

@@ -14,6 +14,7 @@
 #include "engine/events.h"
 #include "engine/exec.h"
 #include "engine/health.h"
+#include "engine/hooks.h"
 #include "engine/internal.h"
 #include "engine/monitors.h"
 #include "engine/ports.h"
@@ -81,10 +82,11 @@ static void clean_up(struct engine *e, struct container *c, struct container_row
         fault_point("exit", "cgroup");
         ports_unpublish(e, c);
         endpoints_disconnect(e, row);
+        hooks_after_stop(e, row->id);
         volumes_unmounted(e, row->id);
         if (socket_name)
                 unlinkat(e->run_fd, socket_name, 0);
-        unlinkat(e->run_fd, row->id, AT_REMOVEDIR);
+        run_directory_remove(e, row->id);
 }
 
 void container_exited(struct engine *e, struct container *c, int status, int64_t finished_ns) {
@@ -100,8 +102,10 @@ void container_exited(struct engine *e, struct container *c, int status, int64_t
         if (!container_state_is_live(next.state))
                 return;
         find_status(e, &next, &status, &finished_ns);
-        if (cgroup && cgroup_oom_kills(e->cgroups, cgroup, &oom_kills, NULL) == 0)
-                next.oom_killed = oom_kills > 0;
+        next.oom_killed = status & MONITOR_STATUS_OOM;
+        status &= ~MONITOR_STATUS_OOM;
+        if (cgroup && cgroup_oom_kills(e->cgroups, cgroup, &oom_kills, NULL) == 0 && oom_kills > 0)
+                next.oom_killed = true;
         restart = wants_restart(e, c, status, &delay_ms);
         next.state = restart ? CONTAINER_RESTARTING : CONTAINER_EXITED;
         next.exit_code = status;

@@ -16,6 +16,7 @@
 #include "engine/events.h"
 #include "engine/exec.h"
 #include "engine/internal.h"
+#include "engine/metrics.h"
 #include "engine/monitors.h"
 #include "engine/spec.h"
 #include "engine/work.h"
@@ -312,6 +313,18 @@ static void act_on_failure(struct engine *e, const struct probe *p) {
         }
 }
 
+static void judge(struct engine *e, struct probe *p, struct result *result) {
+        auto_free char *action = NULL;
+
+        metrics_health_check(e->metrics, result->exit_code != 0);
+        if (!record(p->health, result))
+                return;
+        action = str_format("health_status: %s", health_status(p->container));
+        if (action)
+                events_container(p->container, action, NULL);
+        act_on_failure(e, p);
+}
+
 static void probe_run(void *data) {
         struct probe *p = data;
         struct engine *e = p->container->engine;
@@ -328,13 +341,8 @@ static void probe_run(void *data) {
 
                 if (is_over(p->health))
                         free(result.output); /* it has ended meanwhile: that is no failure of the check */
-                else if (record(p->health, &result)) {
-                        auto_free char *action = str_format("health_status: %s", health_status(p->container));
-
-                        if (action)
-                                events_container(p->container, action, NULL);
-                        act_on_failure(e, p);
-                }
+                else
+                        judge(e, p, &result);
         }
         schedule(e, p);
 }

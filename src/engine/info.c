@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/info.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,7 +18,7 @@
 #include "network/network.h"
 #include "runtime/cgroup/cgroup.h"
 
-static void os_release(char *ret, size_t size, char *ret_version, size_t version_size) {
+void info_os_release(char *ret, size_t size, char *ret_version, size_t version_size) {
         char line[512];
         FILE *f = fopen("/etc/os-release", "re");
 
@@ -40,13 +42,9 @@ static void os_release(char *ret, size_t size, char *ret_version, size_t version
                 fclose(f);
 }
 
-struct counts {
-        int all, running, paused, stopped;
-};
-
-static struct counts count_containers(struct engine *e) {
+struct info_counts info_count_containers(struct engine *e) {
         struct container **containers;
-        struct counts n = {};
+        struct info_counts n = {};
         size_t all;
 
         if (table_snapshot(&e->table, &containers, &all) < 0)
@@ -100,7 +98,7 @@ static json_t *warnings(struct engine *e) {
 }
 
 int engine_info(struct engine *e, json_t **ret, struct err *err) {
-        struct counts n = count_containers(e);
+        struct info_counts n = info_count_containers(e);
         bool memory = cgroup_host_has(e->cgroups, "memory"), cpu = cgroup_host_has(e->cgroups, "cpu");
         char os[256], os_version[64], now[TIME_RFC3339_SIZE];
         struct sysinfo si = {};
@@ -109,7 +107,7 @@ int engine_info(struct engine *e, json_t **ret, struct err *err) {
 
         uname(&u);
         sysinfo(&si);
-        os_release(os, sizeof(os), os_version, sizeof(os_version));
+        info_os_release(os, sizeof(os), os_version, sizeof(os_version));
         time_format_now(now);
         o = json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:s, s:[[s,s],[s,s]], s:{s:[s], s:[s,s,s], s:n, s:o}, s:b, s:b, s:b, s:b, s:b, s:b, s:b, s:b, s:b}", "ID", e->host_id,
                       "Containers", n.all, "ContainersRunning", n.running, "ContainersPaused", n.paused, "ContainersStopped", n.stopped, "Images", count_images(e), "Driver",

@@ -28,6 +28,7 @@ struct cgroup_host;
 struct namespace_factory;
 struct work;
 struct events;
+struct metrics;
 struct monitors;
 struct execs;
 struct health_checks;
@@ -70,6 +71,7 @@ struct engine {
         struct sandbox_pool *sandboxes;
         struct work *work;
         struct events *events;
+        struct metrics *metrics;
         struct monitors *monitors;
         struct execs *execs;
         struct health_checks *health;

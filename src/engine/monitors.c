@@ -119,6 +119,7 @@ static ssize_t receive(int sock, union monitor_message *m) {
                 [MONITOR_HELLO - MONITOR_HELLO] = sizeof(struct monitor_hello),     [MONITOR_OK - MONITOR_HELLO] = sizeof(struct monitor_header),
                 [MONITOR_STARTED - MONITOR_HELLO] = sizeof(struct monitor_started), [MONITOR_FAILED - MONITOR_HELLO] = sizeof(struct monitor_failed),
                 [MONITOR_EXITED - MONITOR_HELLO] = sizeof(struct monitor_exited),   [MONITOR_DETACHED - MONITOR_HELLO] = sizeof(struct monitor_detached),
+                [MONITOR_HOOKS - MONITOR_HELLO] = sizeof(struct monitor_started),
         };
         size_t n_fds = 0;
         ssize_t n;
@@ -127,7 +128,7 @@ static ssize_t receive(int sock, union monitor_message *m) {
         n = fd_recv(sock, m, sizeof(*m), NULL, &n_fds);
         if (n <= 0)
                 return n;
-        if ((size_t) n < sizeof(m->header) || m->header.type < MONITOR_HELLO || m->header.type > MONITOR_DETACHED ||
+        if ((size_t) n < sizeof(m->header) || m->header.type < MONITOR_HELLO || m->header.type > MONITOR_HOOKS ||
             (size_t) n < sizes[m->header.type - MONITOR_HELLO])
                 return -EPROTO;
         if (m->header.type == MONITOR_FAILED) {

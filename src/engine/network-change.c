@@ -11,6 +11,7 @@
 #include "engine/db.h"
 #include "engine/endpoints.h"
 #include "engine/internal.h"
+#include "engine/metrics.h"
 #include "engine/monitors.h"
 #include "engine/names.h"
 #include "engine/networks.h"
@@ -259,7 +260,12 @@ static int change(struct engine *e, const char *network, const json_t *body, boo
 }
 
 int engine_network_connect(struct engine *e, const char *network, const json_t *body, struct err *err) {
-        return change(e, network, body, true, err);
+        int64_t begun = metrics_begin();
+        int r = change(e, network, body, true, err);
+
+        if (r == 0)
+                metrics_end(e->metrics, METRICS_NETWORK_CONNECT, begun);
+        return r;
 }
 
 int engine_network_disconnect(struct engine *e, const char *network, const json_t *body, struct err *err) {

@@ -7,7 +7,9 @@
 #include "engine/db.h"
 #include "engine/events.h"
 #include "engine/exec.h"
+#include "engine/hooks.h"
 #include "engine/internal.h"
+#include "engine/metrics.h"
 #include "engine/monitors.h"
 #include "engine/volumes.h"
 #include "storage/storage.h"
@@ -42,6 +44,7 @@ static int decide_volumes(struct engine *e, struct container *c, bool volumes, j
 int remove_container_locked(struct engine *e, struct container *c, bool volumes, struct err *err) {
         auto_free char *cgroup = engine_cgroup_path(e, &c->row);
         struct container_row next = c->row;
+        int64_t begun = metrics_begin();
         auto_json *body = NULL;
         int r = decide_volumes(e, c, volumes, &body, err);
 
@@ -70,13 +73,14 @@ int remove_container_locked(struct engine *e, struct container *c, bool volumes,
                 container_notify_waiters(c, HAPPENED_REMOVAL, next.exit_code);
                 return r;
         }
-        unlinkat(e->run_fd, next.id, AT_REMOVEDIR);
+        run_directory_remove(e, next.id);
         table_remove(&e->table, c);
         pthread_mutex_lock(&c->lock);
         c->gone = true;
         pthread_cond_broadcast(&c->changed);
         pthread_mutex_unlock(&c->lock);
         container_notify_waiters(c, HAPPENED_REMOVAL, next.exit_code);
+        metrics_end(e->metrics, METRICS_CONTAINER_DELETE, begun);
         events_container(c, "destroy", NULL);
         return 0;
 }

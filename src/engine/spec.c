@@ -366,5 +366,6 @@ void spec_done(struct spec *s) {
         json_decref(s->link_hosts);
         json_decref(s->cdi_env);
         json_decref(s->cdi_groups);
+        json_decref(s->cdi_hooks);
         *s = (struct spec) {};
 }

@@ -106,6 +106,7 @@ struct spec {
         const char *apparmor; /* the name of a profile, or "unconfined"; NULL: not said */
         json_t *link_hosts; /* lines of /etc/hosts, by links_find(); owned, or NULL */
         json_t *cdi_env, *cdi_groups; /* what env and group_add are when a device by name brings more than the body has; owned, or NULL */
+        json_t *cdi_hooks; /* `hooks` of the OCI configuration, that such devices bring; owned, or NULL */
         json_t *mask, *unmask; /* arrays of paths, "ALL" in the second is every one; owned, or NULL */
         json_t *seccomp; /* a profile of the caller's, in Docker's form; owned */
         struct spec_mount *mounts;

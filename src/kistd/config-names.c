@@ -26,8 +26,6 @@ static const struct {
         /* What no option of the daemon sets yet. */
         { "features", "this version cannot set it" },
         { "mtu", "this version cannot set it" },
-        { "shutdown-timeout", "containers are not stopped with the daemon" },
-        { "metrics-addr", "this version has no metrics" },
         { "ip-forward", "this version cannot set it" },
         { "bip", "this version cannot set it: see default-address-pools" },
         { "fixed-cidr", "this version cannot set it: see default-address-pools" },

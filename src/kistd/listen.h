@@ -33,6 +33,11 @@ int listen_open(struct listeners *l, const char *address, gid_t gid, struct err 
 /* tcp://ADDRESS[:PORT]; *ret_fd is the caller's. Whoever talks to the daemon is root here: `allowed` says how far that may reach. */
 int listen_open_tcp(const char *address, enum listen_tcp allowed, const char *default_port, int *ret_fd, struct err *err);
 
+/* Is it "ADDRESS:PORT", "[ADDRESS]:PORT" or ":PORT", all addresses? */
+bool listen_is_address(const char *text);
+/* A socket there for figures that anybody may read; *ret_fd is the caller's. */
+int listen_open_metrics(const char *address, int *ret_fd, struct err *err);
+
 /* Whether systemd passed sockets to this process. */
 bool listen_was_activated(void);
 

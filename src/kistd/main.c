@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "api/api.h"
@@ -26,7 +27,7 @@
 #include "kistd/process.h"
 #include "kistd/tls-front.h"
 
-enum { EXIT_USAGE = 2, STOP_SECONDS = 10, TRIM_SECONDS = 30 };
+enum { EXIT_USAGE = 2, TRIM_SECONDS = 30, NO_WAIT_MS = 100 };
 
 struct daemon {
         struct options options;
@@ -36,7 +37,8 @@ struct daemon {
         struct tls_front *fronts[LISTEN_MAX]; /* TCP sockets with TLS */
         size_t n_fronts;
         struct engine *engine;
-        struct api_server *server;
+        struct api_server *server, *metrics;
+        int metrics_fd;
 };
 
 static int set_log_level(const struct options *o, struct err *err) {
@@ -203,10 +205,14 @@ static int start(struct daemon *d, struct err *err) {
                 r = process_lock(run_root, d->options.run_root, "kistd.pid", &d->pid_fd, err);
         if (r == 0)
                 r = open_listeners(d, err);
+        if (r == 0 && d->options.metrics_address)
+                r = listen_open_metrics(d->options.metrics_address, &d->metrics_fd, err);
         if (r == 0)
                 r = open_engine(d, err);
         if (r == 0)
                 r = api_server_start(d->engine, d->listeners.fds, d->listeners.n, &d->server, err);
+        if (r == 0 && d->metrics_fd >= 0)
+                r = api_metrics_start(d->engine, move_fd(d->metrics_fd), &d->metrics, err);
         for (size_t i = 0; r == 0 && i < d->n_fronts; i++)
                 r = tls_front_serve(d->fronts[i], d->server, err);
         return r;
@@ -281,6 +287,15 @@ static void give_up(int number) {
         _exit(0);
 }
 
+/* A request that takes its time (a slow stop, a pull) does not hold us for longer: being killed is a non-event. */
+static void bound_the_end(int64_t seconds) {
+        const struct itimerval end = { .it_value = { .tv_sec = seconds, .tv_usec = seconds ? 0 : NO_WAIT_MS * 1000 } };
+
+        signal(SIGALRM, give_up);
+        if (seconds >= 0)
+                setitimer(ITIMER_REAL, &end, NULL);
+}
+
 static void wait_for_stop(struct daemon *d) {
         siginfo_t info;
         sigset_t set;
@@ -303,17 +318,18 @@ static void wait_for_stop(struct daemon *d) {
         }
         log_info("stopping: containers live on");
         process_notify("STOPPING=1");
-        /* A request that takes its time (a slow stop, a pull) does not hold us: being killed is a non-event. A second signal ends it at once. */
-        signal(SIGALRM, give_up);
+        /* A second signal ends it at once. */
         signal(SIGTERM, give_up);
         signal(SIGINT, give_up);
         pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-        alarm(STOP_SECONDS);
+        bound_the_end(d->options.shutdown_seconds);
 }
 
 static void stop(struct daemon *d) {
         for (size_t i = 0; i < d->n_fronts; i++)
                 tls_front_stop(d->fronts[i]);
+        api_server_stop(d->metrics);
+        fd_close(d->metrics_fd);
         api_server_stop(d->server);
         if (d->engine)
                 engine_close(d->engine);
@@ -328,7 +344,7 @@ static void stop(struct daemon *d) {
 }
 
 int main(int argc, char **argv) {
-        struct daemon d = { .lock_fd = -EBADF, .pid_fd = -EBADF };
+        struct daemon d = { .lock_fd = -EBADF, .pid_fd = -EBADF, .metrics_fd = -EBADF };
         struct err err = { 0 };
         int r;
 

@@ -84,7 +84,8 @@ static void man_kistd(void) {
         static const char *const signals[][2] = {
                 { "SIGHUP", "The configuration file is read again. What can change under a running daemon does, as a whole or, when something in the file is "
                             "wrong, not at all; of the rest the log says what takes a restart." },
-                { "SIGTERM, SIGINT", "The daemon ends. Containers live on, and the next daemon finds them." },
+                { "SIGTERM, SIGINT", "The daemon ends, when the requests that still run are done, but after --shutdown-timeout seconds at the latest; a second signal ends "
+                                     "it at once. Containers live on, and the next daemon finds them." },
         };
         static const char *const files[][2] = {
                 { "/etc/kist/kistd.json", "The configuration, see kistd.json(5)." },
@@ -133,7 +134,7 @@ static const char *shape(const struct option *row) {
                 { "runtimes", "{\"NAME\": {\"path\": \"/PATH\", \"runtimeArgs\": [\"TEXT\", ...]}, ...}" },
         };
         static const char *const usual[] = {
-                [OPTION_TEXT] = "\"TEXT\"", [OPTION_LIST] = "[\"TEXT\", ...]", [OPTION_NUMBER] = "N", [OPTION_SIZE] = "N or \"Nk\", \"Nm\", \"Ng\"", [OPTION_FLAG] = "true or false",
+                [OPTION_TEXT] = "\"TEXT\"", [OPTION_LIST] = "[\"TEXT\", ...]", [OPTION_NUMBER] = "N", [OPTION_SIZE] = "N or \"Nk\", \"Nm\", \"Ng\"", [OPTION_FLAG] = "true or false", [OPTION_SECONDS] = "N or -1",
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(special); i++)

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "kistd/listen.h"
 
 enum { SANDBOXES_MAX = 64 }; /* each is a network namespace of the kernel's, a few hundred kB */
 
@@ -55,6 +56,10 @@ const struct option option_table[] = {
         { "https-proxy", 0, OPTION_TEXT, AT(https_proxy), "proxies.https-proxy", "URL", NULL, "proxy to registries with TLS (default: HTTPS_PROXY of the environment)", .live = true },
         { "no-proxy", 0, OPTION_TEXT, AT(no_proxy), "proxies.no-proxy", "LIST", NULL,
           "registries that no proxy is used for: names, addresses, networks, with commas between (default: NO_PROXY of the environment)", .live = true },
+        { "metrics-addr", 0, OPTION_TEXT, AT(metrics_address), "metrics-addr", "ADDRESS:PORT", NULL,
+          "serve figures for Prometheus there, to whoever asks: GET http://ADDRESS:PORT/metrics" },
+        { "shutdown-timeout", 0, OPTION_SECONDS, AT(shutdown_seconds), "shutdown-timeout", "SECONDS", "15",
+          "how long the daemon, told to end, waits for requests that still run; -1: for ever (containers are not stopped, they live on)", .live = true },
         { "bundled-image", 0, OPTION_TEXT, AT(bundled_image), "bundled-image", "FILE", NULL,
           "OCI archive that an empty store imports (default: the one installed with this program)" },
         { "userns-first-id", 0, OPTION_NUMBER, AT(userns_first_id), "userns-first-id", "ID", "1073741824",
@@ -176,6 +181,7 @@ static int add_to_list(struct text_list *list, const char *text) {
 
 int option_set(struct options *o, const struct option *row, const char *where, const char *text, struct err *err) {
         void *at = (char *) o + row->offset;
+        uint64_t number = 0;
         int r = 0;
 
         switch (row->type) {
@@ -193,6 +199,10 @@ int option_set(struct options *o, const struct option *row, const char *where, c
         case OPTION_SIZE:
                 r = option_parse_size(text, at);
                 break;
+        case OPTION_SECONDS:
+                r = strcmp(text, "-1") ? str_to_u64(text, 0, INT32_MAX, &number) : 0;
+                *(int64_t *) at = strcmp(text, "-1") ? (int64_t) number : -1;
+                break;
         case OPTION_FLAG:
                 r = strcmp(text, "true") && strcmp(text, "false") ? -EINVAL : 0;
                 *(bool *) at = !strcmp(text, "true");
@@ -202,9 +212,10 @@ int option_set(struct options *o, const struct option *row, const char *where, c
                 return err_errno(err, r, "options");
         if (r < 0)
                 return err_set(err, ERR_INVALID, r, "%s: \"%.64s\" is not %s", where, text,
-                               row->type == OPTION_SIZE   ? "a size (a number with k, m or g)"
-                               : row->type == OPTION_FLAG ? "true or false"
-                                                          : "a number from 0 to 4294967295");
+                               row->type == OPTION_SIZE      ? "a size (a number with k, m or g)"
+                               : row->type == OPTION_FLAG    ? "true or false"
+                               : row->type == OPTION_SECONDS ? "a number of seconds from 0 to 2147483647, or -1"
+                                                             : "a number from 0 to 4294967295");
         return 0;
 }
 
@@ -346,6 +357,8 @@ static int check(const struct options *o, struct err *err) {
                 if (r < 0)
                         return r;
         }
+        if (o->metrics_address && !listen_is_address(o->metrics_address))
+                return err_set(err, ERR_INVALID, -EINVAL, "--metrics-addr: \"%.64s\" is not ADDRESS:PORT, as 127.0.0.1:9323", o->metrics_address);
         if (o->log_max_size < 4096)
                 return err_set(err, ERR_INVALID, -ERANGE, "--log-max-size must be at least 4096 bytes");
         if (o->log_max_files < 1 || o->log_max_files > 1000)
@@ -395,6 +408,8 @@ bool options_same(const struct options *a, const struct options *b, const struct
         case OPTION_NUMBER:
         case OPTION_SIZE:
                 return *(const uint64_t *) one == *(const uint64_t *) other;
+        case OPTION_SECONDS:
+                return *(const int64_t *) one == *(const int64_t *) other;
         case OPTION_FLAG:
                 return *(const bool *) one == *(const bool *) other;
         case OPTION_LIST:
@@ -409,6 +424,7 @@ bool options_same(const struct options *a, const struct options *b, const struct
 void options_swap(struct options *a, struct options *b, const struct option *row) {
         static const size_t sizes[] = {
                 [OPTION_TEXT] = sizeof(char *), [OPTION_LIST] = sizeof(struct text_list), [OPTION_NUMBER] = sizeof(uint64_t), [OPTION_SIZE] = sizeof(uint64_t), [OPTION_FLAG] = sizeof(bool),
+                [OPTION_SECONDS] = sizeof(int64_t),
         };
         char *one = (char *) a + row->offset, *other = (char *) b + row->offset, saved[sizeof(struct text_list)];
         size_t size = sizes[row->type];

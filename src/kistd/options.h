@@ -22,6 +22,8 @@ struct options {
         char *tls_ca, *tls_cert, *tls_key;
         struct text_list hosts, pools, cdi_dirs, runtimes, insecure_registries, certs_dirs, mirrors, exec_opts;
         char *http_proxy, *https_proxy, *no_proxy;
+        char *metrics_address;
+        int64_t shutdown_seconds; /* −1: for ever */
         uint64_t max_uploads, max_downloads, download_attempts;
         uint64_t userns_first_id, userns_ids, sandboxes, log_max_size, log_max_files;
         char *log_driver, *default_runtime;
@@ -65,7 +67,7 @@ void options_print_help(void);
 
 /* --- for the two sources --- */
 
-enum option_type { OPTION_TEXT, OPTION_LIST, OPTION_NUMBER, OPTION_SIZE, OPTION_FLAG };
+enum option_type { OPTION_TEXT, OPTION_LIST, OPTION_NUMBER, OPTION_SIZE, OPTION_FLAG, OPTION_SECONDS };
 
 struct option {
         const char *name;     /* without the dashes */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -15,6 +16,8 @@
 static const char socket_name[] = "monitor.sock";
 static struct source controls[CONTROLS_MAX];
 static unsigned n_controls;
+static const struct source *asked_by; /* whose request is being dealt with */
+static uint32_t asked_tag;
 
 static void control_close(struct source *s) {
         source_close(s);
@@ -36,6 +39,8 @@ static void answer(struct source *s, const union monitor_message *m, size_t size
         struct monitor_failed failed = { .header = { MONITOR_FAILED, m->header.tag } };
         struct monitor_header ok = { MONITOR_OK, m->header.tag };
 
+        asked_by = s;
+        asked_tag = m->header.tag;
         if (request_handle(m, size, fds, &started, &failed.err) < 0)
                 send_or_close(s, &failed, sizeof(failed));
         else if (started.pid)
@@ -58,6 +63,29 @@ static void ready(struct source *s, uint32_t events) {
                 answer(s, &m, (size_t) size, &fds);
         for (size_t i = 0; size > 0 && i < fds.n; i++)
                 fd_close(fds.fds[i]);
+}
+
+int control_ask_for_hooks(pid_t pid, void *data, struct err *err) {
+        struct monitor_started m = { .header = { MONITOR_HOOKS, asked_tag }, .pid = pid };
+        struct pollfd p = { .fd = asked_by->fd, .events = POLLIN };
+        union monitor_message done;
+        size_t no_fds = 0;
+        ssize_t n;
+        int r = fd_send(p.fd, &m, sizeof(m), NULL, 0);
+
+        if (r < 0)
+                return err_set_raw(err, ERR_UNAVAILABLE, r, "hooks", "the daemon is gone");
+        while ((r = poll(&p, 1, -1)) < 0 && errno == EINTR)
+                ;
+        n = r < 0 ? -errno : fd_recv(p.fd, &done, sizeof(done), NULL, &no_fds);
+        if (n <= 0)
+                return err_set_raw(err, ERR_UNAVAILABLE, -ECANCELED, "hooks", "the daemon is gone");
+        if (n != sizeof(done.failed) || done.header.type != MONITOR_HOOKS_DONE)
+                return err_set_raw(err, ERR_INTERNAL, -EPROTO, "hooks", "the daemon said something odd");
+        if (done.failed.err.kind == ERR_NONE)
+                return 0;
+        *err = done.failed.err;
+        return err->num < 0 ? err->num : -EIO;
 }
 
 static int say_hello(struct source *s) {

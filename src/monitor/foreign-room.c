@@ -130,5 +130,8 @@ int foreign_room_make(const struct monitor_runtime *how, const struct exec_fds *
                 r = attach_all(how, fds, sources, err);
         for (uint32_t i = 0; i < n; i++)
                 fd_close(sources[i]);
-        return r < 0 ? r : foreign_room_write(ROOM "config.json", how->text + how->config_at, how->config_size, err);
+        if (r == 0)
+                r = foreign_room_write(ROOM "config.json", how->text + how->config_at, how->config_size, err);
+        /* Hooks look into it as the container's root; nobody else comes into this mount namespace. */
+        return r == 0 && chmod(ROOM "config.json", 0644) < 0 ? err_set_raw(err, ERR_INTERNAL, -errno, ROOM "config.json", NULL) : r;
 }

@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "monitor/foreign.h"
+#include "monitor/oom.h"
 
 struct monitor monitor;
 
@@ -45,12 +46,14 @@ static void report_execs(void) {
 static void finish(void) {
         struct monitor_exit_file content = {
                 .magic = MONITOR_EXIT_MAGIC,
-                .status = monitor.init.status,
                 .started_unix_ns = monitor.init.started_ns,
                 .finished_unix_ns = monitor.init.finished_ns,
         };
 
         report_execs();
+        if (oom_was_killed(monitor.init.status))
+                monitor.init.status |= MONITOR_STATUS_OOM;
+        content.status = monitor.init.status;
         foreign_delete();
         exit_file_write(monitor.state_dir, monitor.exit_file, &content);
         control_unlisten();

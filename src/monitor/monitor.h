@@ -14,7 +14,7 @@
 enum {
         START_SOCKET = 3,
         CONTROLS_MAX = 8, /* one daemon, and its predecessors whose end was not yet seen */
-        MONITOR_FDS_MAX = MONITOR_FD_CGROUP_V1 + EXEC_CGROUP_V1_MAX,
+        MONITOR_FDS_MAX = MONITOR_FD_CGROUP_V1 + EXEC_SOURCES_MAX + EXEC_CGROUP_V1_MAX,
 };
 
 struct monitor {
@@ -52,6 +52,9 @@ void control_unlisten(void);
 void control_broadcast(const void *message, size_t size);
 /* A daemon is connected. */
 bool control_is_connected(void);
+
+/* exec_fds.runtime_hooks: asks the daemon that had us start the container, and waits. */
+int control_ask_for_hooks(pid_t pid, void *data, struct err *err);
 
 /* --- requests.c --- */
 

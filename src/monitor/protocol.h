@@ -39,6 +39,7 @@ enum monitor_message_type {
         MONITOR_SIGNAL,    /* struct monitor_signal: to init, or to one exec */
         MONITOR_CLOSE_LOG, /* (no body) reopen the log file: somebody moved it */
         MONITOR_PING,      /* (no body) whoever has the answer has heard of everything that happened before */
+        MONITOR_HOOKS_DONE, /* struct monitor_failed, answer to MONITOR_HOOKS; kind ERR_NONE: they have run */
         /* monitor → kistd; each request is answered by exactly one of OK, STARTED, FAILED, with the request's `tag` */
         MONITOR_HELLO = 64, /* struct monitor_hello */
         MONITOR_OK,
@@ -46,6 +47,7 @@ enum monitor_message_type {
         MONITOR_FAILED,  /* struct err */
         MONITOR_EXITED,  /* struct monitor_exited; tag 0. exec_id empty: the container */
         MONITOR_DETACHED, /* struct monitor_detached; tag 0: a client typed the keys */
+        MONITOR_HOOKS,   /* struct monitor_started, before that of START: the container is mounted and waits; run its prestart and createRuntime hooks */
 };
 
 struct monitor_header {
@@ -63,6 +65,8 @@ enum monitor_start_fd {
         MONITOR_FD_STATE_DIR, /* /var/lib/kist/containers/ID: "exit" and the log go there */
         MONITOR_FD_RUN_DIR,   /* /run/kist/containers/ID: "monitor.sock" goes there */
         MONITOR_FD_LOG,       /* a memfd with struct monitor_log; not there: nothing but the log's file */
+        MONITOR_FD_OOM,        /* memory.events of the container's cgroup (v2), when others remove that … */
+        MONITOR_FD_OOM_PARENT, /* … and of its parent: see monitor/oom.h */
         MONITOR_FD_CGROUP_V1, /* n_cgroup_v1 of them */
 };
 
@@ -197,7 +201,9 @@ struct monitor_failed {
         struct err err;
 };
 
-/* `status` as of waitid: exit code, or 128 + signal. */
+/* `status` as of waitid: exit code, or 128 + signal. Of the container, here and in the file "exit": with MONITOR_STATUS_OOM beside it when one of its
+ * processes was killed for memory, as far as the monitor was asked to know. */
+#define MONITOR_STATUS_OOM (1 << 16)
 struct monitor_exited {
         struct monitor_header header;
         char exec_id[MONITOR_ID_MAX];

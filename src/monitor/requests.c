@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -7,6 +8,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "monitor/monitor.h"
+#include "monitor/oom.h"
 
 /* Ids come NUL-terminated and go into file names. */
 static bool id_is_valid(const char id[MONITOR_ID_MAX], bool may_be_empty) {
@@ -103,13 +105,15 @@ static int handle_start(const union monitor_message *message, struct fd_list *li
         monitor.init.flags = m->flags;
         monitor.state_dir = fds[MONITOR_FD_STATE_DIR];
         monitor.run_dir = fds[MONITOR_FD_RUN_DIR];
-        for (size_t i = 0; i < list->n; i++) /* these two stay */
-                if (list->fds[i] == monitor.state_dir || list->fds[i] == monitor.run_dir)
+        for (size_t i = 0; i < list->n; i++) /* these stay */
+                if (list->fds[i] == monitor.state_dir || list->fds[i] == monitor.run_dir || list->fds[i] == fds[MONITOR_FD_OOM] || list->fds[i] == fds[MONITOR_FD_OOM_PARENT])
                         list->fds[i] = -EBADF;
+        oom_watch(fds[MONITOR_FD_OOM], fds[MONITOR_FD_OOM_PARENT]);
         r = prepare(m, fds[MONITOR_FD_LOG], err);
         if (r < 0)
                 return r;
         no_fds(&start.exec);
+        start.exec.runtime_hooks = control_ask_for_hooks;
         start.exec.plan = fds[MONITOR_FD_PLAN];
         start.exec.rootfs = fds[MONITOR_FD_ROOTFS];
         start.exec.userns = fds[MONITOR_FD_USERNS];
@@ -244,6 +248,8 @@ static int handle_resize(const union monitor_message *m, struct fd_list *list, s
 static int handle_signal(const union monitor_message *m, struct fd_list *list, struct monitor_started *ret, struct err *err) {
         struct process *p = find(m->signal.exec_id, err);
 
+        if (p == &monitor.init && m->signal.signal == SIGKILL)
+                oom_killed_by_us();
         return p ? process_signal(p, m->signal.signal, err) : err->num;
 }
 

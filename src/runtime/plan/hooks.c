@@ -162,7 +162,7 @@ int plan_hooks(struct planner *p, struct err *err) {
                 if (r < 0)
                         return r;
         }
-        if (p->options->rootfs_by_fd)
+        if (p->options->rootfs_by_fd && !p->options->root_place)
                 p->builder.header.flags &= ~(uint32_t) PLAN_ROOT_IN_PLACE; /* it has no path */
         return 0;
 }

@@ -13,6 +13,7 @@ struct err;
 
 struct plan_options {
         bool rootfs_by_fd;   /* the root file system is handed to the executor as a detached mount; root.path is not looked at */
+        const char *root_place; /* with rootfs_by_fd: a directory of the host at which hooks find the root, in their mount namespace; NULL: they do not */
         bool userns_by_fd;   /* join the user namespace handed to the executor; uid/gid maps are not written */
         bool netns_by_fd;    /* join the network namespace handed to the executor, whatever linux.namespaces says of "network" */
         bool notify_start;   /* stop before execve(2) until exec_release(): `create` and `start` are two calls (OCI) */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* root and linux.rootfsPropagation. Without a file system by fd, the root is source 0. */
+/* root and linux.rootfsPropagation. Without a file system by fd, the root is source 0; with one, its place for hooks is. */
 
 #include <string.h>
 #include <sys/mount.h>
@@ -57,6 +57,12 @@ int plan_root(struct planner *p, struct err *err) {
                 p->builder.header.root_propagation = propagation.flag;
         if (propagation.tree)
                 p->builder.header.flags |= PLAN_ROOT_PROPAGATES_TREE;
+        if (p->options->rootfs_by_fd && p->options->root_place) {
+                s.flags = 0;
+                s.path = builder_text(&p->builder, p->options->root_place);
+                s.what = builder_text(&p->builder, "root.path");
+                builder_add(&p->builder, BUILD_SOURCES, &s);
+        }
         if (p->options->rootfs_by_fd)
                 return 0;
         r = field_string(root, "root", "path", &path, err);

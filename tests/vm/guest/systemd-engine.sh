@@ -151,6 +151,39 @@ ends() {
 }
 check "a scope that is stopped, a command that is not there, restarts" ends
 
+# Systemd removes the scope at once when it is empty: before anybody has asked it, if need be before kistd runs again.
+memory_out() {
+	eat='x=$(head -c 200m /dev/zero | tr "\0" a); echo not reached'
+	state() { kist inspect -f '{{.State.OOMKilled}} {{.State.ExitCode}} {{.State.Status}}' "$1"; }
+	for round in 1 2 3 4 5 6; do
+		kist run -d --name box$round --memory 16m --memory-swap 16m $image sh -c "exec awk 'BEGIN { while (1) { s = s sprintf(\"%1000000s\", \"x\") } }'"
+		kist run -d --name other$round --memory 16m $image sleep 100
+	done
+	for round in 1 2 3 4 5 6; do
+		is "$(kist wait box$round)" 137
+		is "$(state box$round)" "true 137 exited"
+		kist rm box$round
+		# Its neighbour was killed for memory, and it was not: by us, and by somebody.
+		if [ $((round % 2)) = 0 ]; then kist kill other$round; else kill -9 "$(kist inspect -f '{{.State.Pid}}' other$round)"; fi
+		is "$(kist wait other$round)" 137
+		is "$(state other$round)" "false 137 exited"
+		kist rm other$round
+	done
+	# One that is killed while the daemon is away, and one whose init lives on.
+	kist run -d --name box --memory 16m --memory-swap 16m $image sh -c "sleep 2; $eat"
+	kist run -d --name lives --memory 16m --memory-swap 16m $image sh -c "sh -c '$eat'; exit 3"
+	kill -9 "$(pidof kistd)"
+	sleep 1
+	gone_scope() { is "$(systemctl list-units --all --no-legend --plain 'kist-*.scope')" ""; }
+	eventually gone_scope
+	# shellcheck disable=SC2086  # two words
+	start_daemon $systemd_driver
+	is "$(state box)" "true 137 exited"
+	is "$(state lives)" "true 3 exited"
+	kist rm box lives
+}
+check "OOMKilled is known, also of a scope that systemd has removed" memory_out
+
 one_process() {
 	kist run --rm --pids-limit 1 $image sh -c '(true) && echo forked' >/tmp/said 2>&1 || true
 	has "can't fork" /tmp/said
