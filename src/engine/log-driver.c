@@ -25,7 +25,7 @@
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
 #define DEFAULT_TAG    "{{.ID}}"
 
-enum { SYSLOG_PORT = 514, MIN_SIZE = 4096 };
+enum { SYSLOG_PORT = 514, MIN_SIZE = 4096, DEFAULT_BUFFER = 1 << 20, MAX_BUFFER = 256 << 20 };
 
 static const char *const names[] = {
         [LOG_JSON_FILE] = "json-file", [LOG_LOCAL] = "local", [LOG_SYSLOG] = "syslog", [LOG_JOURNALD] = "journald", [LOG_NONE] = "none",
@@ -81,11 +81,9 @@ static bool read_compress(const char *text, struct spec_log *l) {
         return !strcmp(text, "false");
 }
 
-static bool read_size(const char *text, struct spec_log *l) {
-        uint64_t n;
-
-        (void) l;
-        return spec_parse_bytes(text, &n) == 0;
+/* Memory of the monitor's, which no limit of the container's counts. */
+static bool read_max_buffer(const char *text, struct spec_log *l) {
+        return spec_parse_bytes(text, &l->max_buffer) == 0 && l->max_buffer <= MAX_BUFFER;
 }
 
 static int regex_compile(const char *text, regex_t *ret) {
@@ -221,7 +219,7 @@ static const struct option {
         { "max-file", FILES, read_max_file },
         { "compress", FILES, read_compress },
         { "mode", ALL, read_mode },
-        { "max-buffer-size", ALL, read_size },
+        { "max-buffer-size", ALL, read_max_buffer },
         { "cache-disabled", AWAY, read_cache_disabled },
         { "cache-max-size", AWAY, read_max_size },
         { "cache-max-file", AWAY, read_max_file },
@@ -259,7 +257,7 @@ int log_driver_read(const json_t *config, struct spec_log *ret, struct err *err)
                         return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "HostConfig.LogConfig: %s: \"false\" only, rotated files are kept as they are", key);
                 return err_set(err, ERR_INVALID, -EINVAL, "HostConfig.LogConfig: invalid %s: \"%s\"", key, text ? text : "");
         }
-        /* Both modes do the same here (docs/internals/engine-callers.md): files are written at once, and nobody away is waited for long. */
+        /* Of syslog and journald; a file is written at once in both modes (docs/internals/engine-callers.md). */
         if (json_object_get(l.options, "max-buffer-size") && strcmp(json_get_str(l.options, "mode", ""), "non-blocking") != 0)
                 return err_set(err, ERR_INVALID, -EINVAL, "HostConfig.LogConfig: logger: max-buffer-size option is only supported with 'mode=non-blocking'");
         *ret = l;
@@ -482,6 +480,7 @@ static int fill(const struct spec *s, const struct container_row *row, struct mo
         if (l->driver == LOG_JSON_FILE)
                 return put_attributes(s, row, l, m, err);
         m->wait = !l->drop;
+        m->buffer_size = l->max_buffer ? l->max_buffer : DEFAULT_BUFFER;
         m->daemon_pid = getpid();
         make_tag(l, row, m->tag, sizeof(m->tag));
         if (l->driver == LOG_JOURNALD) {

@@ -26,7 +26,8 @@ struct spec_log {
         uint64_t max_size; /* 0: the daemon's */
         uint32_t max_files;
         bool no_cache;     /* syslog, journald: no local file */
-        bool drop;         /* mode=non-blocking: a slow receiver loses lines */
+        bool drop;         /* mode=non-blocking: a slow receiver loses lines … */
+        uint64_t max_buffer; /* … when so many bytes wait for it; 0: not said */
         const json_t *options; /* borrowed from the body */
 };
 

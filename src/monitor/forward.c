@@ -30,6 +30,8 @@ static int wait_until_connected(int fd, int timeout_ms) {
         return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0 ? -errno : -error;
 }
 
+static void writable(struct source *s, uint32_t events);
+
 static int connect_to(struct forward *f, int timeout_ms) {
         const struct sockaddr *address = (const struct sockaddr *) f->how.address;
         auto_fd fd = socket(address->sa_family, f->how.socket_type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -38,70 +40,138 @@ static int connect_to(struct forward *f, int timeout_ms) {
         if (fd < 0)
                 return -errno;
         if (connect(fd, address, f->how.address_size) < 0)
-                r = errno == EINPROGRESS ? wait_until_connected(fd, timeout_ms) : -errno;
+                r = errno == EINPROGRESS ? timeout_ms ? wait_until_connected(fd, timeout_ms) : 0 : -errno;
         if (r < 0)
                 return r;
-        f->fd = move_fd(fd);
+        source_init(&f->socket, move_fd(fd), writable);
         return 0;
 }
 
+static void disconnect(struct forward *f) {
+        source_close(&f->socket);
+        line_queue_rewind(&f->queue);
+}
+
+/* Who must not wait takes what is not there yet for one that is slow. */
 static bool is_connected(struct forward *f) {
         int64_t now;
 
-        if (f->fd >= 0)
+        if (f->socket.fd >= 0)
                 return true;
         now = now_ms();
         if (now < f->retry_at_ms)
                 return false;
         f->retry_at_ms = now + RETRY_MS;
-        return connect_to(f, CONNECT_MS) == 0;
+        return connect_to(f, f->how.wait ? CONNECT_MS : 0) == 0;
 }
 
-/* Whole or not at all for datagrams; a stream that took half a line is closed, so that the next line begins a new one. */
-static void send_parts(struct forward *f, struct iovec *parts, size_t n) {
-        struct msghdr m = { .msg_iov = parts, .msg_iovlen = n };
-        size_t left = 0;
+static size_t size_of(const struct iovec *parts, size_t n) {
+        size_t size = 0;
 
+        for (size_t i = 0; i < n; i++)
+                size += parts[i].iov_len;
+        return size;
+}
+
+/* One sendmsg(2). −EAGAIN: not now. */
+static ssize_t send_now(struct forward *f, struct iovec *parts, size_t n) {
+        struct msghdr m = { .msg_iov = parts, .msg_iovlen = n };
+        ssize_t sent;
+
+        while ((sent = sendmsg(f->socket.fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT)) < 0 && errno == EINTR)
+                ;
+        return sent < 0 ? -errno : f->how.socket_type != SOCK_STREAM ? (ssize_t) size_of(parts, n) : sent;
+}
+
+/* Take what went out from the parts; returns how many are left. */
+static size_t drop_sent(struct iovec **parts, size_t n, size_t sent) {
+        while (n > 0 && sent >= (*parts)->iov_len) {
+                sent -= (*parts)->iov_len;
+                ++*parts;
+                n--;
+        }
+        if (n > 0) {
+                (*parts)->iov_base = (char *) (*parts)->iov_base + sent;
+                (*parts)->iov_len -= sent;
+        }
+        return n;
+}
+
+/* mode=blocking: whole or not at all for datagrams; a stream that took half a line and then nothing for a second is closed, so that the next line begins a
+ * new one. */
+static void send_waiting(struct forward *f, struct iovec *parts, size_t n) {
+        bool begun = false;
+
+        while (n > 0) {
+                struct pollfd p = { .fd = f->socket.fd, .events = POLLOUT };
+                ssize_t sent = send_now(f, parts, n);
+
+                if (sent >= 0) {
+                        n = drop_sent(&parts, n, (size_t) sent);
+                        begun = true;
+                        continue;
+                }
+                if (sent == -EAGAIN && poll(&p, 1, WAIT_MS) > 0)
+                        continue;
+                /* A datagram that is too long is lost alone; a receiver that is slow keeps its connection if nothing of the line has gone out. */
+                if (begun || (sent != -EMSGSIZE && sent != -EAGAIN))
+                        disconnect(f);
+                return;
+        }
+}
+
+/* As much of the queue as is taken at once. Who is away has lost what he has half of, and gets the rest when he is there again. */
+static void send_queue(struct forward *f) {
+        struct iovec parts[2];
+        size_t n;
+
+        while (f->socket.fd >= 0 && (n = line_queue_first(&f->queue, parts)) > 0) {
+                ssize_t sent = send_now(f, parts, n);
+
+                if (sent >= 0)
+                        line_queue_advance(&f->queue, (size_t) sent);
+                else if (sent == -EMSGSIZE)
+                        line_queue_pop(&f->queue);
+                else if (sent == -EAGAIN)
+                        break;
+                else
+                        disconnect(f);
+        }
+        if (f->socket.fd < 0)
+                return;
+        if (line_queue_is_empty(&f->queue))
+                source_off(&f->socket);
+        else if (source_want(&f->socket, EPOLLOUT) < 0)
+                disconnect(f);
+}
+
+static void writable(struct source *s, uint32_t events) {
+        send_queue(container_of(s, struct forward, socket));
+}
+
+/* mode=non-blocking */
+static void send_or_queue(struct forward *f, struct iovec *parts, size_t n) {
+        ssize_t sent = line_queue_is_empty(&f->queue) ? send_now(f, parts, n) : -EAGAIN;
+
+        if (sent == (ssize_t) size_of(parts, n))
+                return;
+        if (sent < 0 && sent != -EAGAIN) {
+                if (sent != -EMSGSIZE)
+                        disconnect(f);
+                return;
+        }
+        /* One that has begun is the first there, and has room. */
+        line_queue_push(&f->queue, parts, n, sent > 0 ? (size_t) sent : 0);
+        send_queue(f);
+}
+
+static void send_parts(struct forward *f, struct iovec *parts, size_t n) {
         if (!is_connected(f))
                 return;
-        for (size_t i = 0; i < n; i++)
-                left += parts[i].iov_len;
-        while (left > 0) {
-                ssize_t sent = sendmsg(f->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
-
-                if (sent < 0 && errno == EINTR)
-                        continue;
-                if (sent < 0 && errno == EAGAIN && f->how.wait) {
-                        struct pollfd p = { .fd = f->fd, .events = POLLOUT };
-
-                        if (poll(&p, 1, WAIT_MS) > 0)
-                                continue;
-                }
-                if (sent < 0) {
-                        /* A datagram that is too long is lost alone; a receiver that is slow keeps its connection if nothing of the line has gone out. */
-                        if (errno != EMSGSIZE && errno != EAGAIN)
-                                f->fd = fd_close(f->fd);
-                        return;
-                }
-                if (f->how.socket_type != SOCK_STREAM)
-                        return;
-                left -= (size_t) sent;
-                while (m.msg_iovlen > 0 && (size_t) sent >= m.msg_iov->iov_len) {
-                        sent -= (ssize_t) m.msg_iov->iov_len;
-                        m.msg_iov++;
-                        m.msg_iovlen--;
-                }
-                if (left > 0) {
-                        struct pollfd p = { .fd = f->fd, .events = POLLOUT };
-
-                        m.msg_iov->iov_base = (char *) m.msg_iov->iov_base + sent;
-                        m.msg_iov->iov_len -= (size_t) sent;
-                        if (poll(&p, 1, WAIT_MS) <= 0) {
-                                f->fd = fd_close(f->fd);
-                                return;
-                        }
-                }
-        }
+        if (f->how.wait)
+                send_waiting(f, parts, n);
+        else
+                send_or_queue(f, parts, n);
 }
 
 /* --- the forms --- */
@@ -202,17 +272,28 @@ int forward_open(struct forward *f, int memfd, struct err *err) {
         struct monitor_log *how = &f->how;
         int r;
 
-        f->fd = -EBADF;
+        f->socket.fd = -EBADF;
         if (pread(memfd, how, sizeof(*how), 0) != sizeof(*how) || how->text_size >= MONITOR_LOG_TEXT_MAX || how->address_size > sizeof(how->address))
                 return err_set_raw(err, ERR_INVALID, -EINVAL, "log options", NULL);
         how->host[sizeof(how->host) - 1] = how->tag[sizeof(how->tag) - 1] = how->text[how->text_size] = '\0';
         if (how->forward == MONITOR_FORWARD_NONE)
                 return 0;
-        r = connect_to(f, FIRST_CONNECT_MS);
+        r = how->wait ? 0 : line_queue_open(&f->queue, how->buffer_size);
+        if (r == 0)
+                r = connect_to(f, FIRST_CONNECT_MS);
         return r < 0 ? err_set_raw(err, ERR_UNAVAILABLE, r, "failed to initialize logging driver",
                                    how->forward == MONITOR_FORWARD_SYSLOG ? "syslog" : "journald") : 0;
 }
 
 void forward_close(struct forward *f) {
-        f->fd = fd_close(f->fd);
+        int64_t until = now_ms() + WAIT_MS, left;
+
+        while (f->socket.fd >= 0 && !line_queue_is_empty(&f->queue) && (left = until - now_ms()) > 0) {
+                struct pollfd p = { .fd = f->socket.fd, .events = POLLOUT };
+
+                if (poll(&p, 1, (int) left) > 0)
+                        send_queue(f);
+        }
+        disconnect(f);
+        line_queue_close(&f->queue);
 }

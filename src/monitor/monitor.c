@@ -172,7 +172,7 @@ static void settle(void) {
 }
 
 int monitor_run(int start_socket) {
-        monitor.state_dir = monitor.run_dir = monitor.exit_file = monitor.listener.fd = monitor.log.fd = monitor.forward.fd = -EBADF;
+        monitor.state_dir = monitor.run_dir = monitor.exit_file = monitor.listener.fd = monitor.log.fd = monitor.forward.socket.fd = -EBADF;
         process_init(&monitor.init);
         outlive_signals();
         /* A process of the container that sees us (--pid host) gets at none of our fds. */

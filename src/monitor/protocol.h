@@ -87,7 +87,8 @@ enum monitor_syslog { MONITOR_SYSLOG_UNIX, MONITOR_SYSLOG_RFC3164, MONITOR_SYSLO
 /* What else the lines of the log are given, and where else they go. */
 struct monitor_log {
         uint32_t forward;     /* enum monitor_forward */
-        uint32_t wait;        /* a receiver that is slow holds the container up (for a second at most); else its lines are dropped */
+        uint32_t wait;        /* a receiver that is slow holds the container up (for a second at most); else its lines wait … */
+        uint64_t buffer_size; /* … in so many bytes, and are dropped when they do not fit */
         uint32_t syslog;      /* enum monitor_syslog */
         uint32_t facility;    /* as in RFC 5424 */
         int32_t utc_offset_s; /* local time, for the forms that have it */

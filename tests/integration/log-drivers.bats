@@ -184,6 +184,57 @@ unfinished" ]
 	[ -z "$("$KIST" ps -aq)" ]
 }
 
+# Takes connections and reads nothing until the file $BATS_TEST_TMPDIR/read is there; then all, into got.
+lazy_receiver() { # SOCKET
+	rm -f "$BATS_TEST_TMPDIR"/{read,got,got.ready,got.over} "$1"
+	python3 - "$1" "$BATS_TEST_TMPDIR" <<-'PY' 3>&- &
+		import os, socket, sys, time
+		address, where = sys.argv[1:]
+		s = socket.socket(socket.AF_UNIX)
+		s.bind(address)
+		s.listen()
+		open(where + "/got.ready", "w")
+		c, _ = s.accept()
+		while not os.path.exists(where + "/read"): time.sleep(0.05)
+		with open(where + "/got", "wb") as out:
+		    while data := c.recv(65536): out.write(data)
+		open(where + "/got.over", "w")
+	PY
+	echo $! >"$BATS_TEST_TMPDIR/server"
+	eventually test -e "$BATS_TEST_TMPDIR/got.ready"
+}
+lines_kept() { # MAX-BUFFER-SIZE: how many of a container's lines reach a receiver that reads only when all is written; they are its first, whole
+	lazy_receiver "$BATS_TEST_TMPDIR/sock" >&2
+	"$KIST" run -d --name slow --network none --log-driver syslog --log-opt "syslog-address=unix://$BATS_TEST_TMPDIR/sock" --log-opt mode=non-blocking --log-opt "max-buffer-size=$1" \
+		$BUSYBOX sh -c 'yes "a line of the log, long enough to fill a buffer in a short time" | head -n 30000 | cat -n; touch /done; sleep 1000' >&2
+	eventually "$KIST" exec slow test -e /done >&2
+	[ "$("$KIST" logs slow | wc -l)" = 30000 ] || { echo "the local copy is not whole" >&2; return 1; }
+	touch "$BATS_TEST_TMPDIR/read"
+	# What waits is sent while the container runs, and with its end the connection ends.
+	eventually all_arrived >&2
+	"$KIST" rm -f slow >&2
+	eventually test -e "$BATS_TEST_TMPDIR/got.over" >&2
+	gone "$(cat "$BATS_TEST_TMPDIR/server")"
+	rm "$BATS_TEST_TMPDIR/server"
+	awk '{ sub(/.*]: */, ""); if ($1 != NR) { print "line", NR, "is", $0 > "/dev/stderr"; exit 1 } } END { print NR }' "$BATS_TEST_TMPDIR/got"
+}
+all_arrived() {
+	local was
+	was=$(stat -c %s "$BATS_TEST_TMPDIR/got") && sleep 0.3 && [ "$was" -gt 0 ] && [ "$(stat -c %s "$BATS_TEST_TMPDIR/got")" = "$was" ]
+}
+
+@test "mode=non-blocking: a receiver that is slow holds nobody up, and gets what fits into max-buffer-size" {
+	local little much
+	little=$(lines_kept 100k)
+	much=$(lines_kept 1500k)
+	echo "$little lines with 100k, $much with 1500k"
+	[ "$little" -gt 500 ]
+	[ "$much" -gt $((little + 8000)) ] # 1.4 MB more, of lines of about 110 bytes
+	[ "$much" -lt 30000 ]
+	run -125 "$KIST" run --log-driver syslog --log-opt mode=non-blocking --log-opt max-buffer-size=257m $BUSYBOX true
+	[[ "$output" == *'invalid max-buffer-size: "257m"'* ]]
+}
+
 @test "logs -f: a client that does not read while its files are rotated away gets every line in the end" {
 	"$KIST" create --name much --log-opt max-size=1m --log-opt max-file=4 $BUSYBOX \
 		sh -c 'i=0; while [ $i -lt 20 ]; do seq $((i * 10000 + 1)) $((i * 10000 + 10000)); i=$((i + 1)); sleep 0.1; done'

@@ -30,7 +30,7 @@ stop_daemon() {
 	gone() { ! pidof kistd; }
 	eventually gone
 }
-systemd_driver="--exec-opt native.cgroupdriver=systemd"
+systemd_driver="--exec-opt native.cgroupdriver=systemd --add-runtime crun=/bin/crun"
 scope_of() { echo "kist-$(kist inspect -f '{{.Id}}' "$1").scope"; }
 property() { systemctl show -p "$2" --value "$(scope_of "$1")"; }
 # What the kernel has of the container's cgroup; FILE... in one line.
@@ -183,6 +183,33 @@ memory_out() {
 	kist rm box lives
 }
 check "OOMKilled is known, also of a scope that systemd has removed" memory_out
+
+other_runtime() {
+	kist run -d --name box --runtime crun --memory 32m --pids-limit 20 --cpu-shares 512 $image sleep 100
+	is "$(property box ActiveState) $(property box Slice) $(property box ControlGroup)" "active system.slice /system.slice/$(scope_of box)"
+	is "$(files box cgroup.procs)" "$(kist inspect -f '{{.State.Pid}}' box) "
+	is "$(files box memory.max pids.max cpu.weight)" "33554432 20 20 "
+	is "$(property box MemoryMax) $(property box TasksMax)" "33554432 20"
+	is "$(kist exec box cat /sys/fs/cgroup/memory.max)" 33554432
+	is "$(kist exec box cat /proc/self/cgroup)" 0::/
+	kist pause box
+	is "$(files box cgroup.freeze)" "1 "
+	kist unpause box
+	kist update --memory 40m --memory-swap 60m box
+	systemctl daemon-reload
+	is "$(files box memory.max)" "41943040 "
+	kist restart -t 1 box
+	is "$(files box cgroup.procs)" "$(kist inspect -f '{{.State.Pid}}' box) "
+	kist rm -f box
+	status=0
+	kist run --rm --runtime crun $image sh -c 'exit 5' || status=$?
+	is $status 5
+	refused "executable file" kist run --runtime crun $image nosuch
+	kist rm "$(kist ps -aq)"
+	is "$(systemctl list-units --all --no-legend --plain 'kist-*.scope')" ""
+	is "$(ls /run/crun 2>/dev/null)" ""
+}
+check "another runtime's containers are in our scopes" other_runtime
 
 one_process() {
 	kist run --rm --pids-limit 1 $image sh -c '(true) && echo forked' >/tmp/said 2>&1 || true
