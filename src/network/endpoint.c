@@ -192,6 +192,8 @@ static int plug(struct network_host *h, const struct bridge_state *b, const char
                 r = rtnl_error(&inside, r, err, "container %.12s: address and route of %s", id, e->link);
         if (r < 0)
                 discard(h, &host, e, spare);
+        else
+                announce_here(&host, e);
         return r;
 }
 
@@ -326,6 +328,7 @@ int network_disconnect(struct network_host *h, const char *id, const struct netw
                 r = reaper_discard(&h->reaper, &n, e->host_link, false);
         if (r < 0 && r != -ENODEV)
                 return rtnl_error(&n, r, err, "container %.12s: deleting link %s", id, e->host_link);
+        announce_gone(&n, e); /* before another has the address, who is announced then */
         if (e->rates.egress)
                 shaping_discard(&h->reaper, &n, e->host_link);
         /* After it is unplugged: until then it answers to the address. */

@@ -114,6 +114,11 @@ void bridge_forget(struct network_host *h, int index);
 /* With all its ports. No link of that name is fine, and one that is no bridge is left alone. */
 int bridge_delete(struct rtnl *n, const char *bridge, struct err *err);
 
+/* announce.c. Tell those on its bridge that nobody has its addresses any more, or that it has them now: else they go on sending to who had them before. Best effort:
+ * what is not heard shows after a minute. Negative errno. */
+int announce_gone(struct rtnl *n, const struct network_endpoint *e);
+int announce_here(struct rtnl *n, const struct network_endpoint *e);
+
 /* err_errno() with what the kernel itself said, when it said something. */
 int rtnl_error(const struct rtnl *n, int num, struct err *err, const char *format, ...) __attribute__((format(printf, 4, 5)));
 

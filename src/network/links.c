@@ -26,6 +26,8 @@ static int read_link(struct nlmsghdr *h, struct link *ret) {
         l.up = ((struct ifinfomsg *) nlmsg_data(h))->ifi_flags & IFF_UP;
         l.master = a[IFLA_MASTER] ? (int) nla_get_u32(a[IFLA_MASTER]) : 0;
         l.mtu = a[IFLA_MTU] ? nla_get_u32(a[IFLA_MTU]) : 0;
+        if (a[IFLA_ADDRESS] && nla_len(a[IFLA_ADDRESS]) == sizeof(l.mac))
+                memcpy(l.mac, nla_data(a[IFLA_ADDRESS]), sizeof(l.mac));
         read_name(a[IFLA_IFNAME], l.name);
         if (a[IFLA_LINKINFO] && nla_parse_nested(info, IFLA_INFO_MAX, a[IFLA_LINKINFO], NULL) == 0)
                 read_name(info[IFLA_INFO_KIND], l.kind);
@@ -92,6 +94,15 @@ int link_set_up(struct rtnl *n, const char *name) {
         auto_batch b = { 0 };
 
         link_fill_up(&b, &f, 0, name);
+        return fill_run(n, &b, &f);
+}
+
+int link_set_mtu(struct rtnl *n, int index, uint32_t mtu) {
+        struct ifinfomsg head = { .ifi_family = AF_UNSPEC, .ifi_index = index };
+        auto_batch b = { 0 };
+        struct filling f = { .m = rtnl_add(&b, RTM_SETLINK, 0, &head, sizeof(head)) };
+
+        put_u32(&f, IFLA_MTU, mtu);
         return fill_run(n, &b, &f);
 }
 

@@ -11,6 +11,7 @@ struct link {
         int index;
         int master; /* 0: none */
         uint32_t mtu;
+        uint8_t mac[6];
         bool up;
         char name[16];
         char kind[16]; /* "bridge", "veth"; "" for real ones */
@@ -21,6 +22,7 @@ int link_find(struct rtnl *n, const char *name, struct link *ret);
 int link_find_index(struct rtnl *n, int index, struct link *ret);
 int link_each(struct rtnl *n, int (*fn)(const struct link *l, void *data), void *data);
 int link_set_up(struct rtnl *n, const char *name);
+int link_set_mtu(struct rtnl *n, int index, uint32_t mtu);
 int link_delete(struct rtnl *n, const char *name);
 /* Off its bridge, switched off, in a group of links, and with `new_name` unless NULL: in one system call, and in microseconds. */
 int link_unplug(struct rtnl *n, int index, uint32_t group, const char *new_name);

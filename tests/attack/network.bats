@@ -29,9 +29,9 @@ inside() { # CONTAINER COMMAND...: in its network namespace only, with this host
 }
 address_of() { "$KIST" inspect -f '{{.NetworkSettings.Networks.bridge.IPAddress}}' "$1"; }
 
-# Waits for the datagrams of raw-packet, for two seconds; prints who they say they are from.
+# Waits for the datagrams of raw-packet, for six seconds; prints who they say they are from.
 listen() { # COMMAND-PREFIX...
-	"$@" timeout 2 python3 -c '
+	"$@" timeout 6 python3 -c '
 import socket
 s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
 print("ready", flush=True)

@@ -108,6 +108,25 @@ connects() { "$KIST" exec "$(id_of "$1")" timeout "${4:-20}" bash -c "</dev/tcp/
 	[ "$(notes | wc -w)" -eq $((before + 6)) ]
 }
 
+@test "one of three replicas is killed: every request is answered, by the others" {
+	all_up
+	run -0 compose up -d --scale app=3
+	is_up 3
+	# nginx has talked to all of them a moment ago.
+	ids_of app | sort >"$BATS_TEST_TMPDIR/all"
+	all_answer() {
+		page whoami | jq -r .host >>"$BATS_TEST_TMPDIR/answered" && sort -u "$BATS_TEST_TMPDIR/answered" | cmp - "$BATS_TEST_TMPDIR/all"
+	}
+	eventually all_answer
+	killed=$(id_of app)
+	"$KIST" kill "$killed"
+	grep -vx "$killed" "$BATS_TEST_TMPDIR/all" >"$BATS_TEST_TMPDIR/left"
+	for i in $(seq 12); do
+		curl -sf --max-time 20 "http://127.0.0.1:$PORT/whoami" | jq -r .host | grep -qxf "$BATS_TEST_TMPDIR/left"
+	done
+	[ "$(ids_of app | wc -l)" -eq 2 ]
+}
+
 @test "data survives down and up, and the database ended in peace" {
 	all_up
 	page notes -d kept >/dev/null
