@@ -111,6 +111,6 @@ const struct command command_system_fsck = {
 };
 
 const struct command command_network_audit = {
-        "network audit", "network", "audit", "[OPTIONS]", "Compare bridges, addresses, links, switches and the firewall's table with what they should be",
+        "network audit", "network", "audit", "[OPTIONS]", "Compare bridges, addresses, MTUs, routes, links, switches and the firewall's table with what they should be",
         "  kist network audit\n  kist network audit --fix\n", audit_options, NULL, 0, 0, false, run_audit,
 };

@@ -255,8 +255,8 @@ static void check_firewall(struct fsck *f) {
                 fsck_found(f, "firewall", f->engine->bridge, what, "the table was put in place anew", r < 0 ? r : 0);
 }
 
-static void audit_found(const char *object, const char *problem, const char *action, bool mended, void *data) {
-        fsck_found(data, "network", object, problem, action, mended ? 0 : -EIO);
+static void audit_found(const char *object, const char *problem, const char *action, int result, void *data) {
+        fsck_found(data, "network", object, problem, action, result);
 }
 
 /* Bridges before what is plugged into them. */

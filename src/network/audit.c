@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Somebody may have changed links, addresses and switches of the networks by hand: is each what it should be? Only what differs is touched. */
+/* Somebody may have changed links, addresses, routes and switches of the networks by hand: is each what it should be? Only what differs is touched. */
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,19 +9,20 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "network/internal.h"
 #include "network/netns.h"
 
 struct audit {
         struct network_host *host;
-        struct rtnl n;
+        struct rtnl n, mending; /* one that is listing cannot be asked for something else */
         bool fix;
         network_finding_fn fn;
         void *data;
 };
 
 static void found(struct audit *a, const char *object, const char *problem, const char *action, int result) {
-        a->fn(object, problem, a->fix ? action : "", a->fix && result >= 0, a->data);
+        a->fn(object, problem, action, result, a->data);
 }
 
 /* A switch of the kernel that has another value, or (where `wanted` is NULL) is off. */
@@ -64,6 +65,84 @@ static void check_address(struct audit *a, const struct bridge_network *b, int i
         found(a, b->bridge, problem, "given back", a->fix ? address_add(&a->n, index, wanted, prefix) : 0);
 }
 
+/* --- MTU --- */
+
+static void check_mtu(struct audit *a, const char *object, const struct link *l, uint32_t wanted) {
+        char problem[160];
+
+        if (l->mtu == wanted)
+                return;
+        snprintf(problem, sizeof(problem), "the MTU of %s is %u instead of %u", l->name, l->mtu, wanted);
+        found(a, object, problem, "set", a->fix ? link_set_mtu(&a->mending, l->index, wanted) : 0);
+}
+
+struct ports_of {
+        struct audit *audit;
+        const struct bridge_network *b;
+};
+
+static int check_port_mtu(const struct link *l, void *data) {
+        struct ports_of *p = data;
+
+        if (l->master == p->b->bridge_index && !strcmp(l->kind, "veth") && str_starts_with(l->name, "kv"))
+                check_mtu(p->audit, p->b->bridge, l, p->b->mtu);
+        return 0;
+}
+
+/* The ports first: the bridge follows the smallest of them. */
+static void check_mtus(struct audit *a, const struct bridge_network *b) {
+        struct link l;
+
+        link_each(&a->n, check_port_mtu, &(struct ports_of) { a, b });
+        if (link_find(&a->n, b->bridge, &l) == 0)
+                check_mtu(a, b->bridge, &l, b->mtu);
+}
+
+/* --- routes --- */
+
+struct route_search {
+        struct audit *audit;
+        const struct bridge_network *b;
+        struct subnet6 subnet; /* as an address of either kind: prefix of 128 bits */
+        bool found;
+};
+
+static int look_at_route(const struct route *route, void *data) {
+        uint8_t prefix = (uint8_t) (route->prefix + (address6_is_ipv4(&route->to) ? 96 : 0));
+        char text[ADDRESS6_TEXT], problem[160];
+        struct route_search *s = data;
+        struct link l = { .name = "no link" };
+
+        if (prefix < s->subnet.prefix || !subnet6_contains(&s->subnet, &route->to))
+                return 0;
+        if (route->index == s->b->bridge_index) {
+                s->found |= prefix == s->subnet.prefix;
+                return 0;
+        }
+        if (prefix == s->subnet.prefix) /* the kernel's own goes before it */
+                return 0;
+        if (route->index)
+                link_find_index(&s->audit->mending, route->index, &l);
+        address6_format(&route->to, text);
+        snprintf(problem, sizeof(problem), "a route to %s/%u by %s takes addresses of it: whoever made it has to take it away", text, route->prefix, l.name);
+        found(s->audit, s->b->bridge, problem, "", s->audit->fix ? -EBUSY : 0);
+        return 0;
+}
+
+/* To its subnet by its bridge; and none of others to a part of it. A link that is off has no routes. */
+static void check_route(struct audit *a, const struct bridge_network *b, const struct address6 *gateway, uint8_t prefix) {
+        bool ipv4 = address6_is_ipv4(gateway);
+        struct route_search s = { .audit = a, .b = b, .subnet = subnet6_around(gateway, (uint8_t) (prefix + (ipv4 ? 96 : 0))) };
+        char text[ADDRESS6_TEXT], problem[160];
+        struct link l;
+
+        if (link_find(&a->n, b->bridge, &l) < 0 || !l.up || address_is_there(&a->n, l.index, gateway, prefix) != 1 || routes_each(&a->n, !ipv4, look_at_route, &s) < 0 || s.found)
+                return;
+        address6_format(&s.subnet.base, text);
+        snprintf(problem, sizeof(problem), "the route to %s/%u is gone", text, prefix);
+        found(a, b->bridge, problem, "made again", a->fix ? subnet_route_add(&a->n, l.index, &s.subnet.base, prefix, gateway) : 0);
+}
+
 /* Its links are the endpoints': whoever knows those plugs them in again. */
 static void check_network(struct audit *a, struct bridge_network *b) {
         struct address6 gateway = address6_of_ipv4(b->pool.gateway);
@@ -83,6 +162,10 @@ static void check_network(struct audit *a, struct bridge_network *b) {
                 check_address(a, b, l.index, &b->pool6.gateway, b->pool6.subnet.prefix);
         if (!l.up)
                 found(a, b->bridge, "the bridge is switched off", "switched on", a->fix ? link_set_up(&a->n, b->bridge) : 0);
+        check_mtus(a, b);
+        check_route(a, b, &gateway, b->pool.subnet.prefix);
+        if (b->pool6.subnet.prefix)
+                check_route(a, b, &b->pool6.gateway, b->pool6.subnet.prefix);
 }
 
 int network_audit(struct network_host *h, bool fix, network_finding_fn fn, void *data, struct err *err) {
@@ -90,6 +173,8 @@ int network_audit(struct network_host *h, bool fix, network_finding_fn fn, void 
         bool any = false, any6 = false;
         int r = rtnl_open(&a.n);
 
+        if (r == 0 && (r = rtnl_open(&a.mending)) < 0)
+                rtnl_close(&a.n);
         if (r < 0)
                 return err_errno(err, r, "netlink socket");
         pthread_mutex_lock(&h->lock);
@@ -105,6 +190,7 @@ int network_audit(struct network_host *h, bool fix, network_finding_fn fn, void 
         if (any6)
                 check_switch(&a, "forwarding", "/proc/sys/net/ipv6/conf/all/forwarding", NULL);
         pthread_mutex_unlock(&h->lock);
+        rtnl_close(&a.mending);
         rtnl_close(&a.n);
         return 0;
 }

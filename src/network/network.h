@@ -153,8 +153,8 @@ int network_refresh(struct network_host *h, struct err *err);
 
 /* For fsck. Is the table what it should be? 0: yes, or nothing needs one yet. 1: no, for the reason in *ret; with `fix` it was put in place anew. */
 int network_check_firewall(struct network_host *h, bool fix, char ret[160], struct err *err);
-/* For network audit: bridges, addresses and switches. fn is called for each difference; `action` is "" when nothing was to be done. */
-typedef void (*network_finding_fn)(const char *object, const char *problem, const char *action, bool mended, void *data);
+/* For network audit: bridges, addresses, switches, MTUs and routes. fn is called for each difference; `result` of mending it, with `fix`: negative errno when it failed. */
+typedef void (*network_finding_fn)(const char *object, const char *problem, const char *action, int result, void *data);
 int network_audit(struct network_host *h, bool fix, network_finding_fn fn, void *data, struct err *err);
 /* Ports of our bridges that have a name of ours, and who would have it. */
 int network_links_each(struct network_host *h, void (*fn)(const char *bridge, const char *link, void *data), void *data, struct err *err);

@@ -12,7 +12,7 @@
 #include "network/filling.h"
 #include "network/links.h"
 
-enum { IPV4_BITS = 96, LOOPBACK_METRIC = 4096 };
+enum { IPV4_BITS = 96, LOOPBACK_METRIC = 4096, KERNEL_METRIC6 = 256 };
 
 static uint8_t family_of(const struct address6 *a) {
         return address6_is_ipv4(a) ? AF_INET : AF_INET6;
@@ -73,6 +73,22 @@ int default_route_set(struct rtnl *n, int index, const struct address6 *gateway)
         auto_batch b = { 0 };
 
         add_default_route(&b, &f, index, gateway);
+        return fill_run(n, &b, &f);
+}
+
+int subnet_route_add(struct rtnl *n, int index, const struct address6 *base, uint8_t prefix, const struct address6 *own) {
+        bool ipv4 = address6_is_ipv4(base);
+        struct rtmsg head = { .rtm_family = family_of(base), .rtm_dst_len = prefix, .rtm_table = RT_TABLE_MAIN, .rtm_protocol = RTPROT_KERNEL, .rtm_type = RTN_UNICAST,
+                .rtm_scope = ipv4 ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE };
+        auto_batch b = { 0 };
+        struct filling f = { .m = rtnl_add(&b, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &head, sizeof(head)) };
+
+        put_address(&f, RTA_DST, base);
+        put_u32(&f, RTA_OIF, (uint32_t) index);
+        if (ipv4)
+                put_address(&f, RTA_PREFSRC, own);
+        else
+                put_u32(&f, RTA_PRIORITY, KERNEL_METRIC6);
         return fill_run(n, &b, &f);
 }
 
@@ -265,6 +281,31 @@ static int scan(struct rtnl *n, uint8_t family, struct subnet_scan *s) {
         int r = dump_addresses(n, family, scan_address, s); /* a link that is down has no routes */
 
         return r < 0 ? r : dump_routes(n, family, scan_route, s);
+}
+
+struct route_walk {
+        int (*fn)(const struct route *, void *);
+        void *data;
+};
+
+static int walk_route(struct nlmsghdr *h, void *data) {
+        const struct rtmsg *head = nlmsg_data(h);
+        const struct route_walk *w = data;
+        struct nlattr *a[RTA_MAX + 1];
+        struct found f = { 0 };
+        struct route route;
+        int r = read_route(h, &f);
+
+        if (r <= 0 || head->rtm_table != RT_TABLE_MAIN)
+                return r < 0 ? r : 0;
+        if (nlmsg_parse(h, sizeof(*head), a, RTA_MAX, NULL) < 0)
+                return -EPROTO;
+        route = (struct route) { a[RTA_OIF] ? (int) nla_get_u32(a[RTA_OIF]) : 0, f.address, head->rtm_dst_len };
+        return w->fn(&route, w->data);
+}
+
+int routes_each(struct rtnl *n, bool ipv6, int (*fn)(const struct route *, void *), void *data) {
+        return dump_routes(n, ipv6 ? AF_INET6 : AF_INET, walk_route, &(struct route_walk) { fn, data });
 }
 
 int subnets_in_use(struct rtnl *n, int (*fn)(const struct subnet *, void *), void *data) {

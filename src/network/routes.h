@@ -31,6 +31,17 @@ int default_route_set(struct rtnl *n, int index, const struct address6 *gateway)
 /* Packets to ::1 that come in by this link are this host's: answers of a container to what the host asked from there. */
 int loopback6_route_add(struct rtnl *n, int index);
 
+/* A route of the host's main table, of whatever kind. */
+struct route {
+        int index; /* of its link; 0: of several, or none */
+        struct address6 to;
+        uint8_t prefix; /* of the address's kind: 24 of IPv4 */
+};
+/* Those to a subnet; the default route is none. Stops at the first negative return of fn, and returns that. */
+int routes_each(struct rtnl *n, bool ipv6, int (*fn)(const struct route *r, void *data), void *data);
+/* The route that the kernel itself makes to the subnet of an address of a link. */
+int subnet_route_add(struct rtnl *n, int index, const struct address6 *base, uint8_t prefix, const struct address6 *own);
+
 /* Every subnet that this host has an address in or, a default route aside, a route to. */
 int subnets_in_use(struct rtnl *n, int (*fn)(const struct subnet *s, void *data), void *data);
 int subnets6_in_use(struct rtnl *n, int (*fn)(const struct subnet6 *s, void *data), void *data);

@@ -56,6 +56,48 @@ mends() { # WORDS
 	"$KIST" exec peer ping -6 -c 1 -W 10 fd00:78:2::2
 }
 
+@test "audit: routes to the networks, and the MTU of bridges and links" {
+	eventually clean
+	for subnet in 10.67.2.0/24 fd00:78:2::/64; do
+		kind=$([[ $subnet == *:* ]] && echo -6 || echo -4)
+		before=$(host ip "$kind" route show "$subnet" dev "$BRIDGE")
+		[ -n "$before" ]
+		host ip "$kind" route del "$subnet" dev "$BRIDGE"
+		mends "network $BRIDGE: the route to $subnet is gone"
+		[ "$(host ip "$kind" route show "$subnet" dev "$BRIDGE")" = "$before" ]
+	done
+	port=$(host ip -o link show master "$BRIDGE" | sed 's/^[0-9]*: \(kv[0-9a-f]*\).*/\1/' | head -n 1)
+	for link in "$BRIDGE" "$port"; do
+		host ip link set "$link" mtu 1300
+		mends "network $BRIDGE: the MTU of $link is 1300 instead of 1500"
+		host ip -o link show "$link" | grep -q "mtu 1500"
+	done
+	# A network with an MTU of its own.
+	"$KIST" network create --subnet 10.67.3.0/24 -o com.docker.network.driver.mtu=1400 -o "com.docker.network.bridge.name=ktm$$" small
+	clean
+	host ip link set "ktm$$" mtu 1500
+	mends "the MTU of ktm$$ is 1500 instead of 1400"
+	"$KIST" network rm small
+}
+
+@test "audit: a route of others to a part of a network is named, and left to them" {
+	host ip link add vpn0 type bridge
+	host ip link set vpn0 up
+	host ip route add 10.67.2.128/25 dev vpn0
+	host ip -6 route add fd00:78:2:0:8000::/65 dev vpn0
+	host ip route add 10.67.0.0/16 dev vpn0
+	for fix in "" --fix; do
+		# shellcheck disable=SC2086  # a word or none
+		run -1 "$KIST" network audit $fix
+		[[ "$output" == *"network $BRIDGE: a route to 10.67.2.128/25 by vpn0 takes addresses of it"* ]]
+		[[ "$output" == *"a route to fd00:78:2:0:8000::/65 by vpn0"* ]]
+		[[ "$output" != *"10.67.0.0/16"* ]]
+	done
+	[ "$(host ip -o route show dev vpn0 | wc -l)" = 2 ]
+	host ip link del vpn0
+	clean
+}
+
 @test "audit: others' tables, addresses and links stay" {
 	host nft add table inet others
 	host nft add chain inet others mine
