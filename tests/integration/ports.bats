@@ -101,6 +101,71 @@ s=socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(10); s.sendto(b
 	"$KIST" rm -f many first
 }
 
+# Says and hears packets of sctp, which the kernel need not know itself: a container's namespace that answers an INIT, and one outside that says it.
+sctp() { # answer PORT | ask ADDRESS PORT
+	python3 - "$@" <<-'PY'
+		import socket, struct, sys
+		def crc(data):
+		    c = 0xffffffff
+		    for b in data:
+		        c ^= b
+		        for _ in range(8):
+		            c = c >> 1 ^ (0x82f63b78 if c & 1 else 0)
+		    return struct.pack("<I", c ^ 0xffffffff)
+		def packet(source, to, tag, kind, own_tag):
+		    chunk = struct.pack(">BBHIIHHI", kind, 0, 20, own_tag, 65536, 1, 1, 1)
+		    head = struct.pack(">HHI", source, to, tag)
+		    return head + crc(head + bytes(4) + chunk) + chunk
+		s = socket.socket(socket.AF_INET, socket.SOCK_RAW, 132)
+		s.settimeout(15)
+		def hear(port):
+		    while True:
+		        data, peer = s.recvfrom(2048)
+		        data = data[(data[0] & 15) * 4:]
+		        source, to, tag = struct.unpack(">HHI", data[:8])
+		        if to == port:
+		            assert crc(data[:8] + bytes(4) + data[12:]) == data[8:12], "the checksum is wrong"
+		            return peer[0], source, tag, data[12], struct.unpack(">I", data[16:20])[0]
+		if sys.argv[1] == "answer":
+		    port = int(sys.argv[2])
+		    print("up", flush=True)
+		    peer, source, tag, kind, their_tag = hear(port)
+		    assert (tag, kind) == (0, 1)
+		    print("INIT from", peer, flush=True)
+		    s.sendto(packet(port, source, their_tag, 2, 0x2222), (peer, 0))
+		else:
+		    port = int(sys.argv[3])
+		    s.sendto(packet(5555, port, 0, 1, 0x1111), (sys.argv[2], 0))
+		    peer, source, tag, kind, _ = hear(5555)
+		    assert (tag, kind, source) == (0x1111, 2, port), (tag, kind, source)
+		    print("INIT ACK from", peer)
+	PY
+}
+
+@test "sctp: from outside, with the client's own address, answered from the host's; on a chosen address; tcp of that number is another port" {
+	"$KIST" run -d --name streams -p "$P:9899/sctp" -p "127.0.0.1:$((P + 1)):9899/sctp" $BUSYBOX sleep 60
+	web tcp -p "$P:80"
+	[ "$(binding streams)" = "9899/sctp=0.0.0.0:$P 9899/sctp=127.0.0.1:$((P + 1))" ]
+	run -125 "$KIST" run --rm -p "$P:1/sctp" $BUSYBOX true
+	[[ "$output" == *"already allocated by container streams"* ]]
+	pid=$("$KIST" inspect -f '{{.State.Pid}}' streams)
+	export -f sctp
+	nsenter -t "$pid" -n bash -c "sctp answer 9899" >"$BATS_TEST_TMPDIR/streams" 3>&- &
+	eventually grep -q up "$BATS_TEST_TMPDIR/streams"
+	[ "$(ip netns exec "$OUT" bash -c "sctp ask $NET.1 $P")" = "INIT ACK from $NET.1" ]
+	wait $!
+	grep -qx "INIT from $NET.2" "$BATS_TEST_TMPDIR/streams"
+	[ "$(who_outside "$NET.1:$P")" = "tcp $NET.2" ]
+	# The other one is on 127.0.0.1 only: nothing comes in by the address that was not chosen.
+	nsenter -t "$pid" -n timeout 2 bash -c "sctp answer 9899" >"$BATS_TEST_TMPDIR/silent" 3>&- &
+	listener=$!
+	eventually grep -q up "$BATS_TEST_TMPDIR/silent"
+	run ! ip netns exec "$OUT" timeout 2 bash -c "sctp ask $NET.1 $((P + 1))"
+	wait "$listener" || true
+	run ! grep INIT "$BATS_TEST_TMPDIR/silent"
+	"$KIST" rm -f streams tcp
+}
+
 @test "conflicts name the port and who has it, and leave nothing" {
 	"$KIST" run -d --name holder -p "$((P + 9)):80" $BUSYBOX sleep 60
 	run -125 "$KIST" run --rm -p "$((P + 9)):80" $BUSYBOX true
