@@ -98,6 +98,54 @@ teardown() { left_nothing && [ -z "$(docker volume ls -q)" ]; }
 	docker volume rm one
 }
 
+@test "volume prune: of those that nobody has: without a name; all; by label; older clients prune all" {
+	made() { # what the prunes are for, whatever the last one left
+		"$KIST" volume create --label keep=yes labelled >/dev/null
+		"$KIST" volume create --label keep=no other >/dev/null
+		"$KIST" volume create plain >/dev/null
+		"$KIST" run --rm -v used:/v $BUSYBOX true
+		docker volume create --label keep=yes >/dev/null
+		[ "$("$KIST" volume ls -q | wc -l)" -eq 5 ]
+	}
+	# Of the named ones; the one without a name is a word.
+	left() { "$KIST" volume ls --format '{{.Name}}' | sed -E 's/^[0-9a-f]{64}$/anonymous/' | sort | tr '\n' ' '; }
+	"$KIST" run -d --name user -v used:/v $BUSYBOX sleep 600
+	while IFS='|' read -r options expected; do
+		made
+		# shellcheck disable=SC2086  # words
+		run -0 "$KIST" volume prune -f $options
+		echo "$options: $output"
+		[ "$(left)" = "$expected" ]
+		[[ "$output" == *"Total reclaimed space"* ]]
+		for gone in labelled other plain; do
+			[[ " $expected" == *" $gone "* ]] || [[ "$output" == *"$gone"* ]]
+		done
+		"$KIST" volume ls -q --filter dangling=true | xargs -r "$KIST" volume rm >/dev/null
+	done <<-END
+		|labelled other plain used 
+		-a|used 
+		--filter all=1|used 
+		--filter all=true --filter label=keep|plain used 
+		-a --filter label=keep=yes|other plain used 
+		--filter label=keep=yes|labelled other plain used 
+		--filter label=keep=no|anonymous labelled other plain used 
+		-a --filter label!=keep=yes|anonymous labelled used 
+		-a --filter label!=keep|anonymous labelled other used 
+		-a --filter label=keep --filter label!=keep=no|other plain used 
+		--filter all=false --filter label!=keep=no|labelled other plain used 
+	END
+	# Before API 1.42 named ones went as well.
+	made
+	curl -sf --unix-socket "$KT_DIR/kist.sock" -X POST 'http://kist/v1.41/volumes/prune' | jq -e '.VolumesDeleted | length == 4'
+	[ "$(left)" = "used " ]
+	made
+	curl -sf --unix-socket "$KT_DIR/kist.sock" -X POST 'http://kist/v1.42/volumes/prune' | jq -e '.VolumesDeleted | length == 1'
+	run -1 "$KIST" volume prune -f --filter odd=1
+	[[ "$output" == *odd* ]]
+	"$KIST" rm -f user
+	"$KIST" volume prune -af
+}
+
 @test "attack: a client that names the volumes without a name itself" {
 	mkdir "$KT_DIR/root/precious"
 	id=$(curl -s --unix-socket "$KT_DIR/kist.sock" -H 'Content-Type: application/json' http://kist/containers/create \

@@ -200,6 +200,72 @@ has_clones_of_detached_mounts() { [ "$(printf '%s\n' 6.15 "$(uname -r)" | sort -
 	refused "mount options conflict" --mount "type=bind,source=$BATS_TEST_TMPDIR/p,target=/p,bind-recursive=readonly"
 }
 
+# A mount of its own that is shared, as a host's are: what is mounted below it later is to be seen or not.
+shared_top() {
+	mkdir -p "$BATS_TEST_TMPDIR/shared"
+	mount -t tmpfs kt-shared "$BATS_TEST_TMPDIR/shared"
+	mount --make-shared "$BATS_TEST_TMPDIR/shared"
+	mkdir "$BATS_TEST_TMPDIR/shared/late" "$BATS_TEST_TMPDIR/shared/theirs"
+}
+# The mounts go before their directories do.
+take_down() {
+	local at
+	awk -v top="$BATS_TEST_TMPDIR/shared" 'index($5, top) == 1 { print $5 }' /proc/self/mountinfo | sort -r | while read -r at; do umount "$at"; done
+}
+
+@test "rshared, rslave, rprivate: what is mounted later goes in, comes out, or neither" {
+	trap take_down EXIT
+	for options in "" "--userns host"; do
+		shared_top
+		top=$BATS_TEST_TMPDIR/shared
+		for kind in rshared rslave rprivate shared slave private; do
+			# shellcheck disable=SC2086  # words
+			"$KIST" run -d --name "$kind" $options --cap-add SYS_ADMIN --security-opt apparmor=unconfined -v "$top:/top:$kind" $BUSYBOX sleep 600
+		done
+		# From the host into the container.
+		mount -t tmpfs kt-late "$top/late"
+		touch "$top/late/from-host"
+		for kind in rshared rslave shared slave; do
+			"$KIST" exec "$kind" test -e /top/late/from-host || { echo "$options: $kind does not see it"; false; }
+		done
+		for kind in rprivate private; do
+			run ! "$KIST" exec "$kind" test -e /top/late/from-host
+		done
+		# From the container to the host: where the kernel lets it.
+		for kind in rslave rprivate; do
+			"$KIST" exec "$kind" mount -t tmpfs kt-theirs /top/theirs
+			"$KIST" exec "$kind" touch /top/theirs/from-container
+			[ ! -e "$top/theirs/from-container" ]
+		done
+		if [ -n "$options" ]; then
+			"$KIST" exec rshared mount -t tmpfs kt-theirs /top/theirs
+			"$KIST" exec rshared touch /top/theirs/from-container
+			[ -e "$top/theirs/from-container" ]
+		fi
+		"$KIST" ps -aq | xargs -r "$KIST" rm -f >/dev/null
+		take_down
+	done
+}
+
+@test "a read-only bind mount is so all the way down, as far as was asked" {
+	trap take_down EXIT
+	shared_top
+	top=$BATS_TEST_TMPDIR/shared
+	mount -t tmpfs kt-late "$top/late"
+	for at in /top/x /top/late/x; do
+		run ! inside -v "$top:/top:ro" $BUSYBOX touch "$at"
+		[[ "$output" == *"Read-only file system"* ]]
+		run ! inside --mount "type=bind,source=$top,target=/top,readonly,bind-recursive=readonly,bind-propagation=rprivate" $BUSYBOX touch "$at"
+		[[ "$output" == *"Read-only file system"* ]]
+	done
+	run ! inside --mount "type=bind,source=$top,target=/top,readonly,bind-recursive=writable" $BUSYBOX touch /top/x
+	inside --mount "type=bind,source=$top,target=/top,readonly,bind-recursive=writable" $BUSYBOX touch /top/late/x
+	[ -e "$top/late/x" ]
+	# Of the mounts below there is nothing, and the directory is read-only.
+	run ! inside --mount "type=bind,source=$top,target=/top,readonly,bind-recursive=disabled" $BUSYBOX touch /top/late/y
+	take_down
+}
+
 @test "idmap: ids of a mount's own" {
 	mkdir "$BATS_TEST_TMPDIR/ids"
 	touch "$BATS_TEST_TMPDIR/ids/root"
