@@ -32,11 +32,24 @@ struct state {
         const struct args *global;
 };
 
+static bool is_control(char c) {
+        return (unsigned char) c < ' ' || c == 0x7f;
+}
+
+/* Names and descriptions are the daemon's: they must not become lines of their own, nor move the terminal's cursor. */
 static void offer(const struct state *s, const char *word, const char *about) {
-        if (!str_starts_with(word, s->current) || !*word || strpbrk(word, "\t\n"))
+        bool good = *word && *word != ':' && str_starts_with(word, s->current);
+
+        for (const char *p = word; *p && good; p++)
+                good = !is_control(*p);
+        if (!good)
                 return;
         printf("%.*s%s", s->prefix_size, s->prefix ? s->prefix : "", word);
-        printf(about ? "\t%s\n" : "\n", about);
+        if (about)
+                putchar('\t');
+        for (; about && *about; about++)
+                putchar(is_control(*about) ? '?' : *about);
+        putchar('\n');
 }
 
 /* --- what the daemon knows --- */

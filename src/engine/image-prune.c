@@ -30,7 +30,7 @@ static bool is_prunable(const struct image *image, const json_t *filters, bool d
 static int list_prunable(struct engine *e, const json_t *filters, bool dangling, int64_t until_ns, struct strbuf *ids, struct err *err) {
         struct image **images = NULL;
         size_t n = 0;
-        int r = image_list(e->images, &images, &n, err);
+        int r = image_list(e->images, false, &images, &n, err);
 
         if (r < 0)
                 return r;

@@ -124,7 +124,7 @@ int engine_import_bundled(struct engine *e, const char *path, struct err *err) {
         struct image **images = NULL;
         auto_fd archive = -EBADF;
         size_t n = 0;
-        int r = image_list(e->images, &images, &n, err);
+        int r = image_list(e->images, false, &images, &n, err);
 
         if (r < 0)
                 return r;
@@ -328,12 +328,12 @@ static json_t *list_entry(struct engine *e, const struct image_view *v, const st
         if (filter_has(filters, "dangling") && !filter_text(filters, "dangling", dangling ? "true" : "false") && !filter_text(filters, "dangling", dangling ? "1" : "0"))
                 return NULL;
         tags = fitting(filters, image->tags);
-        digests = fitting(filters, image->digests);
+        digests = v->how->brief && json_array_size(tags) ? NULL : fitting(filters, image->digests);
         if (filter_has(filters, "reference") && json_array_size(tags) + json_array_size(digests) == 0)
                 return NULL;
         if (v->how->brief)
                 return json_pack("{s:s%, s:O, s:O*, s:I, s:I}", "Id", image->id + strlen("sha256:"), (size_t) 12, "RepoTags", tags, "RepoDigests",
-                                 json_array_size(tags) ? NULL : digests, "Created", (json_int_t) (image->created_unix_ns / 1000000000), "Size", (json_int_t) image->size);
+                                 digests, "Created", (json_int_t) (image->created_unix_ns / 1000000000), "Size", (json_int_t) image->size);
         return json_pack("{s:s, s:s, s:O, s:O, s:I, s:I, s:I, s:O?, s:I}", "Id", image->id, "ParentId", "", "RepoTags", tags, "RepoDigests", digests, "Created",
                          (json_int_t) (image->created_unix_ns / 1000000000), "Size", (json_int_t) image->size, "SharedSize",
                          v->how->shared ? (json_int_t) shared_size(e, image, v->images, v->n) : (json_int_t) -1, "Labels", image->labels, "Containers",
@@ -361,7 +361,7 @@ int engine_image_list(struct engine *e, const struct engine_image_list *how, con
         int r = filters_check(filters, known, err);
 
         if (r < 0 || (r = image_time(e, filters, "before", &v.before, err)) < 0 || (r = image_time(e, filters, "since", &v.since, err)) < 0 ||
-            (r = image_list(e->images, &v.images, &v.n, err)) < 0)
+            (r = image_list(e->images, how->shared, &v.images, &v.n, err)) < 0)
                 return r;
         v.users = users = how->brief ? NULL : count_users(e);
         list = json_array();

@@ -70,7 +70,7 @@ static int count_images(struct engine *e) {
         struct image **images;
         size_t n = 0;
 
-        if (image_list(e->images, &images, &n, NULL) < 0)
+        if (image_list(e->images, false, &images, &n, NULL) < 0)
                 return 0;
         for (size_t i = 0; i < n; i++)
                 image_free(images[i]);

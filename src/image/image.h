@@ -94,9 +94,9 @@ int image_check_platform(const struct image *image, const char *name, const char
 
 /* By reference, by full id ("sha256:…") or by a unique prefix of its hex digits. ERR_NOT_FOUND: "No such image: NAME". */
 int image_get(struct image_store *s, const char *name, struct image **ret, struct err *err);
-/* All, newest first, without their configs: those are read from disk once, and then no more. *ret is an array of *ret_n images, each image_free()d and
- * the array freed by the caller. */
-int image_list(struct image_store *s, struct image ***ret, size_t *ret_n, struct err *err);
+/* All, newest first, without their configs (those are read from disk once, and then no more), and without diff ids unless `layers`. *ret is an array of
+ * *ret_n images, each image_free()d and the array freed by the caller. */
+int image_list(struct image_store *s, bool layers, struct image ***ret, size_t *ret_n, struct err *err);
 
 /* Remove a tag or, by id, the image with all its tags (ERR_CONFLICT with several repositories unless `force`). in_use tells whether a
  * container needs the image id. *ret: array of {"Untagged": …} and {"Deleted": …} as the Engine API answers. Blobs and layers that nothing

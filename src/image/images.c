@@ -117,7 +117,7 @@ static int make_image(struct image_store *s, const struct entry *e, struct image
 }
 
 /* For a list. The labels are a copy: whoever gets the list may change what it makes of them. */
-static int make_listed(struct image_store *s, const struct entry *e, struct image **ret, struct err *err) {
+static int make_listed(struct image_store *s, const struct entry *e, bool layers, struct image **ret, struct err *err) {
         auto_image *image = new_image(e);
         const struct entry_about *about;
         bool mine;
@@ -128,7 +128,7 @@ static int make_listed(struct image_store *s, const struct entry *e, struct imag
         r = entry_get_about(s, e, &about, &mine, err);
         if (r < 0)
                 return err_prefix(err, "image %s", e->name ? e->name : "without a name");
-        r = add_diff_ids(image, about->diff_ids, about->n_diff_ids);
+        r = layers ? add_diff_ids(image, about->diff_ids, about->n_diff_ids) : 0;
         image->labels = json_deep_copy(about->labels);
         if (r == 0 && about->labels && !image->labels)
                 r = -ENOMEM;
@@ -179,7 +179,7 @@ static int compare_newest_first(const void *a, const void *b) {
         return strcmp(x->id, y->id);
 }
 
-static int list_locked(struct image_store *s, struct image **images, size_t *n_images, struct err *err) {
+static int list_locked(struct image_store *s, bool layers, struct image **images, size_t *n_images, struct err *err) {
         auto_free const struct entry **sorted = calloc(s->n_entries + 1, sizeof(*sorted));
         size_t n = 0;
 
@@ -190,7 +190,7 @@ static int list_locked(struct image_store *s, struct image **images, size_t *n_i
         qsort(sorted, s->n_entries, sizeof(*sorted), compare_ids);
         for (size_t i = 0, next; i < s->n_entries; i = next) {
                 struct err why;
-                int r = make_listed(s, sorted[i], &images[n], &why);
+                int r = make_listed(s, sorted[i], layers, &images[n], &why);
 
                 /* One damaged image must not hide the others. */
                 if (r < 0)
@@ -204,14 +204,14 @@ static int list_locked(struct image_store *s, struct image **images, size_t *n_i
         return 0;
 }
 
-int image_list(struct image_store *s, struct image ***ret, size_t *ret_n, struct err *err) {
+int image_list(struct image_store *s, bool layers, struct image ***ret, size_t *ret_n, struct err *err) {
         struct image **images;
         size_t n = 0;
         int r;
 
         pthread_rwlock_rdlock(&s->lock);
         images = calloc(s->n_entries + 1, sizeof(*images));
-        r = images ? list_locked(s, images, &n, err) : err_errno(err, -ENOMEM, "images");
+        r = images ? list_locked(s, layers, images, &n, err) : err_errno(err, -ENOMEM, "images");
         pthread_rwlock_unlock(&s->lock);
         if (r < 0) {
                 for (size_t i = 0; images && images[i]; i++)

@@ -121,7 +121,7 @@ static void an_empty_store_is_a_layout(void **state) {
         size_t n;
 
         assert_int_equal(faccessat(f->dir, "oci/oci-layout", F_OK, 0), 0);
-        assert_ok(f, image_list(f->store, &list, &n, &f->err));
+        assert_ok(f, image_list(f->store, true, &list, &n, &f->err));
         assert_int_equal(n, 0);
         free(list);
         assert_missing(f, "a");
@@ -183,7 +183,7 @@ static void the_list_is_newest_first_and_one_per_image(void **state) {
         size_t n;
 
         make_four(f);
-        assert_ok(f, image_list(f->store, &list, &n, &f->err));
+        assert_ok(f, image_list(f->store, true, &list, &n, &f->err));
         assert_int_equal(n, 3);
         assert_int_equal(length(list[0]->tags), 2);
         assert_string_equal(list[1]->tags[0], "docker.io/library/a:1");
@@ -334,7 +334,7 @@ static void a_damaged_image_is_said_to_be_and_can_be_removed(void **state) {
         assert_true(image_get(f->store, "a:1", &image, &f->err) < 0);
         assert_int_equal(f->err.kind, ERR_INTERNAL);
         assert_non_null(strstr(f->err.msg, "damaged"));
-        assert_ok(f, image_list(f->store, &list, &n, &f->err));
+        assert_ok(f, image_list(f->store, true, &list, &n, &f->err));
         assert_int_equal(n, 2);
         for (size_t i = 0; i < n; i++)
                 image_free(list[i]);
@@ -390,7 +390,7 @@ static void a_thousand_images_are_small_and_quick(void **state) {
         print_message("# open: %.1f ms\n", (double) (b.tv_sec - a.tv_sec) * 1e3 + (double) (b.tv_nsec - a.tv_nsec) / 1e6);
         for (int round = 0; round < 2; round++) {
                 clock_gettime(CLOCK_THREAD_CPUTIME_ID, &a);
-                assert_ok(f, image_list(f->store, &list, &n, &f->err));
+                assert_ok(f, image_list(f->store, true, &list, &n, &f->err));
                 clock_gettime(CLOCK_THREAD_CPUTIME_ID, &b);
                 ms = (double) (b.tv_sec - a.tv_sec) * 1e3 + (double) (b.tv_nsec - a.tv_nsec) / 1e6;
                 print_message("# list, %s: %.1f ms\n", round ? "again" : "configs read", ms);
