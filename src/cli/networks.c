@@ -276,7 +276,7 @@ static int run_prune(struct client *c, const struct args *a) {
 static const struct option create_options[] = {
         { 0, "attachable", OPTION_FLAG, NULL, "Recorded; every network here is" },
         { 0, "aux-address", OPTION_LIST, "NAME=ADDRESS", "An address that no container gets" },
-        { 'd', "driver", OPTION_TEXT, "DRIVER", "bridge" },
+        { 'd', "driver", OPTION_TEXT, "DRIVER", "bridge, macvlan or ipvlan" },
         { 0, "gateway", OPTION_LIST, "ADDRESS", "The host's address on it" },
         { 0, "internal", OPTION_FLAG, NULL, "No way out, and none in" },
         { 0, "ip-range", OPTION_LIST, "SUBNET", "The part of the subnet that containers get addresses from" },
@@ -318,7 +318,8 @@ static const struct option prune_options[] = {
 };
 
 const struct command command_network_create = {
-        "network create", "network", "create", "[OPTIONS] NETWORK", "Make a network", "  kist network create --subnet 10.5.0.0/16 backend\n", create_options, NULL, 1, 1, false, run_create,
+        "network create", "network", "create", "[OPTIONS] NETWORK", "Make a network", "  kist network create --subnet 10.5.0.0/16 backend\n"
+        "  kist network create -d macvlan --subnet 192.168.7.0/24 --gateway 192.168.7.1 -o parent=eth0.7 -o macvlan_mode=bridge lan\n", create_options, NULL, 1, 1, false, run_create,
 };
 const struct command command_network_ls = {
         "network ls", "network", "ls", "[OPTIONS]", "List networks", NULL, ls_options, NULL, 0, 0, false, run_ls,

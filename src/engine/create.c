@@ -149,9 +149,9 @@ static int name_images(struct engine *e, const struct spec *s, json_t *body, str
 }
 
 /* What is done, and may surprise. */
-static void add_warnings(json_t *warnings, const json_t *body) {
+static void add_warnings(struct engine *e, json_t *warnings, const json_t *body) {
         const json_t *host = json_object_get(body, "HostConfig");
-        auto_json *of_ports = ports_warnings(body);
+        auto_json *of_ports = ports_warnings(e, body);
 
         json_array_extend(warnings, of_ports);
         if (json_get_bool(host, "OomKillDisable", false) && json_get_int(host, "Memory", 0) <= 0)
@@ -313,7 +313,7 @@ int engine_create(struct engine *e, const char *name, const json_t *body, json_t
         metrics_end(e->metrics, METRICS_CONTAINER_CREATE, begun);
         events_container(c, "create", NULL);
         fault_point("create", "answer");
-        add_warnings(warnings, body);
+        add_warnings(e, warnings, body);
         *ret = json_pack("{s:s, s:o}", "Id", c->row.id, "Warnings", take_ptr(&warnings));
         return 0;
 }

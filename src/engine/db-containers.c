@@ -16,6 +16,8 @@ static json_t *endpoint_object(const struct network_endpoint *e) {
                 json_object_set_new(o, "prefix6", json_integer(e->prefix6));
                 json_object_set_new(o, "gateway6", json_string(e->gateway6));
         }
+        if (e->on_link)
+                json_object_set_new(o, "on_link", json_true());
         if (e->rates.ingress || e->rates.egress)
                 json_object_set_new(o, "rates", json_pack("[I, i, I, i]", (json_int_t) e->rates.ingress, (int) e->rates.ingress_burst, (json_int_t) e->rates.egress,
                                                           (int) e->rates.egress_burst));
@@ -49,6 +51,7 @@ static void endpoint_read(const json_t *o, struct network_endpoint *e) {
         db_copy_text(e->address6, sizeof(e->address6), json_get_str(o, "address6", ""));
         e->prefix6 = (uint8_t) json_get_int(o, "prefix6", 0);
         db_copy_text(e->gateway6, sizeof(e->gateway6), json_get_str(o, "gateway6", ""));
+        e->on_link = json_get_bool(o, "on_link", false);
         e->rates = (struct network_rates) {
                 .ingress = (uint64_t) json_integer_value(json_array_get(rates, 0)), .ingress_burst = (uint32_t) json_integer_value(json_array_get(rates, 1)),
                 .egress = (uint64_t) json_integer_value(json_array_get(rates, 2)), .egress_burst = (uint32_t) json_integer_value(json_array_get(rates, 3)),

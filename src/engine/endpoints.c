@@ -144,7 +144,7 @@ void endpoints_disconnect(struct engine *e, struct container_row *row) {
                 struct err err;
 
                 names_drop(e, row, &row->endpoints[i]);
-                if (network_disconnect(e->network, row->id, &row->endpoints[i], &err) < 0)
+                if (network_disconnect(e->network, row->id, &row->endpoints[i], -EBADF, &err) < 0)
                         log_warning("container %.12s: %s", row->id, err.msg);
                 else if (network_find(e, row->endpoints[i].network, &n, NULL) == 0)
                         network_event(e, "disconnect", &n, row->id);
@@ -163,7 +163,7 @@ static bool is_wanted(const struct spec *s, const struct network_endpoint *endpo
         return false;
 }
 
-int endpoints_recover(struct engine *e, const struct spec *s, struct container_row *row, struct err *err) {
+int endpoints_recover(struct engine *e, const struct spec *s, struct container_row *row, int netns, struct err *err) {
         const struct container_row before = *row;
         size_t kept = 0;
         struct err why;
@@ -174,7 +174,7 @@ int endpoints_recover(struct engine *e, const struct spec *s, struct container_r
 
                 if (!is_wanted(s, endpoint)) {
                         log_info("container %.12s: its link to bridge %s is half made or half removed: removing it", row->id, endpoint->bridge);
-                        network_disconnect(e->network, row->id, endpoint, NULL);
+                        network_disconnect(e->network, row->id, endpoint, netns, NULL);
                         continue;
                 }
                 r = network_claim(e->network, row->id, endpoint, err);

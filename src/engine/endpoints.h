@@ -26,5 +26,6 @@ void endpoints_disconnect(struct engine *e, struct container_row *row);
 void endpoint_link_name(const struct spec *s, const struct container_row *row, const struct spec_endpoint *p, char ret[16]);
 /* network-change.c: the network namespace of one that runs; its op is held. ERR_CONFLICT: it does not. */
 int container_open_netns(struct container *c, int *ret, struct err *err);
-/* After the daemon was started anew, for a container that runs: claim the addresses; drop from *row (and from the container) what is not wanted. */
-int endpoints_recover(struct engine *e, const struct spec *s, struct container_row *row, struct err *err);
+/* After the daemon was started anew, for a container that runs: claim the addresses; drop from *row (and from the container) what is not wanted. netns: its own,
+ * or negative when it could not be opened. */
+int endpoints_recover(struct engine *e, const struct spec *s, struct container_row *row, int netns, struct err *err);

@@ -228,12 +228,12 @@ static void lost_links(struct fsck *f, struct container *c) {
         for (size_t i = 0; i < c->row.n_endpoints && (c->row.state == CONTAINER_RUNNING || c->row.state == CONTAINER_PAUSED); i++) {
                 const struct network_endpoint *p = &c->row.endpoints[i];
 
-                auto_fd netns = -EBADF;
+                auto_fd netns = -EBADF, again = -EBADF;
 
-                /* In this order: the link of one that has just ended goes with its namespace, before its end is told. */
-                if (!*p->host_link || network_link_is_plugged(p->host_link) != 0 || container_open_netns(c, &netns, NULL) < 0)
+                /* Before and after: the link of one that has just ended goes with its namespace, before its end is told. */
+                if (container_open_netns(c, &netns, NULL) < 0 || network_is_plugged(f->engine->network, p, netns) != 0 || container_open_netns(c, &again, NULL) < 0)
                         continue;
-                fsck_found(f, "link", p->host_link, "a running container's, and gone", "made again", f->fix ? network_plug(f->engine->network, c->row.id, p, netns, NULL) : 0);
+                fsck_found(f, "link", *p->host_link ? p->host_link : p->link, "a running container's, and gone", "made again", f->fix ? network_plug(f->engine->network, c->row.id, p, netns, NULL) : 0);
         }
 }
 

@@ -28,7 +28,7 @@ static const char *gateway_of(const struct network *n, bool ipv6) {
 }
 
 static bool find_user_network(struct engine *e, const struct network_endpoint *p, struct network *ret) {
-        return *p->network && network_find(e, p->network, ret, NULL) == 0 && ret->kind == SPEC_NETWORK_USER;
+        return *p->network && network_find(e, p->network, ret, NULL) == 0 && ret->kind == SPEC_NETWORK_USER && !strcmp(ret->driver, "bridge");
 }
 
 static size_t texts(const json_t *list, const char **ret, size_t n, size_t max) {

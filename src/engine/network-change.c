@@ -100,7 +100,7 @@ static int best_gateway(struct engine *e, const struct spec *s, const struct con
                 const struct spec_endpoint *p = &s->endpoints[i];
                 int at = find_endpoint(row, p->network_id);
 
-                if (at < 0 || !*row->endpoints[at].gateway)
+                if (at < 0 || (!*row->endpoints[at].gateway && !row->endpoints[at].on_link))
                         continue;
                 if (!best || p->priority > best->priority || (p->priority == best->priority && strcmp(p->network, best->network) < 0)) {
                         best = p;
@@ -169,7 +169,7 @@ static int connect_running(struct change *k, const struct spec *s, struct err *e
                 names_follow(k->e, s, &before, &next, &resolvers);
         }
         if (r < 0) {
-                network_disconnect(k->e->network, next.id, endpoint, NULL);
+                network_disconnect(k->e->network, next.id, endpoint, netns, NULL);
                 container_store_fact(k->c, &before);
         }
         return r;
@@ -195,7 +195,7 @@ static int connect_locked(struct change *k, const json_t *config, struct err *er
 /* The body does not say it any more, the link goes, the row forgets it. */
 static int disconnect_running(struct change *k, struct err *err) {
         struct container_row next = k->c->row;
-        int at = find_endpoint(&next, k->n->id), r;
+        int at = find_endpoint(&next, k->n->id), open_netns, r;
         struct names_resolvers resolvers;
         auto_fd netns = -EBADF;
         auto_spec s = {};
@@ -205,7 +205,8 @@ static int disconnect_running(struct change *k, struct err *err) {
                 return 0;
         names_resolvers(k->e, &next, &resolvers);
         names_drop(k->e, &next, &next.endpoints[at]);
-        r = network_disconnect(k->e->network, next.id, &next.endpoints[at], err);
+        open_netns = container_open_netns(k->c, &netns, &why);
+        r = network_disconnect(k->e->network, next.id, &next.endpoints[at], netns, err);
         if (r < 0)
                 return r;
         network_settle(k->e->network);
@@ -213,7 +214,7 @@ static int disconnect_running(struct change *k, struct err *err) {
         next.n_endpoints--;
         memmove(&next.endpoints[at], &next.endpoints[at + 1], (next.n_endpoints - (size_t) at) * sizeof(next.endpoints[0]));
         if (spec_parse(k->body, &s, NULL) == 0) {
-                if (container_open_netns(k->c, &netns, &why) == 0 && move_gateway(k, &s, &next, netns, &why) < 0)
+                if (open_netns == 0 && move_gateway(k, &s, &next, netns, &why) < 0)
                         log_warning("container %.12s: %s", next.id, why.msg);
                 names_follow(k->e, &s, &k->c->row, &next, &resolvers);
         }

@@ -20,47 +20,8 @@
 
 enum { RESERVED_MAX = 256, BRIDGE_ID_DIGITS = 12, OPTIONS_MAX = 64 };
 
-/* Of the network's driver. The last ones say what is so anyway. */
-static const struct option {
-        const char *name;
-        enum { NAME, TRUTH, NUMBER, MUST_BE_TRUE, MUST_BE_FALSE } type;
-} options[] = {
-        { "com.docker.network.bridge.name", NAME },
-        { "com.docker.network.bridge.enable_icc", TRUTH },
-        { "com.docker.network.bridge.enable_ip_masquerade", TRUTH },
-        { "com.docker.network.driver.mtu", NUMBER },
-        { "com.docker.network.enable_ipv4", MUST_BE_TRUE },
-        { "com.docker.network.enable_ipv6", TRUTH },
-        { "com.docker.network.bridge.default_bridge", MUST_BE_FALSE },
-};
-
-static int read_truth(const char *text, bool *ret) {
-        bool yes = !strcmp(text, "true") || !strcmp(text, "1") || !strcmp(text, "True") || !strcmp(text, "TRUE") || !strcmp(text, "t");
-
-        if (!yes && strcmp(text, "false") != 0 && strcmp(text, "0") != 0 && strcmp(text, "False") != 0 && strcmp(text, "FALSE") != 0 && strcmp(text, "f") != 0)
-                return -EINVAL;
-        *ret = yes;
-        return 0;
-}
-
-static int check_option(const char *key, const char *value, struct err *err) {
-        uint64_t number;
-        bool truth;
-        size_t i = 0;
-
-        while (i < ARRAY_SIZE(options) && strcmp(options[i].name, key) != 0)
-                i++;
-        if (i == ARRAY_SIZE(options))
-                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "driver option \"%s\" of networks is not supported by this version", key);
-        if (options[i].type == NAME ? !spec_is_link_name(value) : options[i].type == NUMBER ? str_to_u64(value, 68, 65535, &number) < 0 : read_truth(value, &truth) < 0)
-                return err_set(err, ERR_INVALID, -EINVAL, "invalid value for driver option %s: \"%s\"", key, value);
-        if ((options[i].type == MUST_BE_TRUE && !truth) || (options[i].type == MUST_BE_FALSE && truth))
-                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "driver option %s=%s of networks is not supported by this version", key, value);
-        return 0;
-}
-
 static bool truth_of(const json_t *spec, const char *option, bool fallback) {
-        read_truth(json_get_str(json_object_get(spec, "Options"), option, ""), &fallback);
+        network_read_truth(json_get_str(json_object_get(spec, "Options"), option, ""), &fallback);
         return fallback;
 }
 
@@ -121,7 +82,7 @@ static int take_ipam(const json_t *body, bool ipv6, json_t *ret, struct err *err
                 if (!place)
                         return err_set(err, ERR_INVALID, -EINVAL, "invalid network config: subnet %s: IPv6 is not enabled for this network", subnet);
                 if (json_object_size(place))
-                        return err_set(err, ERR_INVALID, -EINVAL, "invalid network config: a bridge network has one subnet%s", ipv6 ? " of IPv4 and one of IPv6" : "");
+                        return err_set(err, ERR_INVALID, -EINVAL, "invalid network config: a network has one subnet%s", ipv6 ? " of IPv4 and one of IPv6" : "");
                 if ((r = take_ipam_entry(entry, place, err)) < 0)
                         return r;
         }
@@ -139,8 +100,8 @@ static int check_kind(const json_t *body, const char *name, struct err *err) {
                 return err_set(err, ERR_DENIED, -EEXIST, "operation is not permitted on predefined %s network", name);
         if (!strcmp(driver, "host") || !strcmp(driver, "null"))
                 return err_set(err, ERR_DENIED, -EEXIST, "only one instance of \"%s\" network is allowed", driver);
-        if (*driver && strcmp(driver, "bridge") != 0)
-                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "network driver \"%s\" is not supported by this version; bridge is", driver);
+        if (!network_driver_name(driver))
+                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "network driver \"%s\" is not supported by this version; bridge, macvlan and ipvlan are", driver);
         if (*scope && strcmp(scope, "local") != 0)
                 return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "networks of scope \"%s\" are not supported", scope);
         for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
@@ -153,24 +114,43 @@ static int check_kind(const json_t *body, const char *name, struct err *err) {
         return 0;
 }
 
+/* The bridge's name; of a driver without one the name of the dummy that is its parent when it has no other. */
+static json_t *link_name(const char *driver, const json_t *options, const char *id) {
+        const char *bridge = json_get_str(options, "com.docker.network.bridge.name", "");
+
+        return *bridge ? json_string(bridge) : json_sprintf("%s-%.*s", network_driver_has_parent(driver) ? "dm" : "br", BRIDGE_ID_DIGITS, id);
+}
+
+/* Of a network without a parent, all that is reached is in it. */
+static int find_internal(const json_t *body, const char *driver, const json_t *options, bool *ret, struct err *err) {
+        const char *parent = json_get_str(options, NETWORK_PARENT, "");
+        bool internal = json_get_bool(body, "Internal", false);
+
+        if (internal && *parent)
+                return err_set(err, ERR_INVALID, -EINVAL, "invalid network config: an internal network has no parent: leave out %s", parent);
+        *ret = internal || (network_driver_has_parent(driver) && !*parent);
+        return 0;
+}
+
 static int make_spec(const json_t *body, const char *id, json_t **ret, struct err *err) {
         auto_json *labels = NULL, *given = NULL, *entries = json_array();
-        bool ipv6 = json_get_bool(body, "EnableIPv6", false);
-        const char *key, *bridge;
+        const char *driver = network_driver_name(json_get_str(body, "Driver", ""));
+        bool ipv6 = json_get_bool(body, "EnableIPv6", false), internal = false;
+        const char *key;
         json_t *v;
         int r;
 
         if ((r = take_texts(body, "Labels", &labels, err)) < 0 || (r = take_texts(body, "Options", &given, err)) < 0)
                 return r;
         json_object_foreach(given, key, v)
-                if ((r = check_option(key, json_string_value(v), err)) < 0)
+                if ((r = network_option_check(driver, key, json_string_value(v), err)) < 0)
                         return r;
-        read_truth(json_get_str(given, "com.docker.network.enable_ipv6", ""), &ipv6);
+        network_read_truth(json_get_str(given, "com.docker.network.enable_ipv6", ""), &ipv6);
         if ((r = take_ipam(body, ipv6, entries, err)) < 0)
                 return r;
-        bridge = json_get_str(given, "com.docker.network.bridge.name", "");
-        *ret = json_pack("{s:s, s:o, s:b, s:b, s:b, s:{s:s, s:{}, s:O}, s:O, s:O}", "Driver", "bridge", "Bridge",
-                         *bridge ? json_string(bridge) : json_sprintf("br-%.*s", BRIDGE_ID_DIGITS, id), "EnableIPv6", ipv6, "Internal", json_get_bool(body, "Internal", false), "Attachable",
+        if ((r = find_internal(body, driver, given, &internal, err)) < 0)
+                return r;
+        *ret = json_pack("{s:s, s:o, s:b, s:b, s:b, s:{s:s, s:{}, s:O}, s:O, s:O}", "Driver", driver, "Bridge", link_name(driver, given, id), "EnableIPv6", ipv6, "Internal", internal, "Attachable",
                          json_get_bool(body, "Attachable", false), "IPAM", "Driver", "default", "Options", "Config", entries, "Options", given, "Labels", labels);
         return *ret ? 0 : err_errno(err, -ENOMEM, "network");
 }
@@ -184,8 +164,13 @@ static json_t *ipam_entry(const json_t *spec, bool ipv6) {
 static int define(struct engine *e, const json_t *spec, struct network_addresses *ret, struct err *err) {
         const json_t *entries[] = { ipam_entry(spec, false), ipam_entry(spec, true) }, *entry = entries[0];
         const char *reserved[RESERVED_MAX], *key;
+        const json_t *options = json_object_get(spec, "Options");
         uint64_t mtu = 0;
         struct network_definition d = {
+                .driver = json_get_str(spec, "Driver", ""),
+                .parent = json_get_str(options, NETWORK_PARENT, NULL),
+                .mode = network_mode(options),
+                .flag = json_get_str(options, "ipvlan_flag", NULL),
                 .bridge = json_get_str(spec, "Bridge", ""),
                 .subnet = json_get_str(entry, "Subnet", ""),
                 .gateway = json_get_str(entry, "Gateway", ""),
@@ -205,7 +190,7 @@ static int define(struct engine *e, const json_t *spec, struct network_addresses
                 json_object_foreach(json_object_get(entries[i], "AuxiliaryAddresses"), key, v)
                         if (d.n_reserved < RESERVED_MAX)
                                 reserved[d.n_reserved++] = json_string_value(v);
-        str_to_u64(json_get_str(json_object_get(spec, "Options"), "com.docker.network.driver.mtu", "0"), 0, 65535, &mtu);
+        str_to_u64(json_get_str(options, "com.docker.network.driver.mtu", "0"), 0, 65535, &mtu);
         d.mtu = (uint32_t) mtu;
         return network_define(e->network, &d, ret, err);
 }
@@ -244,7 +229,7 @@ static int make(struct engine *e, const char *id, const char *name, json_t *spec
 
 int engine_network_create(struct engine *e, const json_t *body, json_t **ret, struct err *err) {
         const char *name = json_get_str(body, "Name", "");
-        struct network n = { .driver = "bridge" };
+        struct network n = { .driver = network_driver_name(json_get_str(body, "Driver", "")) };
         auto_json *spec = NULL;
         auto_network other = {};
         int r = check_kind(body, name, err);

@@ -81,12 +81,14 @@ static void from_fixed(struct engine *e, const struct fixed_network *f, struct n
 }
 
 static int from_row(const struct db_network *row, struct network *ret, struct err *err) {
+        const char *driver;
         json_t *spec;
         int r = json_parse(row->spec, strlen(row->spec), ENGINE_JSON_MAX, "the stored network", &spec, err);
 
         if (r < 0)
                 return r;
-        *ret = (struct network) { .driver = "bridge", .kind = SPEC_NETWORK_USER, .created_ns = row->created_ns, .spec = spec };
+        driver = network_driver_name(json_get_str(spec, "Driver", ""));
+        *ret = (struct network) { .driver = driver ? driver : "unknown", .kind = SPEC_NETWORK_USER, .created_ns = row->created_ns, .spec = spec };
         memcpy(ret->id, row->id, sizeof(ret->id));
         memcpy(ret->name, row->name, sizeof(ret->name));
         snprintf(ret->bridge, sizeof(ret->bridge), "%s", json_get_str(spec, "Bridge", ""));

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "engine/db.h"
 #include "engine/internal.h"
+#include "engine/networks.h"
 #include "engine/ports-list.h"
 #include "engine/spec.h"
 #include "network/network.h"
@@ -133,11 +134,14 @@ int ports_check(const struct spec *s, struct err *err) {
         return ports_list_read(s->port_bindings, &l, err);
 }
 
-json_t *ports_warnings(const json_t *body) {
+json_t *ports_warnings(struct engine *e, const json_t *body) {
         const json_t *host = json_object_get(body, "HostConfig");
         const char *mode = json_get_str(host, "NetworkMode", "");
         json_t *warnings = json_array();
+        auto_network n = {};
 
+        if (json_object_size(json_get_object(host, "PortBindings")) && network_find(e, mode, &n, NULL) == 0 && network_driver_has_parent(n.driver))
+                json_array_append_new(warnings, json_sprintf("Published ports are discarded on network %s of driver %s: its containers are beside this host, and reached at their own addresses", n.name, n.driver));
         if ((!strcmp(mode, "host") || !strcmp(mode, "none")) && json_object_size(json_get_object(host, "PortBindings")))
                 json_array_append_new(warnings, json_sprintf("Published ports are discarded when using %s network mode", mode));
         return warnings;
@@ -198,7 +202,7 @@ json_t *ports_get(struct container *c) {
 
 const struct network_endpoint *ports_endpoint(const struct container_row *row) {
         for (size_t i = 0; i < row->n_endpoints; i++)
-                if (row->endpoints[i].is_gateway)
+                if (row->endpoints[i].is_gateway && *row->endpoints[i].host_link) /* not beside the host */
                         return &row->endpoints[i];
         return NULL;
 }

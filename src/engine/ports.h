@@ -16,7 +16,7 @@ struct spec;
 /* Of the body: every key and value is one that can be. ERR_INVALID. */
 int ports_check(const struct spec *s, struct err *err);
 /* For the answer to create: an array of what is asked for in the body and cannot have an effect. */
-json_t *ports_warnings(const json_t *body);
+json_t *ports_warnings(struct engine *e, const json_t *body);
 /* At start, after the networks: publish on the endpoint that is the gateway. ERR_CONFLICT names the port and who has it. */
 int ports_publish(struct engine *e, struct container *c, const struct spec *s, const struct container_row *row, struct err *err);
 /* For update: PublishAdd and PublishRm of `changes`, in the form of PortBindings. First into the body that is to be stored, which must be a copy of what is; ERR_INVALID when

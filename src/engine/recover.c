@@ -72,6 +72,8 @@ static int adopt(struct engine *e, struct container *c, struct err *err) {
         auto_json *body = NULL;
         auto_spec spec = {};
         auto_link *link = NULL;
+        auto_fd netns = -EBADF;
+        char path[48];
         int sock = connect_monitor(e, next.id), r;
 
         if (sock < 0)
@@ -81,7 +83,9 @@ static int adopt(struct engine *e, struct container *c, struct err *err) {
                 return r;
         if (hello.init_pid <= 0)
                 return err_set(err, ERR_UNAVAILABLE, -ESRCH, "the monitor of container %.12s has started nothing", next.id);
-        if ((r = db_spec(e->db, next.id, &body, err)) < 0 || (r = spec_parse(body, &spec, err)) < 0 || (r = endpoints_recover(e, &spec, &next, err)) < 0)
+        snprintf(path, sizeof(path), "/proc/%d/ns/net", hello.init_pid);
+        netns = open(path, O_RDONLY | O_CLOEXEC);
+        if ((r = db_spec(e->db, next.id, &body, err)) < 0 || (r = spec_parse(body, &spec, err)) < 0 || (r = endpoints_recover(e, &spec, &next, netns, err)) < 0)
                 return r;
         if (next.state == CONTAINER_STARTING)
                 next.state = CONTAINER_RUNNING;

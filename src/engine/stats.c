@@ -43,11 +43,31 @@ static json_t *link_stats(const char *l) {
                          link_counter(l, "rx_packets"), "tx_errors", link_counter(l, "rx_errors"), "tx_dropped", link_counter(l, "rx_dropped"));
 }
 
+/* The same in the container's network namespace, of a link that has no end here. */
+static json_t *inside_stats(const char *link, int pid) {
+        auto_free char *path = str_format("/proc/%d/net/dev", pid);
+        FILE *f = path && pid > 0 ? fopen(path, "re") : NULL;
+        unsigned long long v[8] = { 0 };
+        char line[512], name[17];
+
+        while (f && fgets(line, sizeof(line), f))
+                if (sscanf(line, " %16[^:]:%llu %llu %llu %llu %*u %*u %*u %*u %llu %llu %llu %llu", name, &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7]) == 9 && !strcmp(name, link))
+                        break;
+                else
+                        memset(v, 0, sizeof(v));
+        if (f)
+                fclose(f);
+        return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "rx_bytes", (json_int_t) v[0], "rx_packets", (json_int_t) v[1], "rx_errors", (json_int_t) v[2], "rx_dropped",
+                         (json_int_t) v[3], "tx_bytes", (json_int_t) v[4], "tx_packets", (json_int_t) v[5], "tx_errors", (json_int_t) v[6], "tx_dropped", (json_int_t) v[7]);
+}
+
 static json_t *networks(const struct container_row *row) {
         json_t *all = json_object();
 
         for (size_t i = 0; i < row->n_endpoints; i++)
-                if (!strchr(row->endpoints[i].host_link, '/'))
+                if (!*row->endpoints[i].host_link)
+                        json_object_set_new(all, row->endpoints[i].link, inside_stats(row->endpoints[i].link, row->pid));
+                else if (!strchr(row->endpoints[i].host_link, '/'))
                         json_object_set_new(all, row->endpoints[i].link, link_stats(row->endpoints[i].host_link));
         return all;
 }

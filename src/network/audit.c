@@ -10,7 +10,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "network/internal.h"
+#include "network/driver.h"
 #include "network/netns.h"
 
 struct audit {
@@ -143,6 +143,19 @@ static void check_route(struct audit *a, const struct bridge_network *b, const s
         found(a, b->bridge, problem, "made again", a->fix ? subnet_route_add(&a->n, l.index, &s.subnet.base, prefix, gateway) : 0);
 }
 
+/* Of children of another link: is that there? What is ours of it is made again. */
+static void check_parent(struct audit *a, struct bridge_network *b) {
+        struct link l;
+        int r = link_find(&a->n, b->parent, &l);
+
+        if (r == -ENODEV || (r == 0 && l.index != b->bridge_index)) {
+                b->ready = false;
+                found(a, b->parent, "the parent of a network is gone, or another one", "looked for again", a->fix ? bridge_make_locked(a->host, b) : 0);
+        } else if (r == 0 && !l.up) {
+                found(a, b->parent, "the parent of a network is switched off", "switched on", a->fix ? link_set_up(&a->n, b->parent) : 0);
+        }
+}
+
 /* Its links are the endpoints': whoever knows those plugs them in again. */
 static void check_network(struct audit *a, struct bridge_network *b) {
         struct address6 gateway = address6_of_ipv4(b->pool.gateway);
@@ -181,6 +194,10 @@ int network_audit(struct network_host *h, bool fix, network_finding_fn fn, void 
         for (size_t i = 0; i < h->n_networks; i++) {
                 if (!h->networks[i]->ready) /* it is made with its first endpoint */
                         continue;
+                if (!h->networks[i]->driver->on_host) {
+                        check_parent(&a, h->networks[i]);
+                        continue;
+                }
                 any = true;
                 any6 |= h->networks[i]->ipv6;
                 check_network(&a, h->networks[i]);

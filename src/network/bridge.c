@@ -11,9 +11,10 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "network/driver.h"
 #include "network/firewall.h"
-#include "network/internal.h"
 #include "network/netns.h"
+#include "network/veth.h"
 
 #define IP_FORWARD "/proc/sys/net/ipv4/ip_forward"
 #define IPV6_CONF "/proc/sys/net/ipv6/conf"
@@ -179,7 +180,7 @@ static int set_up_ipv6(struct network_host *host, struct bridge_network *h, stru
         return give_address6(host, h, n, index, err);
 }
 
-static int make_ready(struct network_host *host, struct bridge_network *h, struct err *err) {
+static int make(struct network_host *host, struct bridge_network *h, struct err *err) {
         auto_rtnl n = { .fd = -EBADF };
         struct link bridge;
         int r = rtnl_open(&n);
@@ -215,12 +216,23 @@ static int make_ready(struct network_host *host, struct bridge_network *h, struc
 
 static int ensure_locked(struct network_host *h, struct bridge_network *b, struct err *err) {
         if (!b->ready)
-                return make_ready(h, b, err);
-        return firewall_is_intact(h->bridge, &h->netfilter) ? 0 : network_apply_firewall(h, err);
+                return b->driver->make(h, b, err);
+        return !b->driver->on_host || firewall_is_intact(h->bridge, &h->netfilter) ? 0 : network_apply_firewall(h, err);
 }
 
 int bridge_make_locked(struct network_host *h, struct bridge_network *b) {
-        return make_ready(h, b, NULL);
+        return b->driver->make(h, b, NULL);
+}
+
+struct bridge_state bridge_state_of(const struct bridge_network *b) {
+        struct bridge_state s = {
+                .driver = b->driver, .shares_mac = child_shares_mac(b), .routed = child_is_routed(b), .mode = b->mode, .flags = b->flags, .index = b->bridge_index, .mtu = b->mtu,
+                .subnet = b->pool.subnet, .gateway = b->pool.gateway, .internal = b->internal, .icc = b->icc, .subnet6 = b->pool6.subnet, .gateway6 = b->pool6.gateway,
+        };
+
+        memcpy(s.link, b->driver->has_parent ? b->parent : b->bridge, sizeof(s.link));
+        memcpy(s.mac, b->parent_mac, sizeof(s.mac));
+        return s;
 }
 
 int bridge_ensure(struct network_host *h, const char *bridge, struct bridge_state *ret, struct err *err) {
@@ -231,7 +243,7 @@ int bridge_ensure(struct network_host *h, const char *bridge, struct bridge_stat
         b = network_find_locked(h, bridge);
         r = b ? ensure_locked(h, b, err) : network_unknown(bridge, err);
         if (r == 0)
-                *ret = (struct bridge_state) { b->bridge_index, b->mtu, b->pool.subnet, b->pool.gateway, b->internal, b->icc, b->pool6.subnet, b->pool6.gateway };
+                *ret = bridge_state_of(b);
         pthread_mutex_unlock(&h->lock);
         return r;
 }
@@ -277,7 +289,9 @@ static int delete_ports(struct rtnl *n, int bridge_index, struct err *err) {
         return 0;
 }
 
-int bridge_delete(struct rtnl *n, const char *bridge, struct err *err) {
+/* With all its ports. One of that name that is no bridge is left alone. */
+static int remove_bridge(struct rtnl *n, const struct bridge_network *b, struct err *err) {
+        const char *bridge = b->bridge;
         struct link l;
         int r = link_find(n, bridge, &l);
 
@@ -291,3 +305,22 @@ int bridge_delete(struct rtnl *n, const char *bridge, struct err *err) {
         r = link_delete(n, bridge);
         return r < 0 && r != -ENODEV ? rtnl_error(n, r, err, "bridge %s: deleting", bridge) : 0;
 }
+
+static int read_nothing(const struct network_definition *d, struct bridge_network *b, struct err *err) {
+        (void) b;
+        if (d->parent || d->mode || d->flag)
+                return err_set(err, ERR_INVALID, -EINVAL, "network driver bridge: it has no parent and no mode");
+        return 0;
+}
+
+/* make() says it in better words. */
+static int probe(const struct bridge_network *b, struct err *err) {
+        (void) b;
+        (void) err;
+        return 0;
+}
+
+const struct network_driver driver_bridge = {
+        .name = "bridge", .on_host = true, .read = read_nothing, .probe = probe, .make = make, .remove = remove_bridge, .plug = veth_plug, .unplug = veth_unplug,
+        .is_plugged = veth_is_plugged,
+};

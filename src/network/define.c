@@ -8,8 +8,7 @@
 
 #include "base/err.h"
 #include "base/str.h"
-#include "network/firewall.h"
-#include "network/internal.h"
+#include "network/driver.h"
 
 enum { PART_PREFIX_MIN = 22, PART_PREFIX_MAX = 24, SHARED_PREFIX_MAX = 22, NETWORKS_MAX = 4096, MTU6_MIN = 1280 };
 
@@ -127,7 +126,7 @@ static bool is_given(const char *text) {
 }
 
 /* Another network's, or of the host's: but an address that the bridge itself has was given by an earlier daemon. */
-static int check_free(struct network_host *h, struct rtnl *n, const struct network_definition *d, const struct subnet *s, struct err *err) {
+static int check_free(struct network_host *h, struct rtnl *n, const struct network_definition *d, const struct subnet *s, bool on_host, struct err *err) {
         auto_taken t = { 0 };
         struct link own;
         uint32_t address;
@@ -137,6 +136,8 @@ static int check_free(struct network_host *h, struct rtnl *n, const struct netwo
         for (size_t i = 0; i < h->n_networks; i++)
                 if (h->networks[i]->pool.owners && subnet_overlaps(&h->networks[i]->pool.subnet, s))
                         return err_set(err, ERR_DENIED, -EADDRINUSE, "invalid pool request: Pool overlaps with other one on this address space: %s", d->subnet);
+        if (!on_host) /* where the host may well be itself */
+                return 0;
         if (link_find(n, d->bridge, &own) == 0 && address_find(n, own.index, &address, &prefix) == 0 && prefix == s->prefix && subnet_contains(s, address))
                 return 0;
         r = subnets_in_use(n, add_taken, &t);
@@ -185,6 +186,9 @@ static int define_locked(struct network_host *h, const struct network_definition
 
         if (network_find_locked(h, d->bridge))
                 return err_set(err, ERR_CONFLICT, -EEXIST, "bridge %s is another network's already", d->bridge);
+        for (size_t i = 0; i < h->n_networks && b->driver->has_parent; i++)
+                if (!strcmp(h->networks[i]->parent, b->parent))
+                        return err_set(err, ERR_CONFLICT, -EBUSY, "network %s is already using parent interface %s", h->networks[i]->bridge, b->parent);
         if (h->n_networks >= NETWORKS_MAX)
                 return err_set(err, ERR_NO_SPACE, -ENOSPC, "there are %zu networks: no more are possible", h->n_networks);
         r = rtnl_open(&n);
@@ -195,7 +199,7 @@ static int define_locked(struct network_host *h, const struct network_definition
                         return network_bad(err, "subnet", d->subnet, "it has bits after its prefix, or is no IPv4 subnet such as 10.5.0.0/16");
                 if (s.prefix < SUBNET_PREFIX_MIN || s.prefix > SUBNET_PREFIX_MAX)
                         return network_bad(err, "subnet", d->subnet, "must be between /8 and /30");
-                r = check_free(h, &n, d, &s, err);
+                r = check_free(h, &n, d, &s, b->driver->on_host, err);
         } else {
                 r = network_choose_subnet(h, &n, false, &s, err);
         }
@@ -226,10 +230,13 @@ int network_define(struct network_host *h, const struct network_definition *d, s
         b = calloc(1, sizeof(*b));
         if (!b)
                 return err_errno(err, -ENOMEM, "bridge %s", d->bridge);
-        *b = (struct bridge_network) { .defined = true, .nat = d->nat && !d->internal, .internal = d->internal, .icc = d->icc, .mtu_wanted = d->mtu, .ipv6 = d->ipv6 };
+        *b = (struct bridge_network) { .driver = driver_find(d->driver), .defined = true, .nat = d->nat && !d->internal, .internal = d->internal, .icc = d->icc, .mtu_wanted = d->mtu, .ipv6 = d->ipv6 };
         snprintf(b->bridge, sizeof(b->bridge), "%s", d->bridge);
         pthread_mutex_lock(&h->lock);
-        r = define_locked(h, d, b, err);
+        if (!b->driver)
+                r = err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "network driver \"%.40s\" is not known", d->driver);
+        else if ((r = b->driver->read(d, b, err)) == 0)
+                r = define_locked(h, d, b, err);
         if (r == 0) {
                 network_describe_pools(b, ret);
         } else {
@@ -242,9 +249,15 @@ int network_define(struct network_host *h, const struct network_definition *d, s
 }
 
 int network_make(struct network_host *h, const char *bridge, struct err *err) {
-        struct bridge_state b;
+        struct bridge_network *b;
+        struct bridge_state ignored;
+        int r;
 
-        return bridge_ensure(h, bridge, &b, err);
+        pthread_mutex_lock(&h->lock);
+        b = network_find_locked(h, bridge);
+        r = b ? b->driver->probe(b, err) : network_unknown(bridge, err);
+        pthread_mutex_unlock(&h->lock);
+        return r < 0 ? r : bridge_ensure(h, bridge, &ignored, err);
 }
 
 static void forget(struct network_host *h, struct bridge_network *b) {
@@ -262,6 +275,7 @@ static void forget(struct network_host *h, struct bridge_network *b) {
 /* Its endpoints are gone, but their links may still be on their way: they would keep nothing but the name. */
 static int undefine_locked(struct network_host *h, struct bridge_network *b, struct err *err) {
         auto_rtnl n = { .fd = -EBADF };
+        bool on_host;
         int r;
 
         if (b->pool.n_taken > 0)
@@ -269,11 +283,12 @@ static int undefine_locked(struct network_host *h, struct bridge_network *b, str
         r = rtnl_open(&n);
         if (r < 0)
                 return err_errno(err, r, "netlink socket");
-        r = bridge_delete(&n, b->bridge, err);
+        on_host = b->driver->on_host;
+        r = b->driver->remove(&n, b, err);
         if (r < 0)
                 return r;
         forget(h, b);
-        return network_apply_firewall(h, err);
+        return on_host ? network_apply_firewall(h, err) : 0;
 }
 
 int network_undefine(struct network_host *h, const char *bridge, struct err *err) {

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "network/internal.h"
+#include "network/driver.h"
 
 enum { PARTS_MAX = 65536 };
 
@@ -93,7 +93,7 @@ static int check_free(struct network_host *h, struct rtnl *n, const struct bridg
                 return r;
         if (find_taken(&ours, s))
                 return err_set(err, ERR_DENIED, -EADDRINUSE, "invalid pool request: Pool overlaps with other one on this address space: %s", text);
-        if (!n || (link_find(n, b->bridge, &own) == 0 && address6_find(n, own.index, &address, &prefix) == 0 && prefix == s->prefix && subnet6_contains(s, &address)))
+        if (!n || !b->driver->on_host || (link_find(n, b->bridge, &own) == 0 && address6_find(n, own.index, &address, &prefix) == 0 && prefix == s->prefix && subnet6_contains(s, &address)))
                 return 0;
         if ((r = list_taken(h, n, b, &all, err)) < 0)
                 return r;

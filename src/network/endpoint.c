@@ -2,13 +2,12 @@
 
 /* One container on the bridge. The slow part, the kernel's, runs without our lock: many can be connected at once. */
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "base/fd.h"
-#include "network/internal.h"
+#include "network/driver.h"
 #include "network/netns.h"
 #include "network/shaping.h"
 
@@ -103,98 +102,15 @@ static void release_addresses(struct network_host *h, const char *id, const char
         pthread_mutex_unlock(&h->lock);
 }
 
-/* A network namespace goes some time after its last process: the veth of this container's earlier run can still be there. */
-static int add_veth(struct network_host *h, struct rtnl *n, const struct veth *v) {
-        int r = link_add_veth(n, v);
-
-        if (r != -EEXIST || reaper_discard(&h->reaper, n, v->host_name, true) < 0)
-                return r;
-        return link_add_veth(n, v);
-}
-
-static int set_up_host_end(struct rtnl *n, const char *name, bool isolated, bool spare) {
-        int r = spare ? 0 : link_disable_ipv6(name); /* while it is down; of a spare one it is off already */
-
-        if (r == 0 && isolated)
-                r = link_isolate(n, name);
-        return r < 0 ? r : link_set_up(n, name);
-}
-
-static int set_up_container_end(struct rtnl *inside, const struct network_endpoint *e, uint32_t address, int netns_fd) {
-        struct link_addresses a = { .address = address, .prefix = e->prefix, .prefix6 = *e->address6 ? e->prefix6 : 0, .has_gateway6 = e->is_gateway && *e->gateway6 };
+int endpoint_configure(struct rtnl *inside, const struct network_endpoint *e, int netns_fd) {
+        struct link_addresses a = { .by_link = e->is_gateway && e->on_link, .prefix = e->prefix, .prefix6 = *e->address6 ? e->prefix6 : 0, .has_gateway6 = e->is_gateway && *e->gateway6 };
         struct link l;
         int r = link_find(inside, e->link, &l);
 
-        if (r < 0 || (e->is_gateway && (r = address_parse(e->gateway, &a.gateway)) < 0) || (a.prefix6 && (r = address6_parse(e->address6, &a.address6)) < 0) ||
+        if (r < 0 || (r = address_parse(e->address, &a.address)) < 0 || (e->is_gateway && *e->gateway && (r = address_parse(e->gateway, &a.gateway)) < 0) || (a.prefix6 && (r = address6_parse(e->address6, &a.address6)) < 0) ||
             (a.has_gateway6 && (r = address6_parse(e->gateway6, &a.gateway6)) < 0) || (a.prefix6 && (r = netns_enable_ipv6(netns_fd, e->link)) < 0))
                 return r;
         return link_configure(inside, l.index, &a);
-}
-
-/* Before the first packet. */
-static int limit(struct network_host *h, struct rtnl *n, const struct network_endpoint *e, uint32_t mtu) {
-        return e->rates.ingress || e->rates.egress ? shaping_set(&h->reaper, n, e->host_link, mtu, &e->rates, true) : 0;
-}
-
-/* The spare link is its owner's: there may be a second try. */
-static void discard(struct network_host *h, struct rtnl *n, const struct network_endpoint *e, const struct network_spare *spare) {
-        if (!spare)
-                reaper_discard(&h->reaper, n, e->host_link, false);
-        if (e->rates.egress)
-                shaping_discard(&h->reaper, n, e->host_link);
-}
-
-/* A new pair, or the spare one. */
-static int make_link(struct network_host *h, const struct bridge_state *b, const struct veth *v, struct rtnl *host, struct rtnl *inside, struct network_spare *spare) {
-        int r;
-
-        if (!spare)
-                return add_veth(h, host, v);
-        r = link_plug(host, spare->host_index, b->index, b->mtu);
-        return r < 0 ? r : link_dress(inside, spare->index, v->peer_mac, b->mtu);
-}
-
-/* With a spare link, `netns_fd` was prepared when that was made. */
-static int enter(int netns_fd, const struct network_spare *spare, struct rtnl *ret) {
-        int fd;
-
-        if (!spare)
-                return netns_prepare(netns_fd, ret);
-        fd = fcntl(spare->inside_fd, F_DUPFD_CLOEXEC, 3);
-        if (fd < 0)
-                return -errno;
-        *ret = (struct rtnl) { .fd = fd, .seq = 1 };
-        return 0;
-}
-
-static int plug(struct network_host *h, const struct bridge_state *b, const char *id, const struct network_endpoint *e, int netns_fd, struct network_spare *spare, struct err *err) {
-        auto_rtnl inside = { .fd = -EBADF }, host = { .fd = -EBADF };
-        struct veth v = { .host_name = e->host_link, .peer_name = e->link, .bridge_index = b->index, .netns_fd = netns_fd, .mtu = b->mtu };
-        uint32_t address;
-        int r;
-
-        if ((r = address_parse(e->address, &address)) < 0 || (r = mac_parse(e->mac, v.peer_mac)) < 0)
-                return err_errno(err, r, "container %.12s: address %s, %s", id, e->address, e->mac);
-        r = enter(netns_fd, spare, &inside);
-        if (r == 0)
-                r = rtnl_open(&host);
-        if (r < 0)
-                return err_errno(err, r, "container %.12s: entering its network namespace", id);
-        r = make_link(h, b, &v, &host, &inside, spare);
-        if (r < 0)
-                return rtnl_error(&host, r, err, "container %.12s: adding link %s to bridge %s", id, e->link, e->bridge);
-        r = limit(h, &host, e, b->mtu);
-        if (r < 0)
-                r = rtnl_error(&host, r, err, "container %.12s: limits of bandwidth of link %s", id, e->link);
-        else if ((r = set_up_host_end(&host, e->host_link, !b->icc, spare)) < 0)
-                r = rtnl_error(&host, r, err, "container %.12s: link %s", id, e->host_link);
-        else if ((r = set_up_container_end(&inside, e, address, netns_fd)) < 0)
-                r = rtnl_error(&inside, r, err, "container %.12s: address and route of %s", id, e->link);
-        if (r < 0)
-                discard(h, &host, e, spare);
-        else
-                announce_here(&host, e);
-        return r;
 }
 
 static int describe(struct network_host *h, const struct bridge_state *b, const struct network_attachment *a, uint32_t address, const struct address6 *address6,
@@ -203,25 +119,35 @@ static int describe(struct network_host *h, const struct bridge_state *b, const 
         uint8_t mac[6];
 
         address_format(address, e.address);
-        if (!b->internal)
+        e.on_link = b->routed && !b->internal;
+        if (!b->internal && !b->routed)
                 address_format(b->gateway, e.gateway);
         if (b->subnet6.prefix) {
                 e.prefix6 = b->subnet6.prefix;
                 address6_format(address6, e.address6);
-                if (!b->internal)
+                if (!b->internal && !b->routed)
                         address6_format(&b->gateway6, e.gateway6);
         }
         address_mac(address, mac);
         if (a->mac && *a->mac && mac_parse(a->mac, mac) < 0)
                 return -EINVAL;
-        mac_format(mac, e.mac);
-        if (a->spare)
+        mac_format(b->shares_mac ? b->mac : mac, e.mac);
+        if (b->driver->on_host && a->spare)
                 memcpy(e.host_link, a->spare->host_link, sizeof(e.host_link));
-        else
+        else if (b->driver->on_host)
                 network_link_name(h, a->id, a->bridge, e.host_link);
         snprintf(e.bridge, sizeof(e.bridge), "%s", a->bridge);
         snprintf(e.link, sizeof(e.link), "%s", a->link);
         *ret = e;
+        return 0;
+}
+
+/* What is asked for, and needs an end of the link on this host, or a MAC address of its own. */
+static int check_driver(const struct bridge_state *b, const struct network_attachment *a, struct err *err) {
+        if (!b->driver->on_host && (a->rates.ingress || a->rates.egress))
+                return err_set(err, ERR_INVALID, -EINVAL, "network driver %s: bandwidth cannot be limited: the link has no end on this host", b->driver->name);
+        if (b->shares_mac && a->mac && *a->mac)
+                return err_set(err, ERR_INVALID, -EINVAL, "network driver %s: MAC address %s: its endpoints have the parent's in this mode", b->driver->name, a->mac);
         return 0;
 }
 
@@ -232,6 +158,8 @@ static int reserve(struct network_host *h, const struct network_attachment *a, s
 
         if (r == 0)
                 r = bridge_ensure(h, a->bridge, ret_state, err);
+        if (r == 0)
+                r = check_driver(ret_state, a, err);
         if (r == 0)
                 r = take_address(h, a, &address, err);
         if (r < 0)
@@ -258,22 +186,22 @@ int network_reserve(struct network_host *h, const struct network_attachment *a, 
         return reserve(h, a, &b, ret, err);
 }
 
-static bool bridge_is_gone(const char *bridge, int index) {
+static bool is_gone(const char *link, int index) {
         auto_rtnl n = { .fd = -EBADF };
         struct link l;
 
-        return index > 0 && rtnl_open(&n) == 0 && (link_find(&n, bridge, &l) == -ENODEV || l.index != index);
+        return index > 0 && rtnl_open(&n) == 0 && (link_find(&n, link, &l) == -ENODEV || l.index != index);
 }
 
 static int plug_with(struct network_host *h, struct bridge_state *b, const char *id, const struct network_endpoint *e, int netns_fd, struct network_spare *spare, struct err *err) {
-        int r = plug(h, b, id, e, netns_fd, spare, err);
+        int r = b->driver->plug(h, b, id, e, netns_fd, spare, err);
 
-        /* Somebody deleted the bridge behind our back: once more, with a new one. */
-        if (r < 0 && bridge_is_gone(e->bridge, b->index)) {
+        /* Somebody deleted the bridge or the parent behind our back: once more, with a new one. */
+        if (r < 0 && is_gone(b->link, b->index)) {
                 bridge_forget(h, b->index);
                 r = bridge_ensure(h, e->bridge, b, err);
                 if (r == 0)
-                        r = plug(h, b, id, e, netns_fd, spare, err);
+                        r = b->driver->plug(h, b, id, e, netns_fd, spare, err);
         }
         return r;
 }
@@ -300,6 +228,15 @@ static int plug_spare(struct network_host *h, const struct network_attachment *a
         return plug_with(h, b, a->id, e, netns_fd, NULL, err);
 }
 
+/* Of a driver that has no use for it: it has the name that the endpoint's own link is to have, so it goes at once. */
+static void clear_spare(struct network_spare *spare) {
+        auto_rtnl n = { .fd = -EBADF };
+
+        if (rtnl_open(&n) == 0)
+                link_delete(&n, spare->host_link);
+        network_spare_used(spare);
+}
+
 int network_connect(struct network_host *h, const struct network_attachment *a, int netns_fd, struct network_endpoint *ret, struct err *err) {
         struct network_endpoint e;
         struct bridge_state b;
@@ -308,7 +245,9 @@ int network_connect(struct network_host *h, const struct network_attachment *a, 
 
         if (r < 0)
                 return r;
-        r = a->spare ? plug_spare(h, a, &b, &e, netns_fd, err) : plug_with(h, &b, a->id, &e, netns_fd, NULL, err);
+        if (a->spare && !b.driver->on_host)
+                clear_spare(a->spare);
+        r = a->spare && b.driver->on_host ? plug_spare(h, a, &b, &e, netns_fd, err) : plug_with(h, &b, a->id, &e, netns_fd, NULL, err);
         if (r == 0)
                 *ret = e;
         else if (address_parse(e.address, &address) == 0)
@@ -316,38 +255,52 @@ int network_connect(struct network_host *h, const struct network_attachment *a, 
         return r;
 }
 
-int network_disconnect(struct network_host *h, const char *id, const struct network_endpoint *e, struct err *err) {
-        auto_rtnl n = { .fd = -EBADF };
+/* As it is, ready or not: one that is to go needs nothing made for it. */
+static bool find_state(struct network_host *h, const char *bridge, struct bridge_state *ret) {
+        struct bridge_network *b;
+
+        pthread_mutex_lock(&h->lock);
+        b = network_find_locked(h, bridge);
+        if (b)
+                *ret = bridge_state_of(b);
+        pthread_mutex_unlock(&h->lock);
+        return b;
+}
+
+int network_disconnect(struct network_host *h, const char *id, const struct network_endpoint *e, int netns_fd, struct err *err) {
+        struct bridge_state b = { .driver = &driver_bridge };
         uint32_t address;
         int r = check_id(id, err);
 
         if (r < 0)
                 return r;
-        r = rtnl_open(&n);
-        if (r == 0)
-                r = reaper_discard(&h->reaper, &n, e->host_link, false);
-        if (r < 0 && r != -ENODEV)
-                return rtnl_error(&n, r, err, "container %.12s: deleting link %s", id, e->host_link);
-        announce_gone(&n, e); /* before another has the address, who is announced then */
-        if (e->rates.egress)
-                shaping_discard(&h->reaper, &n, e->host_link);
+        find_state(h, e->bridge, &b);
+        r = b.driver->unplug(h, &b, id, e, netns_fd, err);
+        if (r < 0)
+                return r;
         /* After it is unplugged: until then it answers to the address. */
         if (address_parse(e->address, &address) == 0)
                 release_addresses(h, id, e->bridge, address, e->address6);
         return 0;
 }
 
+int network_is_plugged(struct network_host *h, const struct network_endpoint *e, int netns_fd) {
+        struct bridge_state b;
+
+        return find_state(h, e->bridge, &b) ? b.driver->is_plugged(&b, e, netns_fd) : -ENODEV;
+}
+
 int network_route_by(struct network_host *h, const struct network_endpoint *e, int netns_fd, struct err *err) {
         auto_rtnl inside = { .fd = -EBADF };
-        struct address6 gateway;
+        struct address6 gateway = address6_of_ipv4(0), gateway6 = { 0 };
         struct link l;
         int r = netns_prepare(netns_fd, &inside);
 
         (void) h;
-        if (r == 0 && (r = link_find(&inside, e->link, &l)) == 0 && (r = address_any_parse(e->gateway, &gateway)) == 0)
+        if (r == 0 && (r = link_find(&inside, e->link, &l)) == 0 && (e->on_link || (r = address_any_parse(e->gateway, &gateway)) == 0))
                 r = default_route_set(&inside, l.index, &gateway);
-        if (r == 0 && *e->gateway6 && (r = address6_parse(e->gateway6, &gateway)) == 0)
-                r = default_route_set(&inside, l.index, &gateway);
+        if (r == 0 && ((e->on_link && *e->address6) || (*e->gateway6 && (r = address6_parse(e->gateway6, &gateway6)) == 0)))
+                r = default_route_set(&inside, l.index, &gateway6);
         return r < 0 ? rtnl_error(&inside, r, err, "default route by %s", e->link) : 0;
 }
 
@@ -356,6 +309,8 @@ int network_limit(struct network_host *h, const struct network_endpoint *e, stru
         struct link l;
         int r = rtnl_open(&n);
 
+        if (!*e->host_link)
+                return err_set(err, ERR_INVALID, -EINVAL, "bandwidth of link %s cannot be limited: it has no end on this host", e->link);
         if (r == 0 && (r = link_find(&n, e->host_link, &l)) == 0)
                 r = shaping_set(&h->reaper, &n, e->host_link, l.mtu, &e->rates, false);
         return r < 0 ? rtnl_error(&n, r, err, "limits of bandwidth of link %s", e->host_link) : 0;
@@ -371,7 +326,8 @@ int network_claim(struct network_host *h, const char *id, const struct network_e
 
         if (r == 0 && address_parse(e->address, &address) < 0)
                 r = err_set(err, ERR_INVALID, -EINVAL, "container %.12s: \"%.16s\" is not an address", id, e->address);
-        if (r == 0)
+        /* Where the host has no part in it, it goes on without us. */
+        if (r == 0 && (!find_state(h, e->bridge, &b) || b.driver->on_host))
                 r = bridge_ensure(h, e->bridge, &b, err);
         if (r < 0)
                 return r;

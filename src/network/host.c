@@ -10,8 +10,8 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "network/driver.h"
 #include "network/firewall.h"
-#include "network/internal.h"
 
 enum { MTU_MIN = 576, MTU_MAX = 65535, POOL_PREFIX_MIN = 16, POOL_PREFIX_MAX = 29, POOL6_PREFIX_MAX = 64 };
 
@@ -91,7 +91,7 @@ static int add_default(struct network_host *h, const struct network_options *o, 
                 free(n);
                 return err_errno(err, -ENOMEM, "bridge %s", o->bridge);
         }
-        *n = (struct bridge_network) { .mtu_wanted = o->mtu, .nat = o->nat, .icc = true, .ipv6 = o->ipv6 };
+        *n = (struct bridge_network) { .driver = &driver_bridge, .mtu_wanted = o->mtu, .nat = o->nat, .icc = true, .ipv6 = o->ipv6 };
         strcpy(n->bridge, o->bridge);
         h->networks[h->n_networks++] = n;
         if (!o->ipv6 || !o->subnet6)
@@ -204,7 +204,7 @@ static int with_firewall(struct network_host *h, int (*use)(const struct firewal
         for (size_t i = 0; i < h->n_networks; i++) {
                 const struct bridge_network *n = h->networks[i];
 
-                if (n->pool.owners)
+                if (n->pool.owners && n->driver->on_host)
                         networks[f.n_networks++] = (struct firewall_network) { n->bridge, n->pool.subnet, n->pool6.subnet, n->nat, n->internal, n->icc, n->defined ? n->pool.gateway : 0 };
         }
         for (size_t i = 0; i < h->ports.n; i++)
@@ -239,7 +239,7 @@ int network_check_firewall(struct network_host *h, bool fix, char ret[160], stru
 
         pthread_mutex_lock(&h->lock);
         for (size_t i = 0; i < h->n_networks; i++)
-                wanted |= h->networks[i]->ready;
+                wanted |= h->networks[i]->ready && h->networks[i]->driver->on_host;
         if (wanted)
                 r = with_firewall(h, compare, &c, err);
         if (r == 1 && fix) {
@@ -257,7 +257,7 @@ static int destroy(struct network_host *h, struct err *err) {
         if (r < 0)
                 return err_errno(err, r, "netlink socket");
         for (size_t i = 0; i < h->n_networks; i++) {
-                r = bridge_delete(&n, h->networks[i]->bridge, err);
+                r = h->networks[i]->driver->remove(&n, h->networks[i], err);
                 if (r < 0)
                         return r;
                 h->networks[i]->ready = false;

@@ -29,9 +29,15 @@ int reaper_discard(struct reaper *r, struct rtnl *n, const char *name, bool free
 
 int reaper_discard_link(struct reaper *r, struct rtnl *n, int index, bool free_name);
 
-/* One network: a bridge with a subnet. */
+struct network_driver;
+
+/* One network: a bridge with a subnet; of other drivers (see driver.h) something else with a subnet, and `bridge` is only what it is known by. */
 struct bridge_network {
         char bridge[16];
+        const struct network_driver *driver;
+        char parent[16];           /* of drivers with one: the link, or `bridge`: a dummy of that name. Its index is bridge_index */
+        uint8_t parent_mac[6];
+        uint16_t mode, flags;      /* the kernel's numbers */
         bool defined;              /* by network_define(): its subnet never changes */
         bool nat, internal, icc;
         uint32_t mtu_wanted;       /* 0: as the host has it */
@@ -77,7 +83,12 @@ struct network_host {
 
 /* What one endpoint has to know of the bridge. */
 struct bridge_state {
-        int index;
+        const struct network_driver *driver;
+        char link[16];             /* the bridge, or the parent */
+        bool shares_mac, routed;   /* see child_… below */
+        uint16_t mode, flags;
+        uint8_t mac[6];
+        int index;                 /* of that link */
         uint32_t mtu;
         struct subnet subnet;
         uint32_t gateway;
@@ -105,15 +116,17 @@ bool bridge_name_is_valid(const char *name);
 /* spare.c: its link is an endpoint's now. */
 void network_spare_used(struct network_spare *s);
 
-/* The bridge with its address, forwarding and the table: found or made. */
+/* Have its endpoints the parent's MAC address? Is the default route the link itself, since the kernel routes there (l3, l3s)? */
+bool child_shares_mac(const struct bridge_network *b);
+bool child_is_routed(const struct bridge_network *b);
+
+/* The bridge with its address, forwarding and the table (of other drivers what they need): found or made. */
 int bridge_ensure(struct network_host *h, const char *bridge, struct bridge_state *ret, struct err *err);
+struct bridge_state bridge_state_of(const struct bridge_network *b); /* lock is held */
 /* One that is not ready, again; lock is held. */
 int bridge_make_locked(struct network_host *h, struct bridge_network *b);
 /* The bridge with this index was not there any more: the next bridge_ensure() looks again. */
 void bridge_forget(struct network_host *h, int index);
-/* With all its ports. No link of that name is fine, and one that is no bridge is left alone. */
-int bridge_delete(struct rtnl *n, const char *bridge, struct err *err);
-
 /* announce.c. Tell those on its bridge that nobody has its addresses any more, or that it has them now: else they go on sending to who had them before. Best effort:
  * what is not heard shows after a minute. Negative errno. */
 int announce_gone(struct rtnl *n, const struct network_endpoint *e);

@@ -29,6 +29,11 @@ static int read_link(struct nlmsghdr *h, struct link *ret) {
         if (a[IFLA_ADDRESS] && nla_len(a[IFLA_ADDRESS]) == sizeof(l.mac))
                 memcpy(l.mac, nla_data(a[IFLA_ADDRESS]), sizeof(l.mac));
         read_name(a[IFLA_IFNAME], l.name);
+        l.parent = a[IFLA_LINK] ? (int) nla_get_u32(a[IFLA_LINK]) : 0;
+        l.is_of_elsewhere = a[IFLA_LINK_NETNSID];
+        if (a[IFLA_ADDRESS] && nla_len(a[IFLA_ADDRESS]) == sizeof(l.mac))
+                memcpy(l.mac, nla_data(a[IFLA_ADDRESS]), sizeof(l.mac));
+        l.group = a[IFLA_GROUP] ? nla_get_u32(a[IFLA_GROUP]) : 0;
         if (a[IFLA_LINKINFO] && nla_parse_nested(info, IFLA_INFO_MAX, a[IFLA_LINKINFO], NULL) == 0)
                 read_name(info[IFLA_INFO_KIND], l.kind);
         *ret = l;

@@ -15,6 +15,10 @@ struct link {
         bool up;
         char name[16];
         char kind[16]; /* "bridge", "veth"; "" for real ones */
+        int parent;    /* of a child of another link, and of a veth its other end; 0: none */
+        bool is_of_elsewhere; /* the parent is in another network namespace */
+        uint8_t mac[6];
+        uint32_t group;       /* 0: none in particular */
 };
 
 /* -ENODEV: no such link. */

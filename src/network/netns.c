@@ -78,3 +78,22 @@ static int enable_here(void *data) {
 int netns_enable_ipv6(int netns_fd, const char *link) {
         return visit(netns_fd, enable_here, (char *) link);
 }
+
+static int announce_here(void *data) {
+        static const char *const switches[] = { "/proc/sys/net/ipv4/conf/%s/arp_notify", "/proc/sys/net/ipv6/conf/%s/ndisc_notify" };
+
+        for (size_t i = 0; i < sizeof(switches) / sizeof(*switches); i++) {
+                char path[96];
+                int r;
+
+                snprintf(path, sizeof(path), switches[i], (const char *) data);
+                r = netns_sysctl(path, "1");
+                if (r < 0 && r != -ENOENT)
+                        return r;
+        }
+        return 0;
+}
+
+int netns_announce(int netns_fd, const char *link) {
+        return visit(netns_fd, announce_here, (char *) link);
+}

@@ -15,5 +15,8 @@ int link_enable_ipv6(const char *name);
 /* The same in another namespace. */
 int netns_enable_ipv6(int netns_fd, const char *link);
 
+/* A link, still down, in another namespace: when it comes up it tells its neighbours which MAC address its addresses have now. */
+int netns_announce(int netns_fd, const char *link);
+
 /* Write a value below /proc/sys/net of the thread's network namespace. -ENOENT when the kernel has no such thing. */
 int netns_sysctl(const char *path, const char *value);

@@ -35,7 +35,10 @@ int network_host_destroy(struct network_host *h, struct err *err);
 
 /* A network beside the default one. Texts that are NULL or "": none was asked for. */
 struct network_definition {
-        const char *bridge;
+        const char *bridge;   /* of drivers without a bridge: what it is known by, and the name of its dummy */
+        const char *driver;   /* "bridge", "macvlan", "ipvlan" */
+        const char *parent;   /* a link, or the VLAN of one, "eth0.5", which is made when it is not there; NULL: a dummy of its own */
+        const char *mode, *flag; /* words of macvlan_mode, ipvlan_mode and ipvlan_flag; NULL: the usual one */
         const char *subnet;   /* "10.5.0.0/16", between /8 and /30 */
         const char *gateway;  /* the first address otherwise */
         const char *range;    /* a part of the subnet: addresses that nobody asked for by name come from it */
@@ -53,6 +56,10 @@ struct network_definition {
 struct network_addresses {
         char subnet[20], gateway[16], subnet6[44], gateway6[40];
 };
+
+/* NULL: no such driver; NULL, "" is bridge. */
+const char *network_driver_name(const char *name);
+bool network_driver_has_parent(const char *name);
 
 /* Check it, find a subnet when none is given (one that collides with nothing on this host), and remember it. Makes nothing yet. ERR_CONFLICT: the
  * subnet is another network's, or of this host's routes (unless it is its own bridge's, left by an earlier daemon). */
@@ -103,9 +110,10 @@ struct network_endpoint {
         uint8_t prefix6;
         char gateway6[40];
         bool is_gateway;      /* the default route leads there */
+        bool on_link;         /* … without a gateway: the link is the way */
         char mac[18];         /* "02:42:ac:1e:00:02", derived from the address unless one was asked for */
-        char host_link[16];   /* veth on the host's side: "kv" and hex digits, of the container's id or a spare one's own */
-        char bridge[16];
+        char host_link[16];   /* veth on the host's side: "kv" and hex digits, of the container's id or a spare one's own; "" when the driver has none there */
+        char bridge[16];      /* of the network's definition */
         struct network_rates rates;
 };
 
@@ -115,9 +123,11 @@ int network_connect(struct network_host *h, const struct network_attachment *a, 
 /* The same in two steps, for those who write down what is going to be before it is: the first only reserves the address and fills *ret. */
 int network_reserve(struct network_host *h, const struct network_attachment *a, struct network_endpoint *ret, struct err *err);
 int network_plug(struct network_host *h, const char *id, const struct network_endpoint *e, int netns_fd, struct err *err);
-/* Unplug the veth if it is still there, and give the address back. The kernel takes long to delete a link: that follows in the background, all
- * at once. Unknown ids are no error. */
-int network_disconnect(struct network_host *h, const char *id, const struct network_endpoint *e, struct err *err);
+/* Unplug the link if it is still there, and give the address back. The kernel takes long to delete a link: that follows in the background, all
+ * at once, where the link has an end on this host. netns_fd −1: the container's namespace is gone, or goes now. Unknown ids are no error. */
+int network_disconnect(struct network_host *h, const char *id, const struct network_endpoint *e, int netns_fd, struct err *err);
+/* 1: its link is there; 0: it is not; negative errno: who knows. */
+int network_is_plugged(struct network_host *h, const struct network_endpoint *e, int netns_fd);
 /* Until the links that were unplugged are gone: a container that lives on must not see them any more, nor find their names taken. */
 void network_settle(struct network_host *h);
 /* Of a container with several networks: from now on the default route leads to this one. */

@@ -38,9 +38,14 @@ static void add_address(struct rtnl_batch *b, struct filling *f, int index, cons
 static void add_default_route(struct rtnl_batch *b, struct filling *f, int index, const struct address6 *gateway) {
         struct rtmsg head = { .rtm_family = family_of(gateway), .rtm_table = RT_TABLE_MAIN, .rtm_protocol = RTPROT_STATIC, .rtm_scope = RT_SCOPE_UNIVERSE,
                 .rtm_type = RTN_UNICAST };
+        const struct address6 none = head.rtm_family == AF_INET ? address6_of_ipv4(0) : (struct address6) { 0 };
+        bool by_link = address6_equal(gateway, &none);
 
+        if (by_link && head.rtm_family == AF_INET)
+                head.rtm_scope = RT_SCOPE_LINK;
         f->m = rtnl_add(b, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, &head, sizeof(head));
-        put_address(f, RTA_GATEWAY, gateway);
+        if (!by_link)
+                put_address(f, RTA_GATEWAY, gateway);
         put_u32(f, RTA_OIF, (uint32_t) index);
 }
 
@@ -61,9 +66,9 @@ int link_configure(struct rtnl *n, int index, const struct link_addresses *a) {
         if (a->prefix6)
                 add_address(&b, &f, index, &a->address6, a->prefix6);
         link_fill_up(&b, &f, index, NULL);
-        if (a->gateway)
+        if (a->gateway || a->by_link)
                 add_default_route(&b, &f, index, &gateway);
-        if (a->prefix6 && a->has_gateway6)
+        if (a->prefix6 && (a->has_gateway6 || a->by_link))
                 add_default_route(&b, &f, index, &a->gateway6);
         return fill_run(n, &b, &f);
 }

@@ -22,11 +22,12 @@ struct link_addresses {
         uint32_t address, gateway; /* gateway 0: no default route */
         uint8_t prefix, prefix6;   /* prefix6 0: no IPv6 */
         bool has_gateway6;
+        bool by_link;              /* default routes without gateways: the link leads everywhere */
         struct address6 address6, gateway6;
 };
 /* The addresses, the link up, and default routes in place of those that are there: in one system call. */
 int link_configure(struct rtnl *n, int index, const struct link_addresses *a);
-/* Of either kind, in place of one that is there. */
+/* Of either kind, in place of one that is there; 0.0.0.0 and ::, without a gateway. */
 int default_route_set(struct rtnl *n, int index, const struct address6 *gateway);
 /* Packets to ::1 that come in by this link are this host's: answers of a container to what the host asked from there. */
 int loopback6_route_add(struct rtnl *n, int index);

@@ -221,10 +221,10 @@ static void a_container_gets_an_address_and_a_way_out(void **state) {
         assert_string_equal(peer, "203.0.113.1"); /* masqueraded */
         print_message("# first connection to the outside after %.1f ms\n",
                 (double) (t[1].tv_sec - t[0].tv_sec) * 1e3 + (double) (t[1].tv_nsec - t[0].tv_nsec) / 1e6);
-        assert_int_equal(network_disconnect(h, id_of(1), &e, &err), 0);
+        assert_int_equal(network_disconnect(h, id_of(1), &e, -1, &err), 0);
         assert_null(strstr(output_in(host_netns, "ip -o link show master " BRIDGE), "kv")); /* it is off the bridge at once */
         assert_true(link_goes(netns, "eth0"));
-        assert_int_equal(network_disconnect(h, id_of(1), &e, &err), 0);
+        assert_int_equal(network_disconnect(h, id_of(1), &e, -1, &err), 0);
         assert_int_equal(network_host_destroy(h, &err), 0);
         network_host_free(h);
 }
@@ -337,7 +337,7 @@ static void a_daemon_that_starts_again_finds_all(void **state) {
         assert_int_equal(network_claim(again, id_of(3), &bad, &err), -ERANGE);
         connected(again, 2, two, &b);
         assert_string_equal(b.address, "192.168.77.3");
-        assert_int_equal(network_disconnect(again, id_of(1), &a, &err), 0);
+        assert_int_equal(network_disconnect(again, id_of(1), &a, -1, &err), 0);
         assert_int_equal(network_host_destroy(again, &err), 0);
         network_host_free(again);
 }
@@ -388,7 +388,7 @@ static void what_fails_leaves_nothing(void **state) {
         auto_fd more = make_netns(true);
         assert_int_equal(connect_to(h, id_of(200), more, &e), -ENOSPC);
         assert_int_equal(err.kind, ERR_NO_SPACE);
-        assert_int_equal(network_disconnect(h, id_of(100), &first, &err), 0);
+        assert_int_equal(network_disconnect(h, id_of(100), &first, -1, &err), 0);
         connected(h, 200, more, &e);
         assert_string_equal(e.address, first.address);
         assert_int_equal(network_host_destroy(h, &err), 0);
@@ -561,7 +561,7 @@ static void one_after_the_other(void **state) {
                 assert_int_equal(jobs[i].result, 0);
                 snprintf(id, sizeof(id), "%08x%056d", (unsigned) i * 2654435761u, i);
                 clock_gettime(CLOCK_MONOTONIC, &t[0]);
-                assert_int_equal(network_disconnect(h, id, &jobs[i].e, &err), 0);
+                assert_int_equal(network_disconnect(h, id, &jobs[i].e, -1, &err), 0);
                 clock_gettime(CLOCK_MONOTONIC, &t[1]);
                 gone[i] = (double) (t[1].tv_sec - t[0].tv_sec) * 1e3 + (double) (t[1].tv_nsec - t[0].tv_nsec) / 1e6;
                 close(jobs[i].netns);
