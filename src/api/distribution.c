@@ -7,19 +7,86 @@
 #include "base/json.h"
 #include "engine/engine.h"
 
-int handle_distribution(struct request *q, struct err *err) {
-        struct image_pull pull = { .reference = q->name };
+/* Who asks, and what for: `auth` is to be given back whatever happens. */
+static int read_access(struct request *q, struct image_pull *pull, struct api_auth *auth, struct err *err) {
+        int r = query_bool(&q->query, "insecure", false, &pull->insecure, err);
+
+        if (r == 0)
+                r = api_auth_decode(request_header(q, "X-Registry-Auth"), auth, err);
+        pull->reference = q->name;
+        pull->username = auth->username;
+        pull->password = auth->password;
+        pull->identity_token = auth->identity_token;
+        pull->server = auth->server;
+        return r;
+}
+
+static int describe(struct request *q, bool whole, struct err *err) {
+        struct image_pull pull = {};
         struct api_auth auth = {};
         json_t *value = NULL;
-        int r = api_auth_decode(request_header(q, "X-Registry-Auth"), &auth, err);
+        int r = read_access(q, &pull, &auth, err);
 
-        if (r < 0)
-                return r;
-        pull.username = auth.username;
-        pull.password = auth.password;
-        pull.identity_token = auth.identity_token;
-        pull.server = auth.server;
-        r = engine_distribution(q->engine, &pull, &value, err);
+        if (r == 0)
+                r = engine_distribution(q->engine, &pull, whole, &value, err);
+        api_auth_done(&auth);
+        return r < 0 ? r : request_answer_json(q, MHD_HTTP_OK, value, err);
+}
+
+int handle_distribution(struct request *q, struct err *err) {
+        return describe(q, false, err);
+}
+
+int handle_remote_manifest(struct request *q, struct err *err) {
+        return describe(q, true, err);
+}
+
+/* {"MediaType", "Manifest": the text, "From": {digest: repository}} */
+int handle_remote_manifest_push(struct request *q, struct err *err) {
+        const json_t *text = json_object_get(q->json, "Manifest");
+        struct image_pull access = {};
+        struct image_list_push push = {
+                .reference = q->name,
+                .media_type = json_get_str(q->json, "MediaType", ""),
+                .text = json_is_string(text) ? json_string_value(text) : "",
+                .size = json_is_string(text) ? json_string_length(text) : 0,
+                .from = json_get_object(q->json, "From"),
+                .access = &access,
+        };
+        struct api_auth auth = {};
+        json_t *value = NULL;
+        int r;
+
+        if (push.size == 0)
+                return err_set(err, ERR_INVALID, -EINVAL, "Manifest is missing: the text of the list to be pushed");
+        r = read_access(q, &access, &auth, err);
+        if (r == 0)
+                r = engine_list_push(q->engine, &push, &value, err);
+        api_auth_done(&auth);
+        return r < 0 ? r : request_answer_json(q, MHD_HTTP_OK, value, err);
+}
+
+int handle_remote_manifest_delete(struct request *q, struct err *err) {
+        struct image_pull access = {};
+        struct api_auth auth = {};
+        json_t *value = NULL;
+        int r = read_access(q, &access, &auth, err);
+
+        if (r == 0)
+                r = engine_delete_remote(q->engine, &access, &value, err);
+        api_auth_done(&auth);
+        return r < 0 ? r : request_answer_json(q, MHD_HTTP_OK, value, err);
+}
+
+int handle_referrers(struct request *q, struct err *err) {
+        const char *type = query_get_text(&q->query, "artifactType");
+        struct image_pull access = {};
+        struct api_auth auth = {};
+        json_t *value = NULL;
+        int r = read_access(q, &access, &auth, err);
+
+        if (r == 0)
+                r = engine_referrers(q->engine, &access, type && *type ? type : NULL, &value, err);
         api_auth_done(&auth);
         return r < 0 ? r : request_answer_json(q, MHD_HTTP_OK, value, err);
 }

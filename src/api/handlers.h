@@ -59,6 +59,10 @@ int handle_image_save(struct request *q, struct err *err);
 /* images.c, image-streams.c */
 int handle_login(struct request *q, struct err *err);
 int handle_distribution(struct request *q, struct err *err);
+int handle_remote_manifest(struct request *q, struct err *err);
+int handle_remote_manifest_push(struct request *q, struct err *err);
+int handle_remote_manifest_delete(struct request *q, struct err *err);
+int handle_referrers(struct request *q, struct err *err);
 int handle_image_search(struct request *q, struct err *err); /* distribution.c */
 int handle_image_list(struct request *q, struct err *err);
 int handle_image_inspect(struct request *q, struct err *err);

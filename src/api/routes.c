@@ -74,6 +74,10 @@ const struct route api_routes[] = {
         { "POST", "/images/{name*}/push", handle_image_push },
         { "DELETE", "/images/{name*}", handle_image_remove },
         { "GET", "/distribution/{name*}/json", handle_distribution },
+        { "GET", "/distribution/{name*}/manifest", handle_remote_manifest }, /* Kist's own */
+        { "POST", "/distribution/{name*}/manifest", handle_remote_manifest_push, .body = ROUTE_BODY_JSON }, /* Kist's own */
+        { "DELETE", "/distribution/{name*}/manifest", handle_remote_manifest_delete }, /* Kist's own */
+        { "GET", "/distribution/{name*}/referrers", handle_referrers }, /* Kist's own */
         { "POST", "/commit", handle_commit, .body = ROUTE_BODY_JSON },
         NOT_YET("POST", "/build", "building images"),
         NOT_YET("POST", "/build/prune", "pruning the build cache"),

@@ -18,7 +18,6 @@ static const struct {
         { "config", "Kist has no swarm mode, and so none of its configs" },
         { "kube", "Kubernetes manifests are not applied by this version" },
         { "machine", "kistd runs on Linux itself; there is no machine to make" },
-        { "manifest", "manifests of several platforms are not made by this version" },
         { "node", "Kist has no swarm mode, and so no nodes" },
         { "plugin", "Kist has no plugins" },
         { "pod", "pods are not made by this version; --network container:NAME shares a network" },

@@ -30,6 +30,8 @@ extern const struct command command_stats;                                      
 extern const struct command command_update;                                                                    /* update.c */
 extern const struct command command_push, command_login, command_logout; /* registry.c */
 extern const struct command command_import, command_search, command_container_exists, command_healthcheck_run; /* extra.c */
+extern const struct command command_manifest_create, command_manifest_annotate, command_manifest_inspect, command_manifest_push, command_manifest_rm; /* manifest.c */
+extern const struct command command_registry_delete, command_registry_referrers; /* remote.c */
 extern const struct command command_pull, command_rmi, command_tag, command_load; /* images.c */
 extern const struct command command_cp, command_export, command_diff, command_commit, command_save;            /* copy.c */
 extern const struct command command_version, command_events;                                                   /* system.c */

@@ -37,6 +37,13 @@ const char *config_directory(void) {
         return directory ? directory : "";
 }
 
+int config_make_directory(const char *path, struct err *err) {
+        auto_fd root = open(*path == '/' ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        int fd = path_mkdir_in(root, path, 0700);
+
+        return fd < 0 ? err_errno(err, fd, "%s", path) : fd;
+}
+
 static json_t *read_file(void) {
         auto_free char *path = *config_directory() ? str_format("%s/config.json", config_directory()) : NULL;
         auto_free char *text = NULL;

@@ -13,6 +13,8 @@ struct err;
 void config_set_directory(const char *path);
 /* "" when there is no home either: nothing is read then. */
 const char *config_directory(void);
+/* A directory below it, made for its owner only, and opened: an fd of the caller's. */
+int config_make_directory(const char *path, struct err *err);
 /* The whole file, an object; never NULL. Borrowed. */
 json_t *config_object(void);
 /* A member that is text and not empty, or NULL: "detachKeys", "credsStore". Borrowed. */

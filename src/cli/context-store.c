@@ -98,17 +98,9 @@ int context_load(const char *name, json_t **ret, struct err *err) {
         return r;
 }
 
-/* The directory is made, for its owner only, and opened. */
-static int make_directory(const char *path, struct err *err) {
-        auto_fd root = open(*path == '/' ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-        int fd = path_mkdir_in(root, path, 0700);
-
-        return fd < 0 ? err_errno(err, fd, "%s", path) : fd;
-}
-
 int context_save(const char *name, const json_t *meta, struct err *err) {
         auto_free char *path = context_meta_directory(name), *text = json_text(meta);
-        auto_fd dir = make_directory(path, err);
+        auto_fd dir = config_make_directory(path, err);
         int r;
 
         if (dir < 0)
@@ -125,7 +117,7 @@ int context_tls_write(const char *name, const char *file, const void *data, size
         if (!data)
                 return unlink(path) < 0 && errno != ENOENT && errno != ENOTDIR ? err_errno(err, -errno, "%s", path) : 0;
         docker = strndup(path, (size_t) (strrchr(path, '/') - path));
-        dir = make_directory(docker, err);
+        dir = config_make_directory(docker, err);
         if (dir < 0)
                 return dir;
         r = file_write_atomic_at(dir, file, data, size, 0600, true);

@@ -210,8 +210,11 @@ int engine_login(struct engine *e, const struct image_login *l, json_t **ret, st
 int engine_image_load(struct engine *e, int archive_fd, enum image_discard discard, image_progress_fn progress, void *data, struct err *err);
 /* filters: "is-official", "is-automated", "stars". */
 int engine_image_search(struct engine *e, const struct image_search *s, const json_t *filters, json_t **ret, struct err *err);
-/* GET /distribution/NAME/json: {"Descriptor","Platforms"} as the registry has them; nothing is kept. */
-int engine_distribution(struct engine *e, const struct image_pull *p, json_t **ret, struct err *err);
+/* GET /distribution/NAME/json: {"Descriptor","Platforms"} as the registry has them; nothing is kept. With `whole` the text, too (image_describe_remote()). */
+int engine_distribution(struct engine *e, const struct image_pull *p, bool whole, json_t **ret, struct err *err);
+int engine_referrers(struct engine *e, const struct image_pull *p, const char *artifact_type, json_t **ret, struct err *err); /* image_referrers() */
+int engine_delete_remote(struct engine *e, const struct image_pull *p, json_t **ret, struct err *err);                       /* image_delete_remote() */
+int engine_list_push(struct engine *e, const struct image_list_push *p, json_t **ret, struct err *err); /* image_push_list() */
 /* GET /images/json. */
 struct engine_image_list {
         bool shared; /* count what each has in common with others, too */

@@ -176,8 +176,24 @@ int engine_login(struct engine *e, const struct image_login *l, json_t **ret, st
         return *ret ? 0 : err_errno(err, -ENOMEM, "login");
 }
 
-int engine_distribution(struct engine *e, const struct image_pull *p, json_t **ret, struct err *err) {
-        return image_describe_remote(e->images, p, ret, err);
+int engine_distribution(struct engine *e, const struct image_pull *p, bool whole, json_t **ret, struct err *err) {
+        return image_describe_remote(e->images, p, whole, ret, err);
+}
+
+int engine_referrers(struct engine *e, const struct image_pull *p, const char *artifact_type, json_t **ret, struct err *err) {
+        return image_referrers(e->images, p, artifact_type, ret, err);
+}
+
+int engine_delete_remote(struct engine *e, const struct image_pull *p, json_t **ret, struct err *err) {
+        return image_delete_remote(e->images, p, ret, err);
+}
+
+int engine_list_push(struct engine *e, const struct image_list_push *p, json_t **ret, struct err *err) {
+        int r = image_push_list(e->images, p, ret, err);
+
+        if (r == 0)
+                publish(e, "push", p->reference, p->reference);
+        return r;
 }
 
 static bool fits_flag(const json_t *filters, const char *key, bool value) {

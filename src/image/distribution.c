@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "image/fetcher.h"
 #include "image/manifest.h"
+#include "image/sources.h"
 
 #define LOCAL_REGISTRY "kist.local"
 
@@ -35,21 +36,37 @@ static void add_platforms_of_index(const json_t *index, json_t *list) {
         }
 }
 
-static int add_platform_of_image(struct fetcher *f, const json_t *object, enum media_type type, const char *what, json_t *list, struct err *err) {
+/* A single image's own, from its config; an artifact has none. */
+static int platform_of_image(struct fetcher *f, const json_t *object, enum media_type type, const char *what, json_t **ret, struct err *err) {
         auto_image_config config = { 0 };
         auto_manifest manifest = { 0 };
         auto_free char *text = NULL;
-        int r = manifest_parse(object, type, what, &manifest, err);
+        int r;
 
+        if (manifest_artifact_type(object))
+                return manifest_parse_any(object, type, what, &manifest, err);
+        r = manifest_parse(object, type, what, &manifest, err);
         if (r < 0 || (r = fetcher_get_blob(f, &manifest.config, &text, err)) < 0 ||
             (r = image_config_parse(text, manifest.config.size, what, &config, err)) < 0)
                 return r;
-        json_array_append_new(list, platform_json(&config.platform));
-        return 0;
+        *ret = platform_json(&config.platform);
+        return *ret ? 0 : err_errno(err, -ENOMEM, "%s", what);
 }
 
-static int read_remote(struct fetcher *f, const char *name, const char *familiar, json_t **ret, struct err *err) {
-        auto_json *object = NULL, *platforms = json_array();
+/* Its very bytes, and its whole name. */
+static int add_text(json_t *found, const struct image_reference *reference, const char *text, size_t size, json_t *platform) {
+        json_t *descriptor = json_get_object(found, "Descriptor");
+        char canonical[600];
+
+        image_reference_canonical(reference, canonical, sizeof(canonical));
+        if (platform && json_object_set(descriptor, "platform", platform) < 0)
+                return -ENOMEM;
+        return json_object_set_new(found, "Reference", json_string(canonical)) < 0 || json_object_set_new(found, "Manifest", json_stringn(text, size)) < 0 ? -ENOMEM : 0;
+}
+
+static int read_remote(struct fetcher *f, const struct image_reference *reference, const char *familiar, bool whole, json_t **ret, struct err *err) {
+        auto_json *object = NULL, *platforms = json_array(), *platform = NULL, *found = NULL;
+        const char *name = *reference->digest ? reference->digest : reference->tag, *kind;
         char media_type[128], digest_text[DIGEST_TEXT_SIZE];
         auto_free char *text = NULL;
         struct digest digest;
@@ -61,18 +78,24 @@ static int read_remote(struct fetcher *f, const char *name, const char *familiar
                 return r;
         if (media_type_is_index(type))
                 add_platforms_of_index(object, platforms);
-        else if ((r = add_platform_of_image(f, object, type, familiar, platforms, err)) < 0)
+        else if ((r = platform_of_image(f, object, type, familiar, &platform, err)) < 0)
                 return r;
+        if (platform)
+                json_array_append(platforms, platform);
         digest_of(text, size, &digest);
         digest_format(&digest, digest_text);
-        *ret = json_pack("{s:{s:s, s:s, s:I}, s:O}", "Descriptor", "mediaType", media_type_name(type), "digest", digest_text, "size", (json_int_t) size, "Platforms",
-                         platforms);
-        return *ret ? 0 : err_errno(err, -ENOMEM, "%s", familiar);
+        kind = manifest_artifact_type(object);
+        found = json_pack("{s:{s:s, s:s, s:I, s:s*}, s:O}", "Descriptor", "mediaType", media_type_name(type), "digest", digest_text, "size", (json_int_t) size, "artifactType",
+                          kind, "Platforms", platforms);
+        if (!found || (whole && add_text(found, reference, text, size, platform) < 0))
+                return err_errno(err, -ENOMEM, "%s", familiar);
+        *ret = take_ptr(&found);
+        return 0;
 }
 
-int image_describe_remote(struct image_store *s, const struct image_pull *asked, json_t **ret, struct err *err) {
-        struct fetcher fetcher = { .worker = WORKER_NONE };
+int image_describe_remote(struct image_store *s, const struct image_pull *asked, bool whole, json_t **ret, struct err *err) {
         struct image_reference reference;
+        struct sources sources;
         char familiar[600];
         int r = image_reference_parse(asked->reference, &reference, err);
 
@@ -81,10 +104,12 @@ int image_describe_remote(struct image_store *s, const struct image_pull *asked,
         image_reference_familiar(&reference, familiar, sizeof(familiar));
         if (!strcmp(reference.registry, LOCAL_REGISTRY))
                 return err_set(err, ERR_NOT_FOUND, -ENOENT, "%s: names under " LOCAL_REGISTRY "/ are of this host only, and in no registry", familiar);
-        r = fetcher_start(s, asked, &reference, NULL, &fetcher, err);
-        if (r < 0)
-                return r;
-        r = read_remote(&fetcher, *reference.digest ? reference.digest : reference.tag, familiar, ret, err);
-        worker_kill(&fetcher.worker);
+        sources_init(&sources, s, asked, &reference);
+        r = sources_start(&sources, err);
+        if (r >= 0)
+                r = read_remote(&sources.fetcher, &reference, familiar, whole, ret, err);
+        while (r < 0 && sources_next(&sources, r, err))
+                r = read_remote(&sources.fetcher, &reference, familiar, whole, ret, err);
+        sources_done(&sources);
         return r < 0 && err && !strstr(err->msg, familiar) ? err_prefix(err, "%s", familiar) : r;
 }

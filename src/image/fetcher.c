@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/mman.h>
 
 #include "base/err.h"
 #include "base/fd.h"
@@ -17,9 +18,12 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#define LOCAL_REGISTRY "kist.local"
+
 enum {
         CA_SIZE_MAX = 32 << 10,
         PATIENCE_MS = 180000, /* longer than the worker's own: only a worker that hangs gets there */
+        PATIENCE_ASK_MS = 600000, /* a registry may look through all that a manifest names before it answers */
 };
 
 bool registry_is_loopback(const char *registry) {
@@ -77,9 +81,9 @@ static int open_request(const struct registries *registries, const struct image_
         e = p->ca_file ? read_ca(p->ca_file, &certs.ca, err) : registries_read_certs(registries, host, &certs, err);
         if (e < 0)
                 return e;
-        open = json_pack("{s:s, s:s, s:s, s:b, s:s*, s:s*, s:s*, s:s*, s:b, s:b, s:s*, s:s*, s:s*, s:s*}", "op", "open", "registry", host, "repository", r->repository, "insecure", insecure,
+        open = json_pack("{s:s, s:s, s:s, s:b, s:s*, s:s*, s:s*, s:s*, s:b, s:b, s:b, s:s*, s:s*, s:s*, s:s*}", "op", "open", "registry", host, "repository", r->repository, "insecure", insecure,
                          "username", told ? p->username : NULL, "password", told ? p->password : NULL, "identity_token", told ? p->identity_token : NULL, "ca_pem", certs.ca, "push",
-                         use->push, "offline", use->offline, "from", use->from, "cert_pem", certs.cert, "key_pem", certs.key, "scheme", scheme);
+                         use->push, "delete", use->remove, "offline", use->offline, "from", use->from, "cert_pem", certs.cert, "key_pem", certs.key, "scheme", scheme);
         if (!open || registries_fill_request(registries, open) < 0) {
                 json_decref(open);
                 return err_set(err, ERR_INVALID, -EINVAL, "the credentials or certificates for %s are not UTF-8", host);
@@ -112,6 +116,18 @@ int fetcher_start(struct image_store *s, const struct image_pull *p, const struc
         return 0;
 }
 
+int fetcher_open(struct image_store *s, const struct image_pull *asked, const struct fetcher_use *use, struct image_reference *reference, char familiar[600],
+                 struct fetcher *ret, struct err *err) {
+        int r = image_reference_parse(asked->reference, reference, err);
+
+        if (r < 0)
+                return r;
+        image_reference_familiar(reference, familiar, 600);
+        if (strcmp(reference->registry, LOCAL_REGISTRY) == 0)
+                return err_set(err, ERR_NOT_FOUND, -ENOENT, "%s: names under " LOCAL_REGISTRY "/ are of this host only, and in no registry", familiar);
+        return fetcher_start(s, asked, reference, use, ret, err);
+}
+
 int fetcher_error(const struct fetcher *f, const json_t *event, struct err *err) {
         int r = worker_error(event, err);
         size_t n = strlen(f->repository);
@@ -141,7 +157,7 @@ struct body {
         struct strbuf text;
         char media_type[128];
         struct digest digest; /* that the registry says; untouched when it says none */
-        bool done;
+        json_t *event;        /* "done"; NULL: not yet */
 };
 
 static int on_event(struct fetcher *f, struct body *b, struct err *err) {
@@ -160,7 +176,7 @@ static int on_event(struct fetcher *f, struct body *b, struct err *err) {
         if (strcmp(what, "done") == 0) {
                 snprintf(b->media_type, sizeof(b->media_type), "%s", json_get_str(event, "media_type", ""));
                 digest_parse(json_get_str(event, "digest", ""), &b->digest);
-                b->done = true;
+                b->event = json_incref(event);
         }
         return 0;
 }
@@ -178,18 +194,24 @@ static int on_data(int fd, struct body *b, struct err *err) {
         return n > 0;
 }
 
-static int read_body(struct fetcher *f, struct body *b, int pipe_fd, struct err *err) {
+static void body_done(struct body *b) {
+        strbuf_done(&b->text);
+        json_decref(b->event);
+}
+#define auto_body __attribute__((cleanup(body_done))) struct body
+
+static int read_body(struct fetcher *f, struct body *b, int pipe_fd, int patience_ms, struct err *err) {
         struct pollfd p[] = { { .fd = f->worker.control, .events = POLLIN }, { .fd = pipe_fd, .events = POLLIN } };
 
-        while (!b->done || p[1].fd >= 0) {
-                int r = poll(p, ARRAY_SIZE(p), PATIENCE_MS);
+        while (!b->event || p[1].fd >= 0) {
+                int r = poll(p, ARRAY_SIZE(p), patience_ms);
 
                 if (r < 0 && errno == EINTR)
                         continue;
                 if (r < 0)
                         return err_errno(err, -errno, "poll");
                 if (r == 0)
-                        return err_set(err, ERR_UNAVAILABLE, -ETIMEDOUT, "no answer in %d seconds", PATIENCE_MS / 1000);
+                        return err_set(err, ERR_UNAVAILABLE, -ETIMEDOUT, "no answer in %d seconds", patience_ms / 1000);
                 /* The pipe ends before the worker says how it went: events later. */
                 if (p[1].fd >= 0 && p[1].revents) {
                         r = on_data(pipe_fd, b, err);
@@ -204,18 +226,22 @@ static int read_body(struct fetcher *f, struct body *b, int pipe_fd, struct err 
         return 0;
 }
 
-int fetcher_get_digest(struct fetcher *f, const char *reference, struct digest *ret, char media_type[128], struct err *err) {
-        json_t *request = manifest_request("head", reference);
-        struct body b = { .id = ++f->last_id, .digest = *ret };
-        int r;
-
-        if (!request || json_object_set_new(request, "id", json_integer((json_int_t) b.id)) < 0) {
+/* `request` (stolen) gets its id. */
+static int send_request(struct fetcher *f, json_t *request, uint64_t *ret_id, int fd, struct err *err) {
+        if (!request || json_object_set_new(request, "id", json_integer((json_int_t) ++f->last_id)) < 0) {
                 json_decref(request);
                 return err_errno(err, -ENOMEM, "request to a worker");
         }
-        r = worker_send(&f->worker, request, NULL, 0, err);
+        *ret_id = f->last_id;
+        return worker_send(&f->worker, request, &fd, fd >= 0, err);
+}
+
+int fetcher_get_digest(struct fetcher *f, const char *reference, struct digest *ret, char media_type[128], struct err *err) {
+        auto_body b = { .digest = *ret };
+        int r = send_request(f, manifest_request("head", reference), &b.id, -EBADF, err);
+
         if (r >= 0)
-                r = read_body(f, &b, -EBADF, err);
+                r = read_body(f, &b, -EBADF, PATIENCE_MS, err);
         if (r < 0)
                 return r;
         memcpy(media_type, b.media_type, sizeof(b.media_type));
@@ -223,28 +249,60 @@ int fetcher_get_digest(struct fetcher *f, const char *reference, struct digest *
         return 0;
 }
 
-/* `request` (stolen) gets its id; its body is read into *b. */
+int fetcher_ask(struct fetcher *f, json_t *request, int fd, json_t **ret, struct err *err) {
+        auto_body b = { 0 };
+        int r = send_request(f, request, &b.id, fd, err);
+
+        if (r >= 0)
+                r = read_body(f, &b, -EBADF, PATIENCE_ASK_MS, err);
+        if (r >= 0 && ret)
+                *ret = take_ptr(&b.event);
+        return r;
+}
+
+int fetcher_put_manifest(struct fetcher *f, const char *reference, enum media_type type, const struct descriptor *d, int fd, bool *ret_listed, struct err *err) {
+        char digest[DIGEST_TEXT_SIZE];
+        auto_json *done = NULL;
+        int r;
+
+        digest_format(&d->digest, digest);
+        r = fetcher_ask(f,
+                        json_pack("{s:s, s:s, s:s, s:s, s:I}", "op", "put", "reference", reference ? reference : digest, "digest", digest, "media_type", media_type_name(type),
+                                  "size", (json_int_t) d->size),
+                        fd, &done, err);
+        if (r >= 0 && ret_listed)
+                *ret_listed = json_get_str(done, "subject", NULL);
+        return r;
+}
+
+int fetcher_put_text(struct fetcher *f, const char *reference, enum media_type type, const char *text, size_t size, bool *ret_listed, struct err *err) {
+        auto_fd fd = memfd_create("manifest", MFD_CLOEXEC);
+        struct descriptor d = { .size = size };
+        int r = fd < 0 ? -errno : fd_write_all(fd, text, size);
+
+        if (r < 0)
+                return err_errno(err, r, "manifest");
+        digest_of(text, size, &d.digest);
+        return fetcher_put_manifest(f, reference, type, &d, fd, ret_listed, err);
+}
+
+/* `request` is stolen; its body is read into *b. */
 static int fetch_whole(struct fetcher *f, json_t *request, size_t max, struct body *b, struct err *err) {
         auto_fd ours = -EBADF, theirs = -EBADF;
         int pair[2], r;
 
-        b->id = ++f->last_id;
         strbuf_init(&b->text, max);
-        if (!request || json_object_set_new(request, "id", json_integer((json_int_t) b->id)) < 0) {
-                json_decref(request);
-                return err_errno(err, -ENOMEM, "request to a worker");
-        }
         if (pipe2(pair, O_CLOEXEC) < 0) {
                 json_decref(request);
                 return err_errno(err, -errno, "pipe");
         }
         ours = pair[0];
         theirs = pair[1];
-        r = worker_send(&f->worker, request, &theirs, 1, err);
+        r = send_request(f, request, &b->id, theirs, err);
         if (r < 0)
                 return r;
         theirs = fd_close(theirs);
-        return read_body(f, b, ours, err);
+        return read_body(f, b, ours, PATIENCE_MS, err);
 }
 
 static int verify(const struct strbuf *text, const struct digest *want, struct err *err) {
@@ -260,29 +318,49 @@ static int verify(const struct strbuf *text, const struct digest *want, struct e
 }
 
 int fetcher_get_manifest(struct fetcher *f, const char *reference, char **ret, size_t *ret_size, char media_type[128], struct err *err) {
-        struct body b = { 0 };
+        auto_body b = { 0 };
         struct digest want;
         int r = fetch_whole(f, manifest_request("manifest", reference), MANIFEST_SIZE_MAX, &b, err);
 
         if (r >= 0 && digest_parse(reference, &want))
                 r = verify(&b.text, &want, err);
-        if (r >= 0) {
-                *ret = strbuf_take(&b.text, ret_size);
-                if (!*ret)
-                        r = err_errno(err, -ENOMEM, "manifest");
-                memcpy(media_type, b.media_type, sizeof(b.media_type));
-        }
-        strbuf_done(&b.text);
-        return r;
+        if (r < 0)
+                return r;
+        *ret = strbuf_take(&b.text, ret_size);
+        memcpy(media_type, b.media_type, sizeof(b.media_type));
+        return *ret ? 0 : err_errno(err, -ENOMEM, "manifest");
 }
 
-int fetcher_get_place(struct fetcher *f, const char *place, json_t **ret, struct err *err) {
-        struct body b = { 0 };
-        int r = fetch_whole(f, json_pack("{s:s, s:s, s:[s], s:i}", "op", "place", "place", place, "accept", "application/json", "max", MANIFEST_SIZE_MAX), MANIFEST_SIZE_MAX, &b, err);
+int fetcher_get_place(struct fetcher *f, const char *place, const char *accept, json_t **ret, char **ret_next, struct err *err) {
+        auto_body b = { 0 };
+        const char *next;
+        int r = fetch_whole(f, json_pack("{s:s, s:s, s:[s], s:i}", "op", "place", "place", place, "accept", accept, "max", MANIFEST_SIZE_MAX), MANIFEST_SIZE_MAX, &b, err);
 
         if (r >= 0)
                 r = json_parse(b.text.data ? b.text.data : "", b.text.size, MANIFEST_SIZE_MAX, "answer", ret, err);
-        strbuf_done(&b.text);
+        if (r < 0 || !ret_next)
+                return r;
+        next = json_get_str(b.event, "next", NULL);
+        *ret_next = next ? strdup(next) : NULL;
+        return next && !*ret_next ? err_errno(err, -ENOMEM, "answer") : 0;
+}
+
+int fetcher_resolve(struct fetcher *f, const struct image_reference *reference, struct digest *ret, struct err *err) {
+        static const struct digest none;
+        auto_free char *text = NULL;
+        char media_type[128];
+        size_t size;
+        int r;
+
+        if (digest_parse(reference->digest, ret))
+                return 0;
+        *ret = none;
+        r = fetcher_get_digest(f, reference->tag, ret, media_type, err);
+        if (r < 0 || !digest_equal(ret, &none))
+                return r;
+        r = fetcher_get_manifest(f, reference->tag, &text, &size, media_type, err);
+        if (r >= 0)
+                digest_of(text, size, ret);
         return r;
 }
 
@@ -294,33 +372,19 @@ static json_t *blob_request(const struct descriptor *d) {
 }
 
 int fetcher_get_blob(struct fetcher *f, const struct descriptor *d, char **ret, struct err *err) {
-        struct body b = { 0 };
+        auto_body b = { 0 };
         int r = fetch_whole(f, blob_request(d), d->size, &b, err);
 
         if (r >= 0 && b.text.size != d->size)
                 r = err_set(err, ERR_INVALID, -EBADMSG, "the registry sent %zu bytes of %llu", b.text.size, (unsigned long long) d->size);
         if (r >= 0)
                 r = verify(&b.text, &d->digest, err);
-        if (r >= 0) {
-                *ret = strbuf_take(&b.text, NULL);
-                if (!*ret)
-                        r = err_errno(err, -ENOMEM, "blob");
-        }
-        strbuf_done(&b.text);
-        return r;
+        if (r < 0)
+                return r;
+        *ret = strbuf_take(&b.text, NULL);
+        return *ret ? 0 : err_errno(err, -ENOMEM, "blob");
 }
 
 int fetcher_stream_blob(struct fetcher *f, const struct descriptor *d, int pipe_fd, uint64_t *ret_id, struct err *err) {
-        json_t *request = blob_request(d);
-        int r;
-
-        if (!request || json_object_set_new(request, "id", json_integer((json_int_t) ++f->last_id)) < 0) {
-                json_decref(request);
-                return err_errno(err, -ENOMEM, "request to a worker");
-        }
-        r = worker_send(&f->worker, request, &pipe_fd, 1, err);
-        if (r < 0)
-                return r;
-        *ret_id = f->last_id;
-        return 0;
+        return send_request(f, blob_request(d), ret_id, pipe_fd, err);
 }

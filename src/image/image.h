@@ -171,8 +171,26 @@ struct image_login {
  * show instead of the password from now on; NULL: the password. */
 int image_login(struct image_store *s, const struct image_login *l, bool *ret_known, char **ret_token, struct err *err);
 
-/* What the registry has under that name: {"Descriptor":{"mediaType","digest","size"},"Platforms":[{"architecture","os","variant"}]}. */
-int image_describe_remote(struct image_store *s, const struct image_pull *p, json_t **ret, struct err *err);
+/* What the registry, or a mirror of it, has under that name: {"Descriptor":{"mediaType","digest","size","artifactType"},"Platforms":[{"architecture","os","variant"}]}. With `whole`
+ * also its text ("Manifest") and its whole name ("Reference"), and the platform of a single image stands in its "Descriptor". */
+int image_describe_remote(struct image_store *s, const struct image_pull *p, bool whole, json_t **ret, struct err *err);
+
+/* A manifest list or index under a name. What it lists must be in the repository, or is brought there first: `from` has, for the digest of an entry, another repository of the same
+ * registry, whose blobs are mounted. *ret: {"Digest": of the list, "Copied": [digests]}. */
+struct image_list_push {
+        const char *reference;             /* with a tag */
+        const char *media_type, *text;
+        size_t size;
+        const json_t *from;                /* {"sha256:…": "a/b"}; NULL: nothing is brought */
+        const struct image_pull *access;   /* whose `reference` does not count */
+};
+int image_push_list(struct image_store *s, const struct image_list_push *p, json_t **ret, struct err *err);
+
+/* What refers to it as its subject, of the registry itself (a mirror may know of less): {"Subject": digest, "Source": "api" or, where the registry has none, "tag" (sha256-<hex>),
+ * "Manifests": [descriptors]}. artifact_type: only those; NULL: all. At most 1,000. */
+int image_referrers(struct image_store *s, const struct image_pull *asked, const char *artifact_type, json_t **ret, struct err *err);
+/* In the registry: [{"Untagged"|"Deleted": name}]. ERR_UNSUPPORTED: the registry does not do that. */
+int image_delete_remote(struct image_store *s, const struct image_pull *asked, json_t **ret, struct err *err);
 
 /* An archive (a tar, plain or compressed) of an OCI layout, or the older one of "docker save", from a file or pipe: also what an empty daemon imports at
  * first start. Names come from org.opencontainers.image.ref.name (whole references) or RepoTags, or are `name` when that is given. ids (may be NULL): an array

@@ -126,7 +126,7 @@ int descriptor_parse(const json_t *object, const char *what, struct descriptor *
         return 0;
 }
 
-static int parse_layer(const json_t *object, const char *what, struct descriptor *ret, struct err *err) {
+static int parse_layer(const json_t *object, const char *what, bool any, struct descriptor *ret, struct err *err) {
         const char *type = json_get_str(object, "mediaType", "");
         int r = descriptor_parse(object, what, ret, err);
 
@@ -135,6 +135,8 @@ static int parse_layer(const json_t *object, const char *what, struct descriptor
         if (strstr(type, "foreign") || strstr(type, "nondistributable"))
                 return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "%s: layer %s must be fetched from elsewhere (%s), which is not done",
                                what, json_get_str(object, "digest", ""), type);
+        if (any)
+                return 0;
         if (!is_one_of(type, layer_types, ARRAY_SIZE(layer_types)))
                 return err_set(err, ERR_INVALID, -EINVAL, "%s is not that of a container image: a layer has the media type \"%s\"", what,
                                type);
@@ -143,7 +145,15 @@ static int parse_layer(const json_t *object, const char *what, struct descriptor
         return 0;
 }
 
-int manifest_parse(const json_t *object, enum media_type type, const char *what, struct manifest *ret, struct err *err) {
+const char *manifest_artifact_type(const json_t *object) {
+        const char *type = json_get_str(object, "artifactType", ""), *config = json_get_str(json_get_object(object, "config"), "mediaType", "");
+
+        if (*type)
+                return type;
+        return !*config || is_one_of(config, config_types, ARRAY_SIZE(config_types)) ? NULL : config;
+}
+
+static int parse(const json_t *object, enum media_type type, const char *what, bool any, struct manifest *ret, struct err *err) {
         const json_t *config = json_get_object(object, "config"), *layers = json_get_array(object, "layers");
         const char *config_type = json_get_str(config, "mediaType", "");
         auto_manifest m = { .type = type };
@@ -151,7 +161,7 @@ int manifest_parse(const json_t *object, enum media_type type, const char *what,
 
         if (!config || !layers)
                 return err_set(err, ERR_INVALID, -EINVAL, "%s has no \"%s\"", what, config ? "layers" : "config");
-        if (!is_one_of(config_type, config_types, ARRAY_SIZE(config_types)))
+        if (!any && !is_one_of(config_type, config_types, ARRAY_SIZE(config_types)))
                 return err_set(err, ERR_INVALID, -EINVAL, "%s is not that of a container image: its config has the media type \"%s\"", what,
                                config_type);
         r = descriptor_parse(config, what, &m.config, err);
@@ -166,13 +176,21 @@ int manifest_parse(const json_t *object, enum media_type type, const char *what,
         if (!m.layers)
                 return err_errno(err, -ENOMEM, "%s", what);
         for (size_t i = 0; i < m.n_layers; i++) {
-                r = parse_layer(json_array_get(layers, i), what, &m.layers[i], err);
+                r = parse_layer(json_array_get(layers, i), what, any, &m.layers[i], err);
                 if (r < 0)
                         return r;
         }
         *ret = m;
         m.layers = NULL;
         return 0;
+}
+
+int manifest_parse(const json_t *object, enum media_type type, const char *what, struct manifest *ret, struct err *err) {
+        return parse(object, type, what, false, ret, err);
+}
+
+int manifest_parse_any(const json_t *object, enum media_type type, const char *what, struct manifest *ret, struct err *err) {
+        return parse(object, type, what, true, ret, err);
 }
 
 /* Build attestations travel in image indexes as manifests for a platform that does not exist. */

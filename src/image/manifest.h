@@ -54,6 +54,11 @@ void manifest_done(struct manifest *m);
  * refused: CVE-2021-41190). `what` names it in messages: "manifest of localhost:5000/a:1". *ret is the caller's reference. */
 int manifest_check_type(const char *media_type, const void *body, size_t size, const char *what, enum media_type *ret_type, json_t **ret,
                         struct err *err);
+/* The same of what need not be an image: an artifact's config and layers are of any type, and may be empty. */
+int manifest_parse_any(const json_t *object, enum media_type type, const char *what, struct manifest *ret, struct err *err);
+/* What kind of artifact a manifest or an index's entry is: its artifactType, else, of a manifest, the type of its config where that is not an image's (OCI image-spec 1.1). NULL: an image.
+ * Borrowed. */
+const char *manifest_artifact_type(const json_t *object);
 /* `object` was checked to be of `type`, a manifest. */
 int manifest_parse(const json_t *object, enum media_type type, const char *what, struct manifest *ret, struct err *err);
 

@@ -9,7 +9,6 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/json.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "image/blobs.h"
@@ -17,6 +16,7 @@
 #include "image/import.h"
 #include "image/progress.h"
 #include "image/registries.h"
+#include "image/sources.h"
 #include "image/transfer.h"
 
 #define LOCAL_REGISTRY "kist.local"
@@ -27,37 +27,12 @@ struct pull {
         struct platform platform;
         bool explicit_platform;
         char familiar[600];
-        const struct image_pull *asked;
-        struct registries *registries;
-        size_t n_asked; /* mirrors so far */
-        bool from_mirror;
-        struct fetcher fetcher;
+        struct sources sources;
         struct progress progress;
 };
 
 static int canceled(struct err *err) {
         return err_set(err, ERR_UNAVAILABLE, -ECANCELED, "canceled");
-}
-
-/* --- where it is had from --- */
-
-static int start_source(struct pull *p, struct err *err) {
-        const char *mirror = registries_mirror(p->registries, p->reference.registry, p->n_asked);
-
-        p->from_mirror = mirror;
-        p->n_asked += p->from_mirror;
-        return fetcher_start(p->store, p->asked, &p->reference, &(struct fetcher_use) { .mirror = mirror }, &p->fetcher, err);
-}
-
-/* After the one before has failed by `r` and *err. False: that was the last one, or nobody wants more. */
-static bool next_source(struct pull *p, int r, struct err *err) {
-        struct err why = err ? *err : (struct err) { 0 };
-
-        if (!p->from_mirror || r == -ECANCELED)
-                return false;
-        log_info("%s: the mirror does not give it, the next one is asked: %s", p->familiar, why.msg);
-        worker_kill(&p->fetcher.worker);
-        return start_source(p, err) >= 0;
 }
 
 /* --- texts --- */
@@ -80,7 +55,7 @@ static int get_manifest(void *data, const struct descriptor *d, char **ret, size
                 return 0;
         }
         digest_format(&d->digest, digest);
-        return fetcher_get_manifest(&p->fetcher, digest, ret, ret_size, media_type, err);
+        return fetcher_get_manifest(&p->sources.fetcher, digest, ret, ret_size, media_type, err);
 }
 
 /* Configs are often there already: of the same image under another tag, or of the same tag from yesterday. */
@@ -93,7 +68,7 @@ static int get_config(void *data, const struct descriptor *d, char **ret, struct
                 *ret = take_ptr(&text);
                 return 0;
         }
-        return fetcher_get_blob(&p->fetcher, d, ret, err);
+        return fetcher_get_blob(&p->sources.fetcher, d, ret, err);
 }
 
 static bool is_known(struct pull *p) {
@@ -117,14 +92,14 @@ static int get_named(struct pull *p, const char *name, char **ret, size_t *ret_s
         int r = 0;
 
         if (is_known(p)) {
-                r = fetcher_get_digest(&p->fetcher, name, &now, media_type, err);
+                r = fetcher_get_digest(&p->sources.fetcher, name, &now, media_type, err);
                 if (r >= 0 && !digest_equal(&now, &none) && blob_read(p->store->blobs_fd, &now, MANIFEST_SIZE_MAX, ret, ret_size, NULL) >= 0)
                         return 0;
                 /* Some do not know that kind of question. */
                 if (r < 0 && err && err->kind != ERR_INVALID && err->kind != ERR_NOT_FOUND)
                         return r;
         }
-        return fetcher_get_manifest(&p->fetcher, name, ret, ret_size, media_type, err);
+        return fetcher_get_manifest(&p->sources.fetcher, name, ret, ret_size, media_type, err);
 }
 
 static int read_image(struct pull *p, struct import *i, struct err *err) {
@@ -176,8 +151,8 @@ static void name_of(const struct pull *p, char *ret, size_t size) {
 static int run_transfer(struct pull *p, struct transfer *t, struct err *err) {
         int r = transfer_run(t, err);
 
-        while (r < 0 && next_source(p, r, err)) {
-                transfer_continue(t, &p->fetcher);
+        while (r < 0 && sources_next(&p->sources, r, err)) {
+                transfer_continue(t, &p->sources.fetcher);
                 r = transfer_run(t, err);
         }
         return r;
@@ -190,7 +165,7 @@ static int move_image(struct pull *p, const struct import *i, struct err *err) {
         int r = transfer_init(&t, p->store, &i->manifest, &i->config, &p->progress, err);
 
         name_of(p, name, sizeof(name));
-        t.fetcher = &p->fetcher;
+        t.fetcher = &p->sources.fetcher;
         t.discard = discard;
         if (r >= 0 && !present)
                 r = announce_layers(p, &t, err);
@@ -207,11 +182,11 @@ static int move_image(struct pull *p, const struct import *i, struct err *err) {
 
 /* Whose manifest it is, is decided by the first one that has it. */
 static int read_from_any(struct pull *p, struct import *i, struct err *err) {
-        int r = start_source(p, err);
+        int r = sources_start(&p->sources, err);
 
         if (r >= 0)
                 r = read_image(p, i, err);
-        while (r < 0 && next_source(p, r, err)) {
+        while (r < 0 && sources_next(&p->sources, r, err)) {
                 import_done(i);
                 *i = (struct import) { 0 };
                 r = read_image(p, i, err);
@@ -229,13 +204,11 @@ static int run(struct pull *p, struct err *err) {
                 r = canceled(err);
         if (r >= 0)
                 r = move_image(p, &i, err);
-        worker_kill(&p->fetcher.worker);
         return r;
 }
 
 int image_pull(struct image_store *s, const struct image_pull *asked, image_progress_fn progress, void *data, struct err *err) {
-        auto_registries struct registries *registries = registries_of(s);
-        struct pull p = { .store = s, .asked = asked, .registries = registries, .fetcher = { .worker = WORKER_NONE }, .progress = { .fn = progress, .data = data } };
+        struct pull p = { .store = s, .progress = { .fn = progress, .data = data } };
         int r = image_reference_parse(asked->reference, &p.reference, err);
 
         if (r < 0)
@@ -248,8 +221,10 @@ int image_pull(struct image_store *s, const struct image_pull *asked, image_prog
         r = platform_parse(asked->platform, &p.platform, err);
         if (r < 0)
                 return r;
+        sources_init(&p.sources, s, asked, &p.reference);
         store_busy_begin(s);
         r = run(&p, err);
+        sources_done(&p.sources);
         store_busy_end(s);
         return r;
 }

@@ -16,6 +16,7 @@
 #include "image/blobs.h"
 #include "image/fetcher.h"
 #include "image/progress.h"
+#include "image/referrers.h"
 #include "image/registries.h"
 #include "image/store.h"
 
@@ -40,6 +41,7 @@ struct push_blob {
 struct push_manifest {
         struct descriptor d;
         enum media_type type;
+        json_t *referrer; /* its text, when it has a subject; NULL: it has none */
 };
 
 struct push {
@@ -102,6 +104,13 @@ static int read_manifest(struct push *p, const struct digest *d, enum media_type
         return manifest_check_type(media_type_name(*type), text, size, p->familiar, type, ret, err);
 }
 
+static void keep_manifest(struct push *p, const struct digest *d, size_t size, enum media_type type, json_t *object) {
+        struct digest subject;
+        bool refers = referrers_subject_of(object, &subject);
+
+        p->manifests[p->n_manifests++] = (struct push_manifest) { .d = { .digest = *d, .size = size }, .type = type, .referrer = refers ? json_incref(object) : NULL };
+}
+
 static int add_manifest(struct push *p, const struct digest *d, enum media_type type, struct err *err) {
         auto_manifest m = { 0 };
         auto_json *object = NULL;
@@ -118,11 +127,13 @@ static int add_manifest(struct push *p, const struct digest *d, enum media_type 
         if (r >= 0)
                 r = add_blob(p, &m.config, false, err);
         if (r >= 0)
-                p->manifests[p->n_manifests++] = (struct push_manifest) { .d = { .digest = *d, .size = size }, .type = type };
+                keep_manifest(p, d, size, type, object);
         return r;
 }
 
 static void forget(struct push *p) {
+        for (size_t i = 0; i < p->n_manifests; i++)
+                json_decref(p->manifests[i].referrer);
         for (size_t i = 0; i < p->n_blobs; i++)
                 store_unpin(p->store, &p->blobs[i].d.digest);
         p->n_blobs = p->n_manifests = 0;
@@ -150,7 +161,7 @@ static int add_index(struct push *p, const struct digest *d) {
         if (r >= 0 && p->n_manifests == MANIFESTS_MAX)
                 r = -E2BIG;
         if (r >= 0)
-                p->manifests[p->n_manifests++] = (struct push_manifest) { .d = { .digest = *d, .size = size }, .type = type };
+                keep_manifest(p, d, size, type, object);
         return r;
 }
 
@@ -289,17 +300,17 @@ static int send_blobs(struct push *p, struct err *err) {
 static int send_manifest(struct push *p, const struct push_manifest *m, const char *reference, struct err *err) {
         auto_fd fd = blob_open(p->store->blobs_fd, &m->d.digest);
         char digest[DIGEST_TEXT_SIZE];
-        auto_json *event = NULL;
+        bool listed = false;
         int r;
 
         digest_format(&m->d.digest, digest);
         if (fd < 0)
                 return err_errno(err, fd, "manifest %s", digest);
-        r = worker_send(&p->fetcher.worker,
-                        json_pack("{s:s, s:I, s:s, s:s, s:s, s:I}", "op", "put", "id", (json_int_t) ++p->fetcher.last_id, "reference", reference ? reference : digest,
-                                  "digest", digest, "media_type", media_type_name(m->type), "size", (json_int_t) m->d.size),
-                        &fd, 1, err);
-        return r < 0 ? r : wait_event(p, &event, err);
+        r = fetcher_put_manifest(&p->fetcher, reference, m->type, &m->d, fd, &listed, err);
+        if (r < 0 || !m->referrer || listed)
+                return r;
+        r = referrers_note(&p->fetcher, &m->d, m->type, m->referrer, err);
+        return r < 0 ? err_prefix(err, "%s is pushed, but not listed as a referrer of its subject", digest) : 0;
 }
 
 static int send_all(struct push *p, struct err *err) {
@@ -471,29 +482,4 @@ int image_push(struct image_store *s, const struct image_push *asked, image_prog
                 r = push_named(&p, asked, err);
         }
         return r;
-}
-
-int image_login(struct image_store *s, const struct image_login *l, bool *ret_known, char **ret_token, struct err *err) {
-        const struct image_pull access = { .username = l->username, .password = l->password, .identity_token = l->identity_token };
-        struct push p = { .store = s, .fetcher = { .worker = WORKER_NONE } };
-        const char *token;
-        auto_json *event = NULL;
-        int r;
-
-        if (strlen(l->registry) >= sizeof(p.reference.registry))
-                return err_set(err, ERR_INVALID, -EINVAL, "\"%s\" is not the name of a registry", l->registry);
-        image_registry_of_address(l->registry, p.reference.registry, sizeof(p.reference.registry));
-        r = fetcher_start(s, &access, &p.reference, &(struct fetcher_use) { .offline = !l->identity_token }, &p.fetcher, err);
-        if (r < 0)
-                return r;
-        r = worker_send(&p.fetcher.worker, json_pack("{s:s, s:I}", "op", "ping", "id", (json_int_t) ++p.fetcher.last_id), NULL, 0, err);
-        if (r >= 0)
-                r = wait_event(&p, &event, err);
-        worker_kill(&p.fetcher.worker);
-        if (r < 0)
-                return r;
-        token = json_get_str(event, "identity_token", NULL);
-        *ret_token = token ? strdup(token) : NULL;
-        *ret_known = strcmp(json_get_str(event, "how", ""), "known") == 0;
-        return 0;
 }

@@ -78,7 +78,7 @@ static int search_v1(struct search *s, json_t *list, struct err *err) {
 
         escape(s->term, escaped, sizeof(escaped));
         place = str_format("v1/search?q=%s&n=%u", escaped, s->asked->limit);
-        r = place ? fetcher_get_place(&s->fetcher, place, &answer, err) : err_errno(err, -ENOMEM, "search");
+        r = place ? fetcher_get_place(&s->fetcher, place, "application/json", &answer, NULL, err) : err_errno(err, -ENOMEM, "search");
         if (r < 0)
                 return err->kind == ERR_NOT_FOUND ? -ENOENT : r;
         results = json_get_array(answer, "results");
@@ -108,7 +108,7 @@ static int search_catalogue(struct search *s, json_t *list, struct err *err) {
 
                 escape(last, escaped, sizeof(escaped));
                 place = str_format("v2/_catalog?n=%d%s%s", CATALOGUE_PAGE, *last ? "&last=" : "", escaped);
-                r = place ? fetcher_get_place(&s->fetcher, place, &answer, err) : err_errno(err, -ENOMEM, "search");
+                r = place ? fetcher_get_place(&s->fetcher, place, "application/json", &answer, NULL, err) : err_errno(err, -ENOMEM, "search");
                 if (r < 0)
                         return r;
                 names = json_get_array(answer, "repositories");

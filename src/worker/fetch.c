@@ -128,6 +128,8 @@ static const struct {
         { "blob", take_blob, 1 },
         { "upload", upload_take_blob, 1 },
         { "put", upload_take_manifest, 1 },
+        { "mount", upload_take_mount, 0 },
+        { "delete", upload_take_delete, 0 },
         { "ping", upload_take_ping, 0 },
 };
 
@@ -236,6 +238,10 @@ static void flush(struct fetch *f, struct transfer *t) {
                 json_object_set_new(event, "digest", json_string(t->digest));
         if (event && t->how)
                 json_object_set_new(event, "how", json_string(t->how));
+        if (event && *t->subject)
+                json_object_set_new(event, "subject", json_string(t->subject));
+        if (event && t->next)
+                json_object_set_new(event, "next", json_string(t->next));
         if (event && t->kind == TRANSFER_PING && f->registry.granted)
                 json_object_set_new(event, "identity_token", json_string(f->registry.granted));
         fetch_finish(t); /* the pipe is closed first */

@@ -15,15 +15,18 @@
  * fetch   one registry, many requests at once (libcurl multi: connections are reused, HTTP/2 where the registry has it)
  *   →  {"op":"open","registry":"localhost:5000","repository":"a/b","insecure":true,"username":…,"password":…,"identity_token":…,"ca_pem":…,"cert_pem":…,"key_pem":…}   first, once
  *        "scheme":"http"|"https" of a mirror: nothing else is tried; "attempts":5 of what may go better next time; "http_proxy", "https_proxy", "no_proxy"
- *        to push also "push":true, and "from": another repository whose blobs may be mounted; without a repository, for "ping" only: "offline":true asks for an identity token
+ *        to push also "push":true, to delete "delete":true, and "from": another repository whose blobs may be mounted; without a repository, for "ping" only: "offline":true asks for an identity token
  *   →  {"op":"manifest","id":1,"reference":"latest"|"sha256:…","accept":["…"],"max":4194304}  + fd: write end of a pipe for the body
  *   →  {"op":"head","id":1,"reference":…,"accept":["…"]}   what is behind the name: "digest" and "media_type" of its "done"; without a digest, the registry does not say
  *   →  {"op":"place","id":1,"place":"v1/search?q=x","accept":["…"],"max":4194304}           + fd: write end of a pipe for the body: what the registry has there
  *   →  {"op":"blob","id":2,"digest":"sha256:…","size":123}                                     + fd: write end of a pipe for the body
  *   →  {"op":"upload","id":3,"digest":"sha256:…","size":123,"from":"c/d"}                      + fd: the blob's file
  *   →  {"op":"put","id":4,"reference":"latest","digest":"sha256:…","media_type":"…","size":…}  + fd: the manifest's file
- *   →  {"op":"ping","id":5}   are the credentials good?
- *   ←  {"event":"done","id":3,"how":"exists"|"mounted"|"sent",…}, of a ping "known"|"open" (nobody asked for credentials), and "identity_token" if one was given
+ *   →  {"op":"mount","id":5,"digest":"sha256:…","from":"c/d"}   a blob that is to be had of another repository of the registry, and only so
+ *   →  {"op":"delete","id":6,"reference":"latest"|"sha256:…"}   a manifest with all its names, or, of a registry that can do that, a tag
+ *   →  {"op":"ping","id":7}   are the credentials good?
+ *   ←  {"event":"done","id":3,"how":"exists"|"mounted"|"sent"|"deleted",…}, of a ping "known"|"open" (nobody asked for credentials), and "identity_token" if one was given;
+ *      of a put, "subject": the digest that the registry now lists it under as a referrer; of a place, "next": the place where the list goes on
  *   ←  {"event":"progress","id":2,"bytes":65536}                    at most ten a second for each id
  *   ←  {"event":"done","id":1,"media_type":"…","size":…}            after the last byte was written and the pipe closed; of a manifest
  *                                                                   also its "digest": the sum of what was written

@@ -223,7 +223,7 @@ static void on_redirect(struct fetch *f, struct transfer *t) {
         struct err err;
 
         /* A redirected POST or PATCH has no clear meaning, a question by HEAD and a PUT have. */
-        if (!location || t->kind == TRANSFER_TOKEN || t->kind == TRANSFER_PING ||
+        if (!location || t->kind == TRANSFER_TOKEN || t->kind == TRANSFER_PING || t->kind == TRANSFER_DELETE ||
             (t->kind == TRANSFER_UPLOAD && t->step != UPLOAD_CHECK && t->step != UPLOAD_WHOLE)) {
                 fetch_fail_status(f, t, transfer_status(t));
                 return;
@@ -346,6 +346,25 @@ static void on_body(struct fetch *f, struct transfer *t) {
         t->state = TRANSFER_DRAINING;
 }
 
+/* Link: </v2/…>; rel="next" (RFC 8288, as distribution-spec has it): where a list goes on, at the registry itself. */
+static int take_next(struct fetch *f, struct transfer *t, struct err *err) {
+        const char *link;
+
+        for (size_t i = 0; (link = transfer_header(t, "Link", i)); i++) {
+                size_t n = *link == '<' ? strcspn(link, ">") : 0;
+                auto_free char *target = n > 1 && link[n] && (strstr(link + n, "rel=\"next\"") || strstr(link + n, "rel=next")) ? strndup(link + 1, n - 1) : NULL;
+                auto_free char *url = target ? fetch_resolve(t->url, target) : NULL;
+
+                if (!target)
+                        continue;
+                t->next = url ? registry_place_of(&f->registry, url) : NULL;
+                if (!t->next)
+                        return err_set(err, ERR_UNAVAILABLE, -EACCES, "%s: the registry says that its list goes on at a place that may not be followed", transfer_name(t));
+                return 0;
+        }
+        return 0;
+}
+
 static void on_manifest(struct fetch *f, struct transfer *t) {
         const char *said = transfer_header(t, "Docker-Content-Digest", 0);
         const char *wanted = digest_is_valid(t->reference) ? t->reference : said && digest_is_valid(said) ? said : NULL;
@@ -358,6 +377,8 @@ static void on_manifest(struct fetch *f, struct transfer *t) {
         else if (wanted && strcmp(wanted, t->digest) != 0)
                 err_set(&err, ERR_INVALID, -EBADMSG, "%s: the manifest has another digest: %s", transfer_name(t), t->digest);
         digest_free(sum);
+        if (err.kind == ERR_NONE && t->is_place)
+                take_next(f, t, &err);
         if (err.kind == ERR_NONE) {
                 t->done = t->body.size;
                 r = transfer_put(t, t->body.data ? t->body.data : "", t->body.size);

@@ -98,6 +98,7 @@ int registry_open(struct registry *r, const json_t *job, struct err *err) {
         r->authority = strdup(authority);
         r->repository = strdup(repository);
         r->push = json_get_bool(job, "push", false);
+        r->remove = json_get_bool(job, "delete", false);
         r->offline = json_get_bool(job, "offline", false);
         r->insecure = json_get_bool(job, "insecure", false);
         if (!r->host || !r->authority || !r->repository || copy_text(job, "username", &r->username) < 0 || copy_text(job, "password", &r->password) < 0 ||
@@ -139,13 +140,20 @@ char *registry_url(const struct registry *r, const char *what, const char *refer
 }
 
 bool registry_is_place(const char *place) {
-        return (str_starts_with(place, "v1/") || str_starts_with(place, "v2/")) && is_made_of(place, LOWER UPPER DIGITS "._-/?=&%", PLACE_MAX) && !strstr(place, "..");
+        return (str_starts_with(place, "v1/") || str_starts_with(place, "v2/")) && is_made_of(place, LOWER UPPER DIGITS "._-/?=&%:~+", PLACE_MAX) && !strstr(place, "..");
 }
 
 char *registry_place_url(const struct registry *r, const char *place) {
         bool elsewhere = strcmp(r->authority, HUB) == 0 && str_starts_with(place, "v1/"); /* its older half has kept its own host */
 
         return str_format("%s://%s/%s", r->plain ? "http" : "https", elsewhere ? "index.docker.io" : r->authority, place);
+}
+
+char *registry_place_of(const struct registry *r, const char *url) {
+        auto_free char *base = registry_place_url(r, "");
+        size_t n = base ? strlen(base) : 0;
+
+        return base && strncmp(url, base, n) == 0 && registry_is_place(url + n) ? strdup(url + n) : NULL;
 }
 
 char *registry_base_url(const struct registry *r) {
@@ -263,7 +271,7 @@ static void add_pair(struct strbuf *b, const char *key, const char *value) {
 }
 
 static char *token_pairs(const struct registry *r, bool form) {
-        auto_free char *own = str_format("repository:%s:%s", r->repository, r->push ? "pull,push" : "pull");
+        auto_free char *own = str_format("repository:%s:%s", r->repository, r->remove ? "pull,push,delete" : r->push ? "pull,push" : "pull");
         auto_free char *other = r->from ? str_format("repository:%s:pull", r->from) : strdup("");
         auto_strbuf b = { 0 };
 

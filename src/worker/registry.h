@@ -26,6 +26,7 @@ struct registry {
         char *repository;  /* "": only to be asked whether it knows us */
         char *from;        /* one more repository that tokens are to be good for: what blobs are mounted from; NULL: none */
         bool push;         /* tokens are to be good for pushing, too */
+        bool remove;       /* … and for deleting */
         bool offline;      /* an identity token is wanted */
         char *username, *password, *identity_token, *ca_pem; /* NULL: none */
         char *cert_pem, *key_pem; /* ours, to be shown to the registry and nobody else; NULL: none */
@@ -46,6 +47,8 @@ char *registry_base_url(const struct registry *r);
 
 /* "v1/search?q=x", "v2/_catalog": a path of plain parts, and an escaped query. */
 bool registry_is_place(const char *place);
+/* The place of a URL of the registry's own; the caller frees; NULL: it is none. */
+char *registry_place_of(const struct registry *r, const char *url);
 /* "https://host/PLACE"; the caller frees; NULL when memory is out. */
 char *registry_place_url(const struct registry *r, const char *place);
 

@@ -38,6 +38,7 @@ void transfer_done(struct transfer *t) {
         t->source_fd = fd_close(t->source_fd);
         free(take_ptr(&t->from));
         free(take_ptr(&t->place));
+        free(take_ptr(&t->next));
         curl_slist_free_all(t->accept);
         t->accept = NULL;
         if (t->form)

@@ -13,7 +13,7 @@
 #include "worker/registry.h"
 #include "worker/upload.h"
 
-enum transfer_kind { TRANSFER_MANIFEST, TRANSFER_BLOB, TRANSFER_TOKEN, TRANSFER_UPLOAD, TRANSFER_PUT, TRANSFER_PING };
+enum transfer_kind { TRANSFER_MANIFEST, TRANSFER_BLOB, TRANSFER_TOKEN, TRANSFER_UPLOAD, TRANSFER_PUT, TRANSFER_DELETE, TRANSFER_PING };
 
 enum transfer_state {
         TRANSFER_READY,      /* to be started at start_ns                             */
@@ -53,10 +53,12 @@ struct transfer {
         int source_fd;
         uint64_t sent, part_end;   /* of this attempt: up to where it has come, and goes */
         char *from;                /* a repository of the same registry that has the blob; NULL: none, or it was in vain */
+        bool mount_only;           /* there are no bytes to be sent */
         char *place;               /* where the registry wants the bytes */
         bool in_parts;
         unsigned beginnings;
-        const char *how;           /* at the end: "exists", "mounted", "sent", "known", "open" */
+        const char *how;           /* at the end: "exists", "mounted", "sent", "deleted", "known", "open" */
+        char subject[DIGEST_SIZE]; /* of a manifest that was put: the registry's word that it is listed as a referrer of that; "": none */
 
         /* This attempt. */
         CURL *easy;
@@ -73,12 +75,13 @@ struct transfer {
         unsigned redirects, tries, challenges;
         char media_type[128];      /* of the last answer */
         char digest[DIGEST_SIZE];  /* of a manifest */
+        char *next;                /* of a place: the one where the list goes on; NULL: it is at its end */
         int64_t start_ns, progress_ns;
 };
 
 void transfer_done(struct transfer *t); /* closes the pipe */
 static inline bool transfer_is_sending(const struct transfer *t) {
-        return t->kind == TRANSFER_UPLOAD || t->kind == TRANSFER_PUT || t->kind == TRANSFER_PING;
+        return t->kind == TRANSFER_UPLOAD || t->kind == TRANSFER_PUT || t->kind == TRANSFER_DELETE || t->kind == TRANSFER_PING;
 }
 
 /* "localhost:5000/a/b:latest": for messages; a static buffer. */

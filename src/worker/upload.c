@@ -45,7 +45,7 @@ static int take_source(struct transfer *t, const json_t *job, struct err *err) {
         return check_file(t, t->source_fd, err);
 }
 
-int upload_take_blob(struct transfer *t, const json_t *job, struct err *err) {
+static int take_blob(struct transfer *t, const json_t *job, struct err *err) {
         const char *digest = json_get_str(job, "digest", ""), *from = json_get_str(job, "from", "");
 
         t->kind = TRANSFER_UPLOAD;
@@ -58,7 +58,32 @@ int upload_take_blob(struct transfer *t, const json_t *job, struct err *err) {
         if (!t->reference || (*from && !t->from))
                 return err_errno(err, -ENOMEM, "request");
         t->step = UPLOAD_CHECK;
-        return take_source(t, job, err);
+        return 0;
+}
+
+int upload_take_blob(struct transfer *t, const json_t *job, struct err *err) {
+        int r = take_blob(t, job, err);
+
+        return r < 0 ? r : take_source(t, job, err);
+}
+
+int upload_take_mount(struct transfer *t, const json_t *job, struct err *err) {
+        int r = take_blob(t, job, err);
+
+        if (r == 0 && !t->from)
+                return err_set(err, ERR_INVALID, -EINVAL, "worker: a mount without the repository to mount from");
+        t->mount_only = true;
+        return r;
+}
+
+int upload_take_delete(struct transfer *t, const json_t *job, struct err *err) {
+        const char *reference = json_get_str(job, "reference", "");
+
+        t->kind = TRANSFER_DELETE;
+        if (!registry_is_tag(reference) && !digest_is_valid(reference))
+                return err_set(err, ERR_INVALID, -EINVAL, "\"%s\" is neither a tag nor a digest", reference);
+        t->reference = strdup(reference);
+        return t->reference ? 0 : err_errno(err, -ENOMEM, "request");
 }
 
 int upload_take_manifest(struct transfer *t, const json_t *job, struct err *err) {
@@ -96,7 +121,7 @@ char *upload_url(const struct transfer *t) {
 
         if (t->kind == TRANSFER_PING)
                 return registry_base_url(r);
-        if (t->kind == TRANSFER_PUT)
+        if (t->kind == TRANSFER_PUT || t->kind == TRANSFER_DELETE)
                 return registry_url(r, "manifests", t->reference);
         switch (t->step) {
         case UPLOAD_CHECK:
@@ -177,6 +202,10 @@ int upload_prepare(struct transfer *t) {
 
         if (t->kind == TRANSFER_PING)
                 return 0;
+        if (t->kind == TRANSFER_DELETE) {
+                curl_easy_setopt(t->easy, CURLOPT_CUSTOMREQUEST, "DELETE");
+                return 0;
+        }
         if (t->kind == TRANSFER_PUT || t->step == UPLOAD_WHOLE)
                 set_body(t, 0, t->size);
         else if (t->step == UPLOAD_PART)
@@ -296,9 +325,18 @@ static void on_check(struct fetch *f, struct transfer *t, long status) {
                 fetch_fail_status(f, t, status);
 }
 
+static void refuse(struct fetch *f, struct transfer *t, long status, const char *what) {
+        struct err err;
+
+        err_set(&err, ERR_UNSUPPORTED, -EOPNOTSUPP, "%s: %s (HTTP status %ld)", transfer_name(t), what, status);
+        fetch_fail(f, t, &err);
+}
+
 static void on_begin(struct fetch *f, struct transfer *t, long status) {
         if (status == 201 && t->from) {
                 finish(t, "mounted");
+        } else if (t->mount_only) {
+                refuse(f, t, status, "the registry does not mount the blob from another repository");
         } else if (status == 202) {
                 t->done = 0;
                 if (take_place(f, t, true) == 0)
@@ -360,7 +398,7 @@ static void on_ask(struct fetch *f, struct transfer *t, long status) {
 }
 
 static void on_put(struct fetch *f, struct transfer *t, long status) {
-        const char *said = transfer_header(t, "Docker-Content-Digest", 0);
+        const char *said = transfer_header(t, "Docker-Content-Digest", 0), *subject;
         struct err err;
 
         if (status != 201 && status != 200) {
@@ -369,8 +407,23 @@ static void on_put(struct fetch *f, struct transfer *t, long status) {
                 err_set(&err, ERR_UNAVAILABLE, -EBADMSG, "%s: the registry has stored something else than %s", transfer_name(t), t->digest);
                 fetch_fail(f, t, &err);
         } else {
+                subject = transfer_header(t, "OCI-Subject", 0);
+                if (subject && digest_is_valid(subject))
+                        snprintf(t->subject, sizeof(t->subject), "%s", subject);
                 finish(t, "sent");
         }
+}
+
+/* 405: by the specification, of a registry that deletes nothing; of a tag, 400 also, of those that know digests only. */
+static void on_delete(struct fetch *f, struct transfer *t, long status) {
+        bool tag = registry_is_tag(t->reference);
+
+        if (status == 202 || status == 200 || status == 204 || (status == 404 && t->tries > 0)) /* the first answer may have been lost */
+                finish(t, "deleted");
+        else if (status == 405 || status == 501 || (status == 400 && tag))
+                refuse(f, t, status, tag ? "the registry does not delete tags" : "the registry does not delete manifests");
+        else
+                fetch_fail_status(f, t, status);
 }
 
 static void on_ping(struct fetch *f, struct transfer *t, long status) {
@@ -391,6 +444,8 @@ void upload_on_answer(struct fetch *f, struct transfer *t, long status) {
                 on_ping(f, t, status);
         else if (t->kind == TRANSFER_PUT)
                 on_put(f, t, status);
+        else if (t->kind == TRANSFER_DELETE)
+                on_delete(f, t, status);
         else
                 steps[t->step](f, t, status);
 }

@@ -27,6 +27,8 @@ enum upload_step {
 /* Orders: the transfer's kind and what it needs. ERR_INVALID. */
 int upload_take_blob(struct transfer *t, const json_t *job, struct err *err);
 int upload_take_manifest(struct transfer *t, const json_t *job, struct err *err);
+int upload_take_mount(struct transfer *t, const json_t *job, struct err *err);
+int upload_take_delete(struct transfer *t, const json_t *job, struct err *err);
 int upload_take_ping(struct transfer *t, const json_t *job, struct err *err);
 
 /* The URL of the step at hand; NULL when memory is out. */

@@ -118,6 +118,27 @@ pulled_nothing() { # COMMAND...
 	[ "$(asked mirror .)" = 0 ]
 }
 
+@test "what a registry has is asked of its mirrors first, as for a pull; what is deleted there, and who refers to it, never" {
+	configure "{\"registry-mirrors\": {\"$ORIGIN\": [\"http://localhost:1\", \"http://$MIRROR\"]}}"
+	describe() { curl -sf --unix-socket "$KT_DIR/kist.sock" "http://kist/distribution/$ORIGIN/test/six:1/json"; }
+	digest=$(describe | jq -r .Descriptor.digest)
+	[ "$digest" = "$(skopeo inspect --tls-verify=false -f '{{.Digest}}' "docker://127.0.0.1:$REGISTRY_PORT/test/six:1")" ]
+	"$KIST" manifest inspect "$ORIGIN/test/six:1" >/dev/null
+	[ "$(asked mirror 'GET .*/manifests/1 200')" = 2 ]
+	[ "$(asked origin .)" = 0 ]
+	for fault in '500 .' '404 .' 'corrupt GET.*/manifests/'; do
+		: >"$KT_DIR/origin"
+		faults mirror "$fault 99"
+		[ "$(describe | jq -r .Descriptor.digest)" = "$digest" ]
+		[ "$(asked origin 'GET .*/manifests/1 200')" = 1 ]
+	done
+	rm "$KT_DIR/mirror.faults"
+	: >"$KT_DIR/mirror"
+	"$KIST" registry referrers "$ORIGIN/test/six:1"
+	run -1 "$KIST" registry delete "$ORIGIN/test/none@$digest"
+	[ "$(asked mirror .)" = 0 ]
+}
+
 @test "a mirror that breaks in the middle of the layers: the registry goes on where it was" {
 	for fault in "cut GET.*$SMALL 99" "corrupt GET.*$SMALL 99" "404 GET.*$SMALL 99"; do
 		: >"$KT_DIR/origin"

@@ -407,7 +407,22 @@ int engine_login(struct engine *e, const struct image_login *l, json_t **ret, st
         return 0;
 }
 
-int engine_distribution(struct engine *e, const struct image_pull *p, json_t **ret, struct err *err) {
+int engine_referrers(struct engine *e, const struct image_pull *p, const char *artifact_type, json_t **ret, struct err *err) {
+        *ret = json_pack("{s:s, s:s*}", "Subject", p->reference, "Wanted", artifact_type);
+        return 0;
+}
+
+int engine_delete_remote(struct engine *e, const struct image_pull *p, json_t **ret, struct err *err) {
+        *ret = json_pack("[{s:s}]", "Deleted", p->reference);
+        return 0;
+}
+
+int engine_list_push(struct engine *e, const struct image_list_push *p, json_t **ret, struct err *err) {
+        *ret = json_pack("{s:s, s:[]}", "Digest", p->text, "Copied");
+        return 0;
+}
+
+int engine_distribution(struct engine *e, const struct image_pull *p, bool whole, json_t **ret, struct err *err) {
         if (p->password && strcmp(p->password, "open"))
                 return err_set(err, ERR_UNAUTHORIZED, -EACCES, "unauthorized");
         *ret = json_pack("{s:{s:s}, s:[]}", "Descriptor", "digest", p->reference, "Platforms");
