@@ -228,12 +228,19 @@ static int read_body(struct fetcher *f, struct body *b, int pipe_fd, int patienc
 
 /* `request` (stolen) gets its id. */
 static int send_request(struct fetcher *f, json_t *request, uint64_t *ret_id, int fd, struct err *err) {
+        auto_json *event = NULL;
+        int r;
+
         if (!request || json_object_set_new(request, "id", json_integer((json_int_t) ++f->last_id)) < 0) {
                 json_decref(request);
                 return err_errno(err, -ENOMEM, "request to a worker");
         }
         *ret_id = f->last_id;
-        return worker_send(&f->worker, request, &fd, fd >= 0, err);
+        r = worker_send(&f->worker, request, &fd, fd >= 0, err);
+        /* A worker that has ended may have said why: of what it was told at the beginning. */
+        if (r == -EPIPE && worker_receive(&f->worker, &event, NULL) >= 0 && strcmp(json_get_str(event, "event", ""), "error") == 0)
+                return fetcher_error(f, event, err);
+        return r;
 }
 
 int fetcher_get_digest(struct fetcher *f, const char *reference, struct digest *ret, char media_type[128], struct err *err) {

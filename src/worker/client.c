@@ -72,6 +72,9 @@ int worker_receive(struct worker *w, json_t **ret, struct err *err) {
                 return err_errno(err, -ENOMEM, "answer of a worker");
         /* One byte more than is allowed, to see what is longer. */
         n = fd_recv(w->control, buffer, WORKER_MESSAGE_MAX + 1, NULL, NULL);
+        /* One that ended before it had read all that it was told: the socket says that first, and its last words after it. */
+        if (n == -ECONNRESET)
+                n = fd_recv(w->control, buffer, WORKER_MESSAGE_MAX + 1, NULL, NULL);
         if (n == 0 || n == -ECONNRESET)
                 return err_set(err, ERR_INTERNAL, -EPIPE, "the worker died in the middle of its job");
         if (n < 0)
