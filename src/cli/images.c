@@ -134,7 +134,7 @@ static const struct option load_options[] = {
 static const struct option no_options[] = { { 0 } };
 
 const struct command command_pull = {
-        "pull", "image", NULL, "[OPTIONS] NAME[:TAG|@DIGEST]", "Get an image from a registry",
+        "pull", "image", NULL, "[OPTIONS] NAME[:TAG|@DIGEST]", "Get an image, or an OCI artifact, from a registry",
         "  kist pull localhost:5000/debian:bookworm\n  kist pull --discard-blobs localhost:5000/debian:bookworm\n", pull_options, NULL, 1, 1, false, run_pull,
 };
 const struct command command_rmi = {

@@ -209,7 +209,8 @@ int engine_image_checkout(struct engine *e, const char *name, const char *layer,
         if (r < 0)
                 return r;
         cut.image = image->id;
-        if (reference)
+        r = image_check_runs(image, name, err);
+        if (r >= 0 && reference)
                 r = image_reference_parse(reference, &checked, err);
         if (r >= 0)
                 r = find_layer(image, name, layer, &cut.n_layers, err);

@@ -140,6 +140,11 @@ static int name_images(struct engine *e, const struct spec *s, json_t *body, str
                 r = image_get(e->images, s->mounts[i].source, &mounted, err);
                 if (r < 0)
                         return r;
+                r = image_check_runs(mounted, s->mounts[i].source, err);
+                if (r < 0) {
+                        image_free(mounted);
+                        return r;
+                }
                 if (!json_object_get(body, VOLUMES_IMAGES))
                         json_object_set_new(body, VOLUMES_IMAGES, json_object());
                 json_object_set_new(json_object_get(body, VOLUMES_IMAGES), s->mounts[i].target, json_string(mounted->id));
@@ -297,6 +302,8 @@ int engine_create(struct engine *e, const char *name, const json_t *body, json_t
         /* From here until the row is there no image may go. */
         pthread_rwlock_rdlock(&e->images_lock);
         r = image_get(e->images, image_name, &image, err);
+        if (r == 0)
+                r = image_check_runs(image, image_name, err);
         if (r == 0 && *platform)
                 r = image_check_platform(image, image_name, platform, err);
         if (r == 0) {

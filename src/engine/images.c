@@ -423,6 +423,9 @@ int engine_image_inspect(struct engine *e, const char *name, json_t **ret, struc
                          "Architecture", json_get_str(image->config, "architecture", ""), "Os", json_get_str(image->config, "os", "linux"), "Size",
                          (json_int_t) image->size, "GraphDriver", "Name", "overlay", "Data", "RootFS", "Type", "layers", "Layers", layers, "Metadata", "LastTagTime",
                          "0001-01-01T00:00:00Z");
+        if (*ret && image->artifact_type)
+                json_object_set_new(*ret, "Descriptor", json_pack("{s:s, s:s, s:s}", "mediaType", "application/vnd.oci.image.manifest.v1+json", "digest", image->manifest_digest,
+                                                                  "artifactType", image->artifact_type));
         if (*ret && json_get_str(image->config, "variant", NULL))
                 json_object_set(*ret, "Variant", json_object_get(image->config, "variant"));
         image_free(image);

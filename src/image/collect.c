@@ -65,7 +65,7 @@ static int find_needed(struct image_store *s, struct digests *blobs, struct dige
                 if (e->has_index && add(blobs, &e->index) < 0)
                         return -ENOMEM;
                 for (size_t j = 0; e->layers && j < e->n_layers; j++)
-                        if ((!e->discarded && add(blobs, &e->layers[j].blob) < 0) || add(diff_ids, &e->layers[j].diff_id) < 0)
+                        if ((!e->discarded && add(blobs, &e->layers[j].blob) < 0) || (!entry_is_artifact(e) && add(diff_ids, &e->layers[j].diff_id) < 0))
                                 return -ENOMEM;
         }
         sort(blobs);
@@ -181,7 +181,7 @@ bool image_layer_is_needed(struct image_store *s, const char *diff_id) {
         for (size_t i = 0; i < s->n_entries && !needed; i++) {
                 struct entry *e = s->entries[i];
 
-                if (entry_load_layers(s, e, NULL) < 0)
+                if (entry_is_artifact(e) || entry_load_layers(s, e, NULL) < 0)
                         continue;
                 for (size_t j = 0; j < e->n_layers && !needed; j++)
                         needed = digest_equal(&e->layers[j].diff_id, &d);

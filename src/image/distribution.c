@@ -43,7 +43,7 @@ static int platform_of_image(struct fetcher *f, const json_t *object, enum media
         auto_free char *text = NULL;
         int r;
 
-        if (manifest_artifact_type(object))
+        if (manifest_is_artifact(object))
                 return manifest_parse_any(object, type, what, &manifest, err);
         r = manifest_parse(object, type, what, &manifest, err);
         if (r < 0 || (r = fetcher_get_blob(f, &manifest.config, &text, err)) < 0 ||

@@ -87,10 +87,15 @@ struct image {
         size_t n_diff_ids;
         int64_t created_unix_ns;
         uint64_t size;            /* unpacked size, or that of the blobs when it is not known */
+        /* NULL: an image. Else an OCI artifact (a chart, a signature, …), which is kept to be handed on: its id is its manifest's digest, its config an empty object, and it has no diff ids. */
+        char *artifact_type;
 };
 void image_free(struct image *image);
 /* Does it serve "os/architecture[/variant]"? `name` is what the person called it. ERR_INVALID: no such grammar; ERR_NOT_FOUND: it does not. */
 int image_check_platform(const struct image *image, const char *name, const char *platform, struct err *err);
+
+/* ERR_INVALID: it is an artifact, and no root of a file system. */
+int image_check_runs(const struct image *image, const char *name, struct err *err);
 
 /* By reference, by full id ("sha256:…") or by a unique prefix of its hex digits. ERR_NOT_FOUND: "No such image: NAME". */
 int image_get(struct image_store *s, const char *name, struct image **ret, struct err *err);

@@ -25,6 +25,7 @@ void image_free(struct image *image) {
         free_strings(image->diff_ids);
         json_decref(image->config);
         json_decref(image->labels);
+        free(image->artifact_type);
         free(image);
 }
 DEFINE_CLEANUP(struct image *, image_free)
@@ -93,27 +94,59 @@ static struct image *new_image(const struct entry *e) {
         return image->tags && image->digests ? take_ptr(&image) : NULL;
 }
 
-/* With its config. */
-static int make_image(struct image_store *s, const struct entry *e, struct image **ret, struct err *err) {
+static int read_config(struct image_store *s, const struct entry *e, struct image *image, struct err *err) {
         auto_image_config config = { 0 };
-        auto_image *image = new_image(e);
         auto_free char *text = NULL;
         size_t size;
-        int r;
+        int r = blob_read(s->blobs_fd, &e->id, CONFIG_SIZE_MAX, &text, &size, err);
 
-        if (!image)
-                return err_errno(err, -ENOMEM, "image");
-        r = blob_read(s->blobs_fd, &e->id, CONFIG_SIZE_MAX, &text, &size, err);
         if (r >= 0)
                 r = image_config_parse(text, size, "image config", &config, err);
         if (r < 0)
-                return err_prefix(err, "image %s", e->name ? e->name : "without a name");
+                return r;
         if (add_diff_ids(image, config.diff_ids, config.n_diff_ids) < 0)
                 return err_errno(err, -ENOMEM, "image %s", image->id);
         image->labels = json_incref(json_get_object(json_get_object(config.json, "config"), "Labels"));
         image->config = take_ptr(&config.json);
+        return 0;
+}
+
+/* It has no config that means anything here, and no layers of a file system. */
+static int read_artifact(struct image_store *s, const struct entry *e, struct image *image, struct err *err) {
+        auto_free char *text = NULL;
+        auto_json *object = NULL;
+        const char *type;
+        size_t size;
+        int r = blob_read(s->blobs_fd, &e->manifest, MANIFEST_SIZE_MAX, &text, &size, err);
+
+        if (r >= 0)
+                r = json_parse(text, size, MANIFEST_SIZE_MAX, "manifest", &object, err);
+        if (r < 0)
+                return r;
+        type = manifest_artifact_type(object);
+        image->artifact_type = strdup(type ? type : "");
+        image->config = json_pack("{s:s, s:s}", "architecture", "", "os", "");
+        return image->artifact_type && image->config && add_diff_ids(image, NULL, 0) == 0 ? 0 : err_errno(err, -ENOMEM, "artifact");
+}
+
+/* With its config. */
+static int make_image(struct image_store *s, const struct entry *e, struct image **ret, struct err *err) {
+        auto_image *image = new_image(e);
+        int r;
+
+        if (!image)
+                return err_errno(err, -ENOMEM, "image");
+        r = entry_is_artifact(e) ? read_artifact(s, e, image, err) : read_config(s, e, image, err);
+        if (r < 0)
+                return err_prefix(err, "image %s", e->name ? e->name : "without a name");
         *ret = take_ptr(&image);
         return 0;
+}
+
+int image_check_runs(const struct image *image, const char *name, struct err *err) {
+        if (!image->artifact_type)
+                return 0;
+        return err_set(err, ERR_INVALID, -EINVAL, "%s is an artifact (%s), not an image: it can be pushed, and not run", name, image->artifact_type);
 }
 
 /* For a list. The labels are a copy: whoever gets the list may change what it makes of them. */

@@ -86,6 +86,11 @@ int import_read(struct import *i, const struct import_source *source, char *text
                 if (r >= 0 && !media_type_is_manifest(type))
                         r = err_set(err, ERR_INVALID, -EINVAL, "%s: an index in an index", what);
         }
+        if (r >= 0 && source->artifacts && manifest_is_artifact(object)) {
+                i->artifact = true;
+                i->created_unix_ns = manifest_created(object);
+                return manifest_parse_any(object, type, what, &i->manifest, err);
+        }
         if (r >= 0)
                 r = manifest_parse(object, type, what, &i->manifest, err);
         if (r >= 0)

@@ -15,6 +15,8 @@ struct import {
         size_t manifest_size, index_size;
         struct digest manifest_digest, index_digest;
         bool has_index;
+        bool artifact; /* there is no config to be understood, and the layers are any files */
+        int64_t created_unix_ns; /* of an artifact */
         struct manifest manifest;
         struct image_config config;
 };
@@ -26,6 +28,7 @@ struct import_source {
         int (*manifest)(void *data, const struct descriptor *d, char **ret, size_t *ret_size, char media_type[128], struct err *err);
         int (*config)(void *data, const struct descriptor *d, char **ret, struct err *err);
         void *data;
+        bool artifacts; /* are wanted, too */
 };
 
 /* `text` (taken) was named by a tag or an index and verified if it had a digest. An index is followed to the manifest for `want`. `explicit`: the

@@ -61,7 +61,7 @@ uint64_t entry_size(const struct entry *e) {
         return size;
 }
 
-static int read_manifest(struct image_store *s, const struct entry *e, struct manifest *ret, struct err *err) {
+static int read_manifest(struct image_store *s, const struct entry *e, struct manifest *ret, bool *ret_artifact, int64_t *ret_created_ns, struct err *err) {
         auto_free char *text = NULL;
         auto_json *object = NULL;
         enum media_type type;
@@ -71,7 +71,12 @@ static int read_manifest(struct image_store *s, const struct entry *e, struct ma
         if (r < 0)
                 return r;
         r = manifest_check_type(media_type_name(e->type), text, size, "manifest", &type, &object, err);
-        return r < 0 ? r : manifest_parse(object, type, "manifest", ret, err);
+        if (r < 0)
+                return r;
+        *ret_artifact = manifest_is_artifact(object);
+        if (ret_created_ns)
+                *ret_created_ns = manifest_created(object);
+        return *ret_artifact ? manifest_parse_any(object, type, "manifest", ret, err) : manifest_parse(object, type, "manifest", ret, err);
 }
 
 static int read_config(struct image_store *s, const struct digest *id, struct image_config *ret, struct err *err) {
@@ -82,21 +87,41 @@ static int read_config(struct image_store *s, const struct digest *id, struct im
         return r < 0 ? r : image_config_parse(text, size, "image config", ret, err);
 }
 
+static int disagrees(const struct entry *e, struct err *err) {
+        return err_set(err, ERR_INTERNAL, -EUCLEAN, "image %s: " INDEX_NAME " disagrees with the manifest", e->name ? e->name : "");
+}
+
+/* Of an artifact. */
+static int load_parts(struct entry *e, const struct manifest *m, struct err *err) {
+        if (!entry_is_artifact(e) || e->n_layers != m->n_layers + 1)
+                return disagrees(e, err);
+        e->layers = calloc(e->n_layers, sizeof(*e->layers));
+        if (!e->layers)
+                return err_errno(err, -ENOMEM, "layers");
+        e->layers[0].blob = m->config.digest;
+        for (size_t i = 0; i < m->n_layers; i++)
+                e->layers[i + 1].blob = m->layers[i].digest;
+        return 0;
+}
+
 int entry_load_layers(struct image_store *s, struct entry *e, struct err *err) {
         auto_image_config config = { 0 };
         auto_manifest manifest = { 0 };
         struct entry_layer *layers;
+        bool artifact;
         int r;
 
         if (e->layers)
                 return 0;
-        r = read_manifest(s, e, &manifest, err);
+        r = read_manifest(s, e, &manifest, &artifact, NULL, err);
+        if (r >= 0 && artifact)
+                return load_parts(e, &manifest, err);
         if (r >= 0)
                 r = read_config(s, &e->id, &config, err);
         if (r < 0)
                 return r;
         if (manifest.n_layers != e->n_layers || config.n_diff_ids != e->n_layers || !digest_equal(&manifest.config.digest, &e->id))
-                return err_set(err, ERR_INTERNAL, -EUCLEAN, "image %s: " INDEX_NAME " disagrees with the manifest", e->name ? e->name : "");
+                return disagrees(e, err);
         layers = calloc(e->n_layers + 1, sizeof(*layers));
         if (!layers)
                 return err_errno(err, -ENOMEM, "layers");
@@ -126,7 +151,9 @@ int entry_get_about(struct image_store *s, const struct entry *e, const struct e
 
         *ret = have;
         *ret_mine = false;
-        if (have || (r = read_config(s, &e->id, &config, err)) < 0)
+        if (!have && !entry_is_artifact(e)) /* which has nothing that a list shows */
+                r = read_config(s, &e->id, &config, err);
+        if (have || r < 0)
                 return r;
         made = calloc(1, sizeof(*made));
         if (!made)
@@ -149,7 +176,7 @@ bool entry_layer_find(struct image_store *s, const struct digest *diff_id, const
         for (size_t i = 0; i < s->n_entries && !found; i++) {
                 struct entry *e = s->entries[i];
 
-                if (entry_load_layers(s, e, NULL) < 0)
+                if (entry_is_artifact(e) || entry_load_layers(s, e, NULL) < 0)
                         continue; /* damaged: it vouches for nothing */
                 for (size_t j = 0; j < e->n_layers && !found; j++) {
                         found = digest_equal(&e->layers[j].diff_id, diff_id) && digest_equal(&e->layers[j].blob, blob);
@@ -188,12 +215,28 @@ static int parse_sizes(const char *text, struct entry *e) {
         return 0;
 }
 
+static int fill_artifact(struct entry *e, const struct manifest *m, struct err *err) {
+        free(e->layer_sizes);
+        e->id = e->manifest;
+        e->n_layers = m->n_layers + 1;
+        e->layer_sizes = calloc(e->n_layers, sizeof(*e->layer_sizes));
+        if (!e->layer_sizes)
+                return err_errno(err, -ENOMEM, "layers");
+        e->layer_sizes[0] = m->config.size;
+        for (size_t i = 0; i < m->n_layers; i++)
+                e->layer_sizes[i + 1] = m->layers[i].size;
+        return 0;
+}
+
 /* An image that somebody else put into the layout: what our annotations would say is read from its blobs. */
 static int fill_from_blobs(struct image_store *s, struct entry *e, struct err *err) {
         auto_image_config config = { 0 };
         auto_manifest manifest = { 0 };
-        int r = read_manifest(s, e, &manifest, err);
+        bool artifact = false;
+        int r = read_manifest(s, e, &manifest, &artifact, &e->created_unix_ns, err);
 
+        if (r >= 0 && artifact)
+                return fill_artifact(e, &manifest, err);
         if (r >= 0)
                 r = read_config(s, &manifest.config.digest, &config, err);
         if (r < 0)

@@ -153,6 +153,28 @@ const char *manifest_artifact_type(const json_t *object) {
         return !*config || is_one_of(config, config_types, ARRAY_SIZE(config_types)) ? NULL : config;
 }
 
+int64_t manifest_created(const json_t *object) {
+        const char *text = json_get_str(json_get_object(object, "annotations"), "org.opencontainers.image.created", NULL);
+        int64_t ns;
+
+        return text && time_parse(text, &ns) == 0 && ns > 0 ? ns : 0;
+}
+
+bool manifest_is_artifact(const json_t *object) {
+        const char *config = json_get_str(json_get_object(object, "config"), "mediaType", "");
+        const json_t *layer;
+        size_t i;
+
+        if (!*config || !is_one_of(config, config_types, ARRAY_SIZE(config_types)))
+                return *config;
+        if (!*json_get_str(object, "artifactType", ""))
+                return false;
+        json_array_foreach(json_get_array(object, "layers"), i, layer)
+                if (!is_one_of(json_get_str(layer, "mediaType", ""), layer_types, ARRAY_SIZE(layer_types)))
+                        return true;
+        return false;
+}
+
 static int parse(const json_t *object, enum media_type type, const char *what, bool any, struct manifest *ret, struct err *err) {
         const json_t *config = json_get_object(object, "config"), *layers = json_get_array(object, "layers");
         const char *config_type = json_get_str(config, "mediaType", "");

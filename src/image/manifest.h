@@ -59,6 +59,10 @@ int manifest_parse_any(const json_t *object, enum media_type type, const char *w
 /* What kind of artifact a manifest or an index's entry is: its artifactType, else, of a manifest, the type of its config where that is not an image's (OCI image-spec 1.1). NULL: an image.
  * Borrowed. */
 const char *manifest_artifact_type(const json_t *object);
+/* When it was made, by its annotation; 0: it does not say. */
+int64_t manifest_created(const json_t *object);
+/* Not an image, but kept and handed on as it is: its config is of another type, or it calls itself an artifact and a layer of it is no image's. */
+bool manifest_is_artifact(const json_t *object);
 /* `object` was checked to be of `type`, a manifest. */
 int manifest_parse(const json_t *object, enum media_type type, const char *what, struct manifest *ret, struct err *err);
 

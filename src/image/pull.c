@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "image/artifact.h"
 #include "image/blobs.h"
 #include "image/fetcher.h"
 #include "image/import.h"
@@ -103,7 +104,7 @@ static int get_named(struct pull *p, const char *name, char **ret, size_t *ret_s
 }
 
 static int read_image(struct pull *p, struct import *i, struct err *err) {
-        const struct import_source source = { .manifest = get_manifest, .config = get_config, .data = p };
+        const struct import_source source = { .manifest = get_manifest, .config = get_config, .data = p, .artifacts = true };
         const char *name = *p->reference.digest ? p->reference.digest : p->reference.tag;
         char media_type[128], *text;
         size_t size;
@@ -159,7 +160,7 @@ static int run_transfer(struct pull *p, struct transfer *t, struct err *err) {
 }
 
 static int move_image(struct pull *p, const struct import *i, struct err *err) {
-        bool discard = registries_discard_blobs(p->store, p->asked->discard), present = import_is_present(p->store, i, discard), is_new = false;
+        bool discard = registries_discard_blobs(p->store, p->sources.asked->discard), present = import_is_present(p->store, i, discard), is_new = false;
         struct transfer t;
         char name[600];
         int r = transfer_init(&t, p->store, &i->manifest, &i->config, &p->progress, err);
@@ -175,6 +176,21 @@ static int move_image(struct pull *p, const struct import *i, struct err *err) {
         if (r >= 0)
                 r = import_commit(p->store, i, &t, (const char *[]){ name }, 1, true, &is_new, err);
         transfer_done(&t, r >= 0);
+        if (r < 0)
+                return err && !strstr(err->msg, p->familiar) ? err_prefix(err, "%s", p->familiar) : r;
+        return tell_result(p, i, is_new, err);
+}
+
+static int move_artifact(struct pull *p, const struct import *i, struct err *err) {
+        bool is_new = false;
+        char name[600];
+        int r;
+
+        /* The daemon's own setting is about images; who asks is told. */
+        if (p->sources.asked->discard == IMAGE_DISCARD)
+                return err_set(err, ERR_INVALID, -EINVAL, "%s is an artifact, which is nothing but its blobs: none of them can be discarded", p->familiar);
+        name_of(p, name, sizeof(name));
+        r = artifact_pull(p->store, i, &p->sources, &p->progress, name, &is_new, err);
         if (r < 0)
                 return err && !strstr(err->msg, p->familiar) ? err_prefix(err, "%s", p->familiar) : r;
         return tell_result(p, i, is_new, err);
@@ -203,7 +219,7 @@ static int run(struct pull *p, struct err *err) {
                                       p->reference.repository) < 0)
                 r = canceled(err);
         if (r >= 0)
-                r = move_image(p, &i, err);
+                r = i.artifact ? move_artifact(p, &i, err) : move_image(p, &i, err);
         return r;
 }
 

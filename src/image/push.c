@@ -121,7 +121,7 @@ static int add_manifest(struct push *p, const struct digest *d, enum media_type 
                 return err_set(err, ERR_TOO_LARGE, -E2BIG, "%s: more than %d manifests", p->familiar, MANIFESTS_MAX);
         r = read_manifest(p, d, &type, &object, &size, err);
         if (r >= 0)
-                r = manifest_parse(object, type, p->familiar, &m, err);
+                r = manifest_parse_any(object, type, p->familiar, &m, err);
         for (size_t i = 0; r >= 0 && i < m.n_layers; i++)
                 r = add_blob(p, &m.layers[i], true, err);
         if (r >= 0)

@@ -242,7 +242,8 @@ static int gather(struct image_store *s, const struct removal *m, struct digest 
                         continue;
                 for (size_t j = 0; j < e->n_layers; j++) {
                         blobs[n_blobs++] = e->layers[j].blob;
-                        layers[n_layers++] = e->layers[j].diff_id;
+                        if (!entry_is_artifact(e))
+                                layers[n_layers++] = e->layers[j].diff_id;
                 }
         }
         *ret_blobs = take_ptr(&blobs);

@@ -42,7 +42,7 @@ struct entry_about {
 
 struct entry {
         char *name; /* canonical reference, with a tag or with a digest; NULL: an image without a name */
-        struct digest manifest, id, index;
+        struct digest manifest, id, index; /* id: of the config; of an artifact, of the manifest: configs of artifacts are often all the same */
         bool has_index;
         bool discarded; /* it needs its layers, and not the blobs that they were made from */
         enum media_type type;
@@ -50,7 +50,7 @@ struct entry {
         int64_t created_unix_ns;
         uint64_t *layer_sizes;  /* unpacked; that of the blob where it is not known */
         size_t n_layers;
-        struct entry_layer *layers; /* n_layers; read from disk when first needed, by a writer; NULL before */
+        struct entry_layer *layers; /* n_layers; of an artifact its config and its layers, without diff ids; read from disk when first needed, by a writer; NULL before */
         _Atomic(struct entry_about *) about; /* read from disk when first needed, by any reader; NULL before */
 };
 
@@ -84,6 +84,9 @@ struct image_store {
 int store_blob_missing(struct image_store *s, const char *image, const struct digest *blob, struct err *err);
 
 void entry_free(struct entry *e);
+static inline bool entry_is_artifact(const struct entry *e) {
+        return digest_equal(&e->id, &e->manifest);
+}
 struct entry *entry_copy(const struct entry *e, const char *name);
 uint64_t entry_size(const struct entry *e);
 

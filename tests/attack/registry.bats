@@ -50,6 +50,20 @@ teardown_file() {
 	run ! hard_log "DELETE /v2/redirect/app/manifests/sha256"
 }
 
+@test "artifacts: blobs that are others, cut, of absurd sizes: nothing is kept of them, and names in them mean nothing" {
+	files() { find "$KT_DIR/root/oci" "$KT_DIR/root/layers" "$KT_DIR/root/tmp" | sort; }
+	files >"$BATS_TEST_TMPDIR/before"
+	for kind in wrong truncated smaller larger absurd negative empty many foreign dots config; do
+		run -1 timeout 120 "$KIST" pull "$BAD/art-$kind:1"
+		files | diff "$BATS_TEST_TMPDIR/before" -
+	done
+	"$KIST" pull -q "$BAD/art-title:1"
+	[ "$("$KIST" image inspect -f '{{.Descriptor.artifactType}}' "$BAD/art-title:1")" = application/vnd.example ]
+	[ ! -e /tmp/kist-escaped ]
+	"$KIST" rmi "$BAD/art-title:1"
+	files | diff "$BATS_TEST_TMPDIR/before" -
+}
+
 @test "manifests: what is no manifest, or another, becomes part of no list" {
 	for kind in bad-json huge-manifest schema1 both windows-only nested digest-config-0 digest-layer-3 digest-config-10 digest-config-11; do
 		run -1 "$KIST" manifest create "$BAD/list:1" "$BAD/$kind:1"

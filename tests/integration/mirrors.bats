@@ -118,6 +118,22 @@ pulled_nothing() { # COMMAND...
 	[ "$(asked mirror .)" = 0 ]
 }
 
+@test "an artifact whose files a mirror breaks off or falsifies is had of the registry" {
+	digest=$("$BATS_TEST_DIRNAME/../lib/put-manifest" "$REGISTRY_PORT" test/chart 1 --config application/vnd.example+json --file "a=$(head -c 40000 /dev/zero | tr '\0' a)" --file "b=$(head -c 40000 /dev/zero | tr '\0' b)")
+	for fault in 'cut GET.*/blobs/ 99' 'corrupt GET.*/blobs/ 99' '404 GET.*/blobs/ 99'; do
+		configure "{\"max-download-attempts\": 1, \"registry-mirrors\": {\"$ORIGIN\": [\"http://$MIRROR\"]}}"
+		: >"$KT_DIR/origin"
+		: >"$KT_DIR/mirror"
+		faults mirror "$fault"
+		run -0 "$KIST" pull "$ORIGIN/test/chart:1"
+		[[ "$output" == *"Digest: $digest"* ]]
+		[ "$(asked mirror 'GET .*/manifests/1 200')" = 1 ]
+		[ "$(asked origin 'GET .*/blobs/.* 200')" -ge 1 ]
+		"$KIST" rmi "$ORIGIN/test/chart:1"
+	done
+	rm "$KT_DIR/mirror.faults"
+}
+
 @test "what a registry has is asked of its mirrors first, as for a pull; what is deleted there, and who refers to it, never" {
 	configure "{\"registry-mirrors\": {\"$ORIGIN\": [\"http://localhost:1\", \"http://$MIRROR\"]}}"
 	describe() { curl -sf --unix-socket "$KT_DIR/kist.sock" "http://kist/distribution/$ORIGIN/test/six:1/json"; }
