@@ -26,8 +26,6 @@ static int read_link(struct nlmsghdr *h, struct link *ret) {
         l.up = ((struct ifinfomsg *) nlmsg_data(h))->ifi_flags & IFF_UP;
         l.master = a[IFLA_MASTER] ? (int) nla_get_u32(a[IFLA_MASTER]) : 0;
         l.mtu = a[IFLA_MTU] ? nla_get_u32(a[IFLA_MTU]) : 0;
-        if (a[IFLA_ADDRESS] && nla_len(a[IFLA_ADDRESS]) == sizeof(l.mac))
-                memcpy(l.mac, nla_data(a[IFLA_ADDRESS]), sizeof(l.mac));
         read_name(a[IFLA_IFNAME], l.name);
         l.parent = a[IFLA_LINK] ? (int) nla_get_u32(a[IFLA_LINK]) : 0;
         l.is_of_elsewhere = a[IFLA_LINK_NETNSID];

@@ -11,7 +11,6 @@ struct link {
         int index;
         int master; /* 0: none */
         uint32_t mtu;
-        uint8_t mac[6];
         bool up;
         char name[16];
         char kind[16]; /* "bridge", "veth"; "" for real ones */
