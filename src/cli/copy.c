@@ -352,23 +352,22 @@ static int run_save(struct client *c, const struct args *a) {
 
 /* --- diff, commit --- */
 
+static int print_change(json_t *change, void *data, struct err *err) {
+        int64_t kind = json_get_int(change, "Kind", 0);
+
+        (void) data;
+        (void) err;
+        printf("%c %s\n", kind >= 0 && kind < 3 ? "CAD"[kind] : '?', json_get_str(change, "Path", ""));
+        return 0;
+}
+
 static int run_diff(struct client *c, const struct args *a) {
         auto_free char *name = path_escape(args_at(a, 0));
-        auto_json *list = NULL;
         struct err err = { 0 };
         auto_path url = { 0 };
-        json_t *v;
-        size_t i;
 
         path_init(&url, "/containers/%s/changes", name);
-        if (client_call(c, "GET", &url, NULL, &list, &err) < 0)
-                return client_complain(&err, 1);
-        json_array_foreach(list, i, v) {
-                int64_t kind = json_get_int(v, "Kind", 0);
-
-                printf("%c %s\n", kind >= 0 && kind < 3 ? "CAD"[kind] : '?', json_get_str(v, "Path", ""));
-        }
-        return 0;
+        return client_list(c, &url, print_change, NULL, &err) < 0 ? client_complain(&err, 1) : 0;
 }
 
 static int run_commit(struct client *c, const struct args *a) {

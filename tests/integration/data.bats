@@ -104,7 +104,8 @@ one" ]
 
 @test "diff: what was changed, added and deleted, and nothing else" {
 	"$KIST" run -d --name box $BUSYBOX sleep 300
-	[ -z "$("$KIST" diff box)" ]
+	changed=$("$KIST" diff box)
+	[ -z "$changed" ]
 	"$KIST" exec box sh -c 'echo x >>/etc/passwd; mkdir /new; touch /new/file; rm /bin/ls; rm -r /etc/profile; touch /tmp/gone; rm /tmp/gone'
 	for C in $(clients); do
 		[ "$(client "$C" diff box | sort -k 2)" = "C /bin
