@@ -297,6 +297,8 @@ static int entry_from_json(struct image_store *s, const json_t *object, struct e
                 r = fill_from_blobs(s, e, err);
         if (r < 0)
                 return r;
+        if (entry_is_artifact(e)) /* it is nothing but its blobs, whoever says otherwise */
+                e->discarded = false;
         *ret = take_ptr(&e);
         return 0;
 }

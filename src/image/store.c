@@ -357,12 +357,16 @@ int store_blob_missing(struct image_store *s, const char *image, const struct di
         const struct entry *e;
         enum found_by by;
         char text[DIGEST_TEXT_SIZE];
-        bool discarded;
+        bool found, discarded, artifact;
 
         digest_format(blob, text);
         pthread_rwlock_rdlock(&s->lock);
-        discarded = entry_find(s, image, &e, &by, NULL) >= 0 && e->discarded;
+        found = entry_find(s, image, &e, &by, NULL) >= 0;
+        discarded = found && e->discarded;
+        artifact = found && entry_is_artifact(e);
         pthread_rwlock_unlock(&s->lock);
+        if (artifact)
+                return err_set(err, ERR_CONFLICT, -ENOENT, "artifact %s: blob %.19s is gone: pull it again", image, text);
         return err_set(err, ERR_CONFLICT, -ENOENT, "image %s: layer %.19s is here unpacked only%s: pull or load the image again%s", image, text,
                        discarded ? " (discard-blobs)" : ", its blob is gone", discarded ? " with --discard-blobs=false" : "");
 }

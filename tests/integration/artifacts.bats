@@ -101,7 +101,7 @@ teardown() {
 	layer=$(raw chart:1 | jq -r '.layers[0].digest')
 	rm "$KT_DIR/root/oci/blobs/sha256/${layer#*:}"
 	run -1 "$KIST" push "$REGISTRY/chart:1"
-	[[ "$output" == *"blob $layer is not in the store"* ]]
+	[[ "$output" == *"artifact $REGISTRY/chart:1: blob ${layer:0:19} is gone: pull it again"* ]]
 	"$KIST" pull -q "$REGISTRY/chart:1"
 	"$KIST" push "$REGISTRY/chart:1"
 }
