@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Somebody may have changed the table by hand: are its rules, networks and published ports those that should be there? */
-#include <nftables/libnftables.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,23 +8,20 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "network/firewall.h"
+#include "network/nft.h"
 
 enum { TEXT_MAX = 200 };
 
-DEFINE_CLEANUP(struct nft_ctx *, nft_ctx_free)
-#define auto_nft __attribute__((cleanup(nft_ctx_freep))) struct nft_ctx
-
 static int list_table(const char *table, json_t **ret, struct err *err) {
-        auto_nft *nft = nft_ctx_new(NFT_CTX_DEFAULT);
-        char command[64];
+        char command[64], said[NFT_SAID_SIZE];
+        auto_free char *text = NULL;
+        int r;
 
-        if (!nft || nft_ctx_buffer_error(nft) != 0 || nft_ctx_buffer_output(nft) != 0)
-                return err_errno(err, -ENOMEM, "firewall table \"inet %s\"", table);
-        nft_ctx_output_set_flags(nft, NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_NUMERIC_ALL);
         snprintf(command, sizeof(command), "list table inet %s", table);
-        if (nft_run_cmd_from_buffer(nft, command) != 0)
-                return err_set(err, ERR_NOT_FOUND, -ENOENT, "firewall table \"inet %s\" is not there", table);
-        *ret = json_loads(nft_ctx_get_output_buffer(nft), 0, NULL);
+        r = nft_run(command, &text, said);
+        if (r < 0)
+                return *said ? err_set(err, ERR_NOT_FOUND, -ENOENT, "firewall table \"inet %s\" is not there", table) : err_errno(err, r, "firewall table \"inet %s\"", table);
+        *ret = json_loads(text, 0, NULL);
         return *ret ? 0 : err_set(err, ERR_INTERNAL, -EPROTO, "firewall table \"inet %s\" cannot be read", table);
 }
 

@@ -5,18 +5,15 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
-#include <nftables/libnftables.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "network/nft.h"
 
 enum { COMMANDS_MAX = 16 << 20, TABLE_NAME_SIZE = 32 };
-
-DEFINE_CLEANUP(struct nft_ctx *, nft_ctx_free)
-#define auto_nft __attribute__((cleanup(nft_ctx_freep))) struct nft_ctx
 
 void firewall_table_name(const char *bridge, char ret[TABLE_NAME_SIZE]) {
         if (strcmp(bridge, "kist0") == 0)
@@ -25,27 +22,19 @@ void firewall_table_name(const char *bridge, char ret[TABLE_NAME_SIZE]) {
                 snprintf(ret, TABLE_NAME_SIZE, "kist-%s", bridge);
 }
 
-/* libnftables prints the command and a pointer under it: one line of that is for people. */
-static int failed(struct nft_ctx *nft, const char *table, const char *what, struct err *err) {
-        const char *said = nft_ctx_get_error_buffer(nft);
-        char line[256];
-
-        snprintf(line, sizeof(line), "%s", said && *said ? said : "no reason given");
-        line[strcspn(line, "\n")] = '\0';
-        if (strstr(line, "No such file or directory") || strstr(line, "not supported") || strstr(line, "Protocol error"))
-                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP,
-                        "firewall table \"inet %s\": %s: %s (the kernel needs nf_tables with nat, masquerade and conntrack)", table, what, line);
-        return err_set(err, strstr(line, "not permitted") ? ERR_DENIED : ERR_INTERNAL, strstr(line, "not permitted") ? -EPERM : -EIO,
-                "firewall table \"inet %s\": %s: %s", table, what, line);
-}
-
-/* A context costs a megabyte: it does not stay. */
 static int run(const char *table, const char *commands, const char *what, struct err *err) {
-        auto_nft *nft = nft_ctx_new(NFT_CTX_DEFAULT);
+        char said[NFT_SAID_SIZE];
+        int r = nft_run(commands, NULL, said);
 
-        if (!nft || nft_ctx_buffer_error(nft) != 0 || nft_ctx_buffer_output(nft) != 0)
-                return err_set(err, ERR_INTERNAL, -ENOMEM, "firewall table \"inet %s\": no memory", table);
-        return nft_run_cmd_from_buffer(nft, commands) == 0 ? 0 : failed(nft, table, what, err);
+        if (r == 0)
+                return 0;
+        if (!*said)
+                return err_errno(err, r, "firewall table \"inet %s\"", table);
+        if (strstr(said, "No such file or directory") || strstr(said, "not supported") || strstr(said, "Protocol error"))
+                return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP,
+                        "firewall table \"inet %s\": %s: %s (the kernel needs nf_tables with nat, masquerade and conntrack)", table, what, said);
+        return err_set(err, strstr(said, "not permitted") ? ERR_DENIED : ERR_INTERNAL, strstr(said, "not permitted") ? -EPERM : -EIO,
+                "firewall table \"inet %s\": %s: %s", table, what, said);
 }
 
 /* Within a network: as it likes. From one outwards: only with addresses of it, so that nobody sends in another's name. Towards one, from the

@@ -18,6 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -628,6 +630,41 @@ static void memory_of_the_firewall_library(void **state) {
         network_host_free(h);
 }
 
+/* libnftables waits by select(2), which knows no descriptor above 1,023: a daemon of a thousand containers has more. */
+static void more_descriptors_than_select_knows(void **state) {
+        enum { DESCRIPTORS = 1100 };
+        struct rlimit limit, before;
+        struct network_addresses addresses;
+        struct network_host *h;
+        char wrong[160];
+        int fds[DESCRIPTORS];
+
+        (void) state;
+        assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+        limit = before;
+        limit.rlim_cur = limit.rlim_max;
+        if (limit.rlim_max < 2 * DESCRIPTORS)
+                skip();
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+        for (int i = 0; i < DESCRIPTORS; i++) {
+                fds[i] = dup(host_netns);
+                assert_true(fds[i] >= 0);
+        }
+        assert_true(fds[DESCRIPTORS - 1] >= FD_SETSIZE);
+        h = open_host(NULL);
+        assert_int_equal(network_describe(h, &addresses, &err), 0);
+        assert_non_null(strstr(output_in(host_netns, "nft list ruleset"), "masquerade"));
+        assert_int_equal(network_check_firewall(h, false, wrong, &err), 0);
+        sh("nft delete table inet kist-" BRIDGE);
+        assert_int_equal(network_check_firewall(h, true, wrong, &err), 1);
+        assert_int_equal(network_check_firewall(h, false, wrong, &err), 0);
+        assert_int_equal(network_host_destroy(h, &err), 0);
+        network_host_free(h);
+        for (int i = 0; i < DESCRIPTORS; i++)
+                assert_int_equal(close(fds[i]), 0);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(memory_of_the_firewall_library),
@@ -646,6 +683,7 @@ int main(void) {
                 cmocka_unit_test(one_after_the_other),
                 cmocka_unit_test(bad_options_are_refused),
                 cmocka_unit_test(the_probe_changes_nothing),
+                cmocka_unit_test(more_descriptors_than_select_knows),
         };
 
         if (geteuid() != 0) {
