@@ -144,7 +144,7 @@ static int verify(struct artifact *a, struct part *p, struct err *err) {
         *p->temp = '\0';
         p->fd = fd_close(p->fd);
         p->there = true;
-        fault_point("image", "blob");
+        fault_point("artifact", "blob");
         return progress_layer(a->progress, p->short_id, "Pull complete") < 0 ? canceled(err) : 0;
 }
 
@@ -197,14 +197,14 @@ static int commit(struct artifact *a, const char *name, bool *ret_new, struct er
 
         if (syncfs(a->store->blobs_fd) < 0)
                 return err_errno(err, -errno, "blobs of the image store");
-        fault_point("image", "synced");
+        fault_point("artifact", "synced");
         r = change_begin(a->store, &c, err);
         if (r < 0)
                 return r;
         r = blob_write(a->store->blobs_fd, &i->manifest_digest, i->manifest_text, i->manifest_size, err);
         if (r >= 0 && i->index_text)
                 r = blob_write(a->store->blobs_fd, &i->index_digest, i->index_text, i->index_size, err);
-        fault_point("image", "manifest");
+        fault_point("artifact", "manifest");
         old = entry_find_canonical(a->store, name);
         *ret_new = !old || !digest_equal(&old->manifest, &i->manifest_digest);
         e = r >= 0 ? make_entry(i, name) : NULL;

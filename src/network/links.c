@@ -141,14 +141,13 @@ int link_delete_group(struct rtnl *n, uint32_t group) {
         return fill_run(n, &b, &f);
 }
 
-int link_add_bridge(struct rtnl *n, const char *name, uint32_t mtu, const uint8_t mac[6]) {
+int link_add_bridge(struct rtnl *n, const char *name, const uint8_t mac[6]) {
         struct ifinfomsg head = { .ifi_family = AF_UNSPEC };
         auto_batch b = { 0 };
         struct filling f = { .m = rtnl_add(&b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &head, sizeof(head)) };
         struct nlattr *info;
 
         put_string(&f, IFLA_IFNAME, name);
-        put_u32(&f, IFLA_MTU, mtu);
         /* One that is set stays; else the bridge takes the lowest of its ports, and changes when they come and go. */
         put(&f, IFLA_ADDRESS, mac, 6);
         info = nest(&f, IFLA_LINKINFO);

@@ -32,7 +32,8 @@ int link_unplug(struct rtnl *n, int index, uint32_t group, const char *new_name)
 /* All links of the group at once: one wait of the kernel for all of them. -ENODEV: there are none. */
 int link_delete_group(struct rtnl *n, uint32_t group);
 
-int link_add_bridge(struct rtnl *n, const char *name, uint32_t mtu, const uint8_t mac[6]);
+/* With the MTU of its ports, 1500 without any, until link_set_mtu() says another. */
+int link_add_bridge(struct rtnl *n, const char *name, const uint8_t mac[6]);
 
 /* An intermediate functional block: what is turned over to it leaves by its queue and goes on as if it had arrived where it came from. */
 int link_add_ifb(struct rtnl *n, const char *name);

@@ -22,7 +22,7 @@ static int try_links(struct rtnl *n, int own_netns, struct err *err) {
         static const uint8_t mac[6] = { 2, 0x42, 0, 0, 0, 1 };
         struct veth v = { .host_name = "kprobe1", .peer_name = "kprobe2", .peer_mac = { 2, 0x42, 0, 0, 0, 2 }, .mtu = 1500, .netns_fd = own_netns };
         struct link bridge;
-        int r = link_add_bridge(n, "kprobe0", 1500, mac);
+        int r = link_add_bridge(n, "kprobe0", mac);
 
         if (r == 0)
                 r = link_find(n, "kprobe0", &bridge);

@@ -335,6 +335,21 @@ store_files() { find "$KT_DIR/root/oci" "$KT_DIR/root/layers" "$KT_DIR/root/tmp"
 	done
 }
 
+@test "pull of an artifact: there whole, or not at all, and the next pull does it" {
+	every_point artifact
+	"$BATS_TEST_DIRNAME/../lib/put-manifest" "$REGISTRY_PORT" chart 1 --config application/vnd.cncf.helm.config.v1+json --file 'a=one' --file 'b=two' >"$BATS_TEST_TMPDIR/chart"
+	store_files >"$BATS_TEST_TMPDIR/before"
+	for point in $(points artifact) artifact.blob:2; do
+		dies_at "$point" "$KIST" pull "$REGISTRY/chart:1"
+		"$KIST" pull -q "$REGISTRY/chart:1"
+		[ "$("$KIST" image inspect -f '{{.Id}}' "$REGISTRY/chart:1")" = "$(cat "$BATS_TEST_TMPDIR/chart")" ]
+		"$KIST" system fsck --digests
+		"$KIST" rmi "$REGISTRY/chart:1"
+		diff "$BATS_TEST_TMPDIR/before" <(store_files)
+		only_the_witness
+	done
+}
+
 @test "load: there whole, or not at all, from both kinds of archives; and the next load does it" {
 	every_point load
 	skopeo copy -q "oci:$KT_DIR/work/layout" "docker-archive:$BATS_TEST_TMPDIR/docker.tar:test/loaded:1"

@@ -75,6 +75,11 @@ mends() { # WORDS
 	# A network with an MTU of its own.
 	"$KIST" network create --subnet 10.67.3.0/24 -o com.docker.network.driver.mtu=1400 -o "com.docker.network.bridge.name=ktm$$" small
 	clean
+	# Its own, and not that of whatever ports it has, or 1500 without any.
+	"$KIST" run --rm --network small $BUSYBOX true
+	no_ports() { [ -z "$(host ip -o link show master "ktm$$")" ]; }
+	eventually no_ports
+	clean
 	host ip link set "ktm$$" mtu 1500
 	mends "the MTU of ktm$$ is 1500 instead of 1400"
 	"$KIST" network rm small
