@@ -168,14 +168,16 @@ check "two networks of one container, and a killed daemon: its VLAN is removed b
 bandwidth() {
 	box bridge slow --network-opt kist.egress-rate=800kbit --network-opt kist.egress-burst=16k --network-opt kist.ingress-rate=800kbit --network-opt kist.ingress-burst=16k
 	gateway=$(kist inspect -f '{{.NetworkSettings.Networks.bridge.Gateway}}' slow)
-	nc -l -p 7000 >/tmp/got &
+	# Its input is never at its end: else it goes before all has come.
+	mkfifo /tmp/never
+	nc -l -p 7000 <>/tmp/never >/tmp/got &
 	eventually sh -c 'netstat -ltn | grep -q 7000'
 	start=$(date +%s)
 	kist exec slow sh -c "head -c 400000 /dev/zero | nc $gateway 7000"
 	# shellcheck disable=SC2016  # the inner one's
 	eventually sh -c '[ "$(wc -c </tmp/got)" = 400000 ]'
 	[ $(($(date +%s) - start)) -ge 3 ]
-	kist exec slow sh -c 'nc -l -p 7001 | wc -c >/got' &
+	kist exec slow sh -c 'mkfifo /never; nc -l -p 7001 <>/never | wc -c >/got' &
 	eventually kist exec slow sh -c 'netstat -ltn | grep -q 7001'
 	start=$(date +%s)
 	head -c 400000 /dev/zero | nc "$(on slow bridge)" 7001
@@ -183,7 +185,7 @@ bandwidth() {
 	eventually got_all
 	[ $(($(date +%s) - start)) -ge 3 ]
 	kist rm -f slow
-	rm /tmp/got
+	rm /tmp/got /tmp/never
 	eventually sh -c '! /bin/ip -o link show type ifb | grep " ki"'
 }
 check "limits of bandwidth, both ways" bandwidth
@@ -197,6 +199,8 @@ stop_daemon() {
 check "kistd ends" stop_daemon
 
 ip netns del peer
+umount /run/netns # ip-netns(8) made it a mount of its own
+rm -f /tmp/got /tmp/never
 ip link del lan0 2>/dev/null
 ip link del kist0
 nft delete table inet kist
