@@ -31,17 +31,16 @@ struct arp_frame {
         uint8_t sender_mac[6], sender_address[4], target_mac[6], target_address[4];
 } __attribute__((packed));
 
-static int send_arp(const struct link *bridge, const struct address6 *address, const uint8_t owner[6]) {
+static int send_arp(int socket, const struct link *bridge, const struct address6 *address, const uint8_t owner[6]) {
         struct arp_frame f = { .to = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff }, .type = htons(ETH_P_ARP),
                 .head = { htons(ARPHRD_ETHER), htons(ETH_P_IP), 6, 4, htons(ARPOP_REQUEST) } };
         const struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_ifindex = bridge->index };
-        auto_fd fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
 
         memcpy(f.from, bridge->mac, sizeof(f.from));
         memcpy(f.sender_mac, owner, sizeof(f.sender_mac));
         memcpy(f.sender_address, address->b + 12, sizeof(f.sender_address));
         memcpy(f.target_address, address->b + 12, sizeof(f.target_address));
-        return fd < 0 || sendto(fd, &f, sizeof(f), 0, (const struct sockaddr *) &to, sizeof(to)) < 0 ? -errno : 0;
+        return sendto(socket, &f, sizeof(f), 0, (const struct sockaddr *) &to, sizeof(to)) < 0 ? -errno : 0;
 }
 
 struct advertisement {
@@ -75,35 +74,35 @@ static int forget_neighbour(struct rtnl *n, int index, const struct address6 *ad
         return r == -ENOENT ? 0 : r;
 }
 
-static int say_gone(struct rtnl *n, const struct link *bridge, const char *text) {
+static int say_gone(struct network_host *h, struct rtnl *n, const struct link *bridge, const char *text) {
         struct address6 address;
         int r = address_any_parse(text, &address);
 
         if (r < 0)
                 return r;
         r = forget_neighbour(n, bridge->index, &address);
-        return r < 0 ? r : address6_is_ipv4(&address) ? send_arp(bridge, &address, bridge->mac) : send_advertisement(bridge, &address);
+        return r < 0 ? r : address6_is_ipv4(&address) ? send_arp(h->announcer, bridge, &address, bridge->mac) : send_advertisement(bridge, &address);
 }
 
-int announce_gone(struct rtnl *n, const struct network_endpoint *e) {
+int announce_gone(struct network_host *h, struct rtnl *n, const struct network_endpoint *e) {
         struct link bridge;
         int r = link_find(n, e->bridge, &bridge);
 
         if (r == 0)
-                r = say_gone(n, &bridge, e->address);
+                r = say_gone(h, n, &bridge, e->address);
         if (r == 0 && *e->address6)
-                r = say_gone(n, &bridge, e->address6);
+                r = say_gone(h, n, &bridge, e->address6);
         return r;
 }
 
 /* Of IPv6 nothing is said in another's name, who would take it for a second one with its address: until the neighbours ask again themselves, this host hands on. */
-int announce_here(struct rtnl *n, const struct network_endpoint *e) {
+int announce_here(struct network_host *h, struct rtnl *n, const struct network_endpoint *e) {
         struct address6 address;
         struct link bridge;
         uint8_t mac[6];
         int r = link_find(n, e->bridge, &bridge);
 
         if (r == 0 && (r = address_any_parse(e->address, &address)) == 0 && (r = mac_parse(e->mac, mac)) == 0)
-                r = send_arp(&bridge, &address, mac);
+                r = send_arp(h->announcer, &bridge, &address, mac);
         return r;
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/err.h"
 #include "base/fd.h"
@@ -114,6 +115,7 @@ int network_host_open(const struct network_options *o, struct network_host **ret
         pthread_mutex_init(&h->lock, NULL);
         reaper_init(&h->reaper);
         h->netfilter.fd = -EBADF;
+        h->announcer = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
         strcpy(h->bridge, o->bridge);
         r = read_pools(h, o, err);
         if (r == 0)
@@ -131,6 +133,7 @@ void network_host_free(struct network_host *h) {
                 return;
         reaper_done(&h->reaper);
         rtnl_close(&h->netfilter);
+        fd_close(h->announcer);
         for (size_t i = 0; i < h->n_networks; i++) {
                 address_pool_done(&h->networks[i]->pool);
                 address6_pool_done(&h->networks[i]->pool6);

@@ -73,6 +73,7 @@ struct network_host {
         struct subnet6 *pools6;
         size_t n_pools6;
         struct reaper reaper;
+        int announcer;             /* a packet socket, for announce.c; kept open: to close one waits for every processor, for ten milliseconds and more. −1: none */
 
         pthread_mutex_t lock;      /* of what follows */
         struct rtnl netfilter;     /* kept open: see firewall_is_intact() */
@@ -129,8 +130,8 @@ int bridge_make_locked(struct network_host *h, struct bridge_network *b);
 void bridge_forget(struct network_host *h, int index);
 /* announce.c. Tell those on its bridge that nobody has its addresses any more, or that it has them now: else they go on sending to who had them before. Best effort:
  * what is not heard shows after a minute. Negative errno. */
-int announce_gone(struct rtnl *n, const struct network_endpoint *e);
-int announce_here(struct rtnl *n, const struct network_endpoint *e);
+int announce_gone(struct network_host *h, struct rtnl *n, const struct network_endpoint *e);
+int announce_here(struct network_host *h, struct rtnl *n, const struct network_endpoint *e);
 
 /* err_errno() with what the kernel itself said, when it said something. */
 int rtnl_error(const struct rtnl *n, int num, struct err *err, const char *format, ...) __attribute__((format(printf, 4, 5)));

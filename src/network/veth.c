@@ -91,7 +91,7 @@ int veth_plug(struct network_host *h, const struct bridge_state *b, const char *
         if (r < 0)
                 discard(h, &host, e, spare);
         else
-                announce_here(&host, e);
+                announce_here(h, &host, e);
         return r;
 }
 
@@ -105,7 +105,7 @@ int veth_unplug(struct network_host *h, const struct bridge_state *b, const char
                 r = discard(h, &n, e, NULL);
         if (r < 0)
                 return rtnl_error(&n, r, err, "container %.12s: deleting link %s", id, e->host_link);
-        announce_gone(&n, e); /* before another has the address, who is announced then */
+        announce_gone(h, &n, e); /* before another has the address, who is announced then */
         return 0;
 }
 
