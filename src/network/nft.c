@@ -19,6 +19,8 @@
 DEFINE_CLEANUP(struct nft_ctx *, nft_ctx_free)
 #define auto_nft __attribute__((cleanup(nft_ctx_freep))) struct nft_ctx
 
+enum { STACK_SIZE = 1 << 20 }; /* its parser is a deep one */
+
 struct run {
         const char *commands;
         char **ret_json, *ret_said;
@@ -58,11 +60,15 @@ static void *run_apart(void *data) {
 
 int nft_run(const char *commands, char **ret_json, char ret_said[NFT_SAID_SIZE]) {
         struct run run = { .commands = commands, .ret_json = ret_json, .ret_said = ret_said };
+        pthread_attr_t attr;
         pthread_t thread;
         int r;
 
         *ret_said = '\0';
-        r = pthread_create(&thread, NULL, run_apart, &run);
+        pthread_attr_init(&attr);
+        pthread_attr_setstacksize(&attr, STACK_SIZE);
+        r = pthread_create(&thread, &attr, run_apart, &run);
+        pthread_attr_destroy(&attr);
         if (r != 0)
                 return -r;
         pthread_join(thread, NULL);
