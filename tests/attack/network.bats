@@ -1,5 +1,6 @@
 # What a container can send to whom, and in whose name.
 load attack
+load ../lib/hosts
 
 setup_file() {
 	kist_start
@@ -21,12 +22,6 @@ teardown_file() {
 	kist_end
 }
 
-inside() { # CONTAINER COMMAND...: in its network namespace only, with this host's tools
-	local pid
-	pid=$("$KIST" inspect -f '{{.State.Pid}}' "$1")
-	shift
-	nsenter -t "$pid" -n "$@"
-}
 address_of() { "$KIST" inspect -f '{{.NetworkSettings.Networks.bridge.IPAddress}}' "$1"; }
 
 # Waits for the datagrams of raw-packet, for six seconds; prints who they say they are from.

@@ -1,18 +1,16 @@
 # Limits of bandwidth of endpoints, by how long it takes to send. The host of this file is a network namespace of its own. Times have a lower bound that the rate dictates;
 # what is not limited has only to be faster than that.
 load ../lib/kist
+load ../lib/hosts
 
 setup_file() {
-	export HOST=kt-bw-$$
-	ip netns add "$HOST"
-	ip -n "$HOST" link set lo up
-	export KISTD_WITHIN="nsenter --net=/run/netns/$HOST"
+	host_begin bw
 	kist_start
 	"$KIST" network create net >/dev/null
 }
 teardown_file() {
 	kist_end
-	ip netns del "$HOST" 2>/dev/null || true
+	hosts_end
 }
 teardown() {
 	left_nothing
@@ -20,7 +18,6 @@ teardown() {
 	eventually no_ifbs
 }
 
-host() { nsenter --net="/run/netns/$HOST" "$@"; }
 no_ifbs() { [ -z "$(host ip -o link show type ifb)" ]; }
 address_on() { "$KIST" inspect -f "{{.NetworkSettings.Networks.$2.IPAddress}}" "$1"; }
 gateway_on() { "$KIST" inspect -f "{{.NetworkSettings.Networks.$2.Gateway}}" "$1"; }

@@ -7,7 +7,7 @@ SOURCE=$BATS_TEST_DIRNAME/../../src
 setup_file() {
 	kist_start
 	registry_start
-	local work=$KT_DIR/work
+	local work=$KT_DIR/images
 	mkdir -p "$work/one/bin" "$work/two"
 	cp "$(command -v busybox)" "$work/one/bin/busybox"
 	ln "$work/one/bin/busybox" "$work/one/bin/cat"
@@ -352,8 +352,8 @@ store_files() { find "$KT_DIR/root/oci" "$KT_DIR/root/layers" "$KT_DIR/root/tmp"
 
 @test "load: there whole, or not at all, from both kinds of archives; and the next load does it" {
 	every_point load
-	skopeo copy -q "oci:$KT_DIR/work/layout" "docker-archive:$BATS_TEST_TMPDIR/docker.tar:test/loaded:1"
-	skopeo copy -q "oci:$KT_DIR/work/layout" "oci-archive:$BATS_TEST_TMPDIR/oci.tar:test/loaded:1"
+	skopeo copy -q "oci:$KT_DIR/images/layout" "docker-archive:$BATS_TEST_TMPDIR/docker.tar:test/loaded:1"
+	skopeo copy -q "oci:$KT_DIR/images/layout" "oci-archive:$BATS_TEST_TMPDIR/oci.tar:test/loaded:1"
 	store_files >"$BATS_TEST_TMPDIR/before"
 	for archive in docker oci; do
 		for point in $(points load) load.unpacked:2 $(points image) image.layer:2; do

@@ -4,7 +4,7 @@ load ../lib/kist
 setup_file() {
 	kist_start
 	registry_start
-	local work=$KT_DIR/work
+	local work=$KT_DIR/images
 	mkdir -p "$work/one/bin" "$work/two" "$work/three"
 	cp "$(command -v busybox)" "$work/one/bin/busybox"
 	echo second >"$work/two/second"
@@ -114,13 +114,13 @@ says_why() { # IMAGE COMMAND...
 
 @test "load --discard-blobs: an older archive of Docker and an OCI layout; loaded again without it, the image is whole" {
 	for archive in docker oci; do
-		"$KIST" load -q --discard-blobs -i "$KT_DIR/work/$archive.tar"
+		"$KIST" load -q --discard-blobs -i "$KT_DIR/images/$archive.tar"
 		[ "$(find "$KT_DIR/root/oci/blobs/sha256" -size +200k | wc -l)" = 1 ] # the bundled image's
 		name=$("$KIST" images --format '{{.Repository}}:{{.Tag}}' | grep -v '^kist.local/')
 		[ "$("$KIST" run --rm --pull never "$name")" = second ]
 		says_why "$name" "$KIST" save -o "$BATS_TEST_TMPDIR/a.tar" "$name"
 		sound
-		"$KIST" load -q -i "$KT_DIR/work/$archive.tar"
+		"$KIST" load -q -i "$KT_DIR/images/$archive.tar"
 		"$KIST" save -o "$BATS_TEST_TMPDIR/a.tar" "$name"
 		"$KIST" load -q --discard-blobs -i "$BATS_TEST_TMPDIR/a.tar" # what is here already goes, too
 		says_why "$name" "$KIST" save -o "$BATS_TEST_TMPDIR/b.tar" "$name"

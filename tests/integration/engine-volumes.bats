@@ -3,7 +3,7 @@ load ../lib/kist
 
 setup_file() {
 	kist_start
-	local work=$KT_DIR/work
+	local work=$KT_DIR/images
 	mkdir -p "$work/one/bin" "$work/one/data/sub" "$work/one/keep"
 	cp "$(command -v busybox)" "$work/one/bin/busybox"
 	ln -s busybox "$work/one/bin/sh"

@@ -1,20 +1,12 @@
 # Debian's ufw on the host: what it drops stays dropped, and what it is told to let through comes through. The host of this file is a network namespace, and ufw's files are a copy.
 load ../lib/kist
+load ../lib/hosts
 
 set -o pipefail
 setup_file() {
-	export HOST=kt-hf-$$ OUT=kt-hfo-$$
-	ip netns add "$HOST"
-	ip netns add "$OUT"
-	ip -n "$HOST" link set lo up
-	ip -n "$OUT" link set lo up
-	ip -n "$HOST" link add up0 type veth peer name eth0 netns "$OUT"
-	ip -n "$HOST" addr add 10.72.0.1/24 dev up0
-	ip -n "$OUT" addr add 10.72.0.2/24 dev eth0
-	ip -n "$HOST" link set up0 up
-	ip -n "$OUT" link set eth0 up
+	host_begin hf
+	outside_begin hf 10.72.0
 	bridge_filter 0
-	export KISTD_WITHIN="nsenter --net=/run/netns/$HOST"
 	kist_start
 	"$KIST" network create --subnet 10.72.1.0/24 -o "com.docker.network.bridge.name=kth$$" front
 	export BRIDGE=kth$$ MISSING
@@ -23,8 +15,7 @@ setup_file() {
 }
 teardown_file() {
 	kist_end
-	ip netns del "$HOST" 2>/dev/null || true
-	ip netns del "$OUT" 2>/dev/null || true
+	hosts_end
 }
 setup() { [ -z "$MISSING" ] || skip "$MISSING"; }
 teardown() {
@@ -43,6 +34,15 @@ fetch_ufw() {
 	mv "$work/ufw" "$BUILD/fixtures/ufw"
 }
 
+ufw() {
+	local work=$KT_DIR/fetched
+	[ ! -d "$BUILD/fixtures/ufw" ] || return 0
+	mkdir -p "$work" "$BUILD/fixtures"
+	(cd "$work" && timeout 120 apt-get -q download ufw && dpkg-deb -x ufw_*.deb ufw) >"$KT_DIR/fetch.log" 2>&1 || return 1
+	cp "$work/ufw/usr/share/ufw/iptables"/*.rules "$work/ufw/usr/share/ufw/ufw.conf" "$work/ufw/etc/ufw/"
+	mv "$work/ufw" "$BUILD/fixtures/ufw"
+}
+
 host() { nsenter --net="/run/netns/$HOST" "$@"; }
 outside() { nsenter --net="/run/netns/$OUT" "$@"; }
 # Where the kernel shows bridged packets to the firewall (br_netfilter), and where it does not: 1, 0.
@@ -52,12 +52,6 @@ bridge_filter() {
 }
 ufw() { host env PYTHONPATH="$KT_DIR/ufw/usr/lib/python3/dist-packages" python3 "$KT_DIR/ufw/usr/sbin/ufw" --rootdir="$KT_DIR/ufw" --datadir="$KT_DIR/ufw" "$@"; }
 
-web() { # NAME OPTION...
-	local name=$1
-	shift
-	"$KIST" run -d --name "$name" "$@" $BUSYBOX sh -c "mkdir -p /www/cgi-bin; printf '#!/bin/sh\necho; echo $name \$REMOTE_ADDR\n' >/www/cgi-bin/who; chmod +x /www/cgi-bin/who; exec httpd -f -p 80 -h /www"
-	eventually "$KIST" exec "$name" wget -qO- http://127.0.0.1/cgi-bin/who
-}
 who() { "$1" curl -sf --max-time "${3:-15}" "http://$2/cgi-bin/who" | sed 's/\[::ffff:\([0-9.]*\)\].*/\1/; s/::ffff://'; } # host|outside ADDRESS:PORT
 
 @test "ufw: a published port is not reached from outside before ufw lets it, whatever kistd does meanwhile" {

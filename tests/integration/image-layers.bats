@@ -4,7 +4,7 @@ load ../lib/kist
 setup_file() {
 	kist_start
 	registry_start
-	W=$KT_DIR/work
+	W=$KT_DIR/images
 	export W
 	mkdir -p "$W/one/bin" "$W/two" "$W/three"
 	cp "$(command -v busybox)" "$W/one/bin/busybox"

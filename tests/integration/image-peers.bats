@@ -4,7 +4,7 @@ load ../lib/kist
 setup_file() {
 	kist_start
 	registry_start
-	W=$KT_DIR/work
+	W=$KT_DIR/images
 	PEER="127.0.0.1:$REGISTRY_PORT"
 	export W PEER
 	mkdir -p "$W/one/bin" "$W/two" "$W/three"

@@ -1,53 +1,25 @@
 # IPv6 beside IPv4: addresses, names, ports, the way out and isolation. The host of this file is a network namespace, so that its switches and fixed subnets are its
 # own; the world outside is another one.
 load ../lib/kist
+load ../lib/hosts
 
 setup_file() {
-	export HOST=kt-v6-$$ OUT=kt-v6o-$$
-	ip netns add "$HOST"
-	ip netns add "$OUT"
-	ip -n "$HOST" link set lo up
-	ip -n "$OUT" link set lo up
-	ip -n "$HOST" link add up0 type veth peer name eth0 netns "$OUT"
-	for ns in "$HOST up0 1" "$OUT eth0 2"; do
-		# shellcheck disable=SC2086  # three words
-		set -- $ns
-		ip -n "$1" addr add "fd00:66::$3/64" dev "$2" nodad
-		ip -n "$1" addr add "10.66.0.$3/24" dev "$2"
-		ip -n "$1" link set "$2" up
-	done
-	ip -n "$OUT" route add default via 10.66.0.1
-	ip -n "$OUT" -6 route add default via fd00:66::1
-	host sh -c 'for f in /proc/sys/net/bridge/bridge-nf-call-ip6tables; do [ ! -e $f ] || echo 0 >$f; done'
-	export KISTD_WITHIN="nsenter --net=/run/netns/$HOST"
+	host_begin v6
+	outside_begin v6 10.66.0 fd00:66
+	bridge_filter 0
 	kist_start --ipv6 --fixed-cidr-v6 fd00:77:1::/64
 	"$KIST" network create --ipv6 --subnet 10.66.2.0/24 --subnet fd00:77:2::/64 front
 }
 teardown_file() {
 	kist_end
-	ip netns del "$HOST" 2>/dev/null || true
-	ip netns del "$OUT" 2>/dev/null || true
+	hosts_end
 }
 teardown() { left_nothing; }
 
-host() { nsenter --net="/run/netns/$HOST" "$@"; }
-outside() { nsenter --net="/run/netns/$OUT" "$@"; }
-inside() { # CONTAINER COMMAND...: in its network namespace only, with this host's tools
-	local pid
-	pid=$("$KIST" inspect -f '{{.State.Pid}}' "$1")
-	nsenter -t "$pid" -n "${@:2}"
-}
 # A connection that has ended has the port's number, too.
 listens() { [ -n "$(outside ss -Hltn "sport = :$1")" ]; }
 address6() { "$KIST" inspect -f "{{(index .NetworkSettings.Networks \"$2\").GlobalIPv6Address}}" "$1"; }
 
-# Answers each connection with the peer's address.
-web() { # NAME OPTION...
-	local name=$1
-	shift
-	"$KIST" run -d --name "$name" "$@" $BUSYBOX sh -c "mkdir -p /www/cgi-bin; printf '#!/bin/sh\necho; echo $name \$REMOTE_ADDR\n' >/www/cgi-bin/who; chmod +x /www/cgi-bin/who; exec httpd -f -p 80 -h /www"
-	eventually "$KIST" exec "$name" wget -qO- http://127.0.0.1/cgi-bin/who
-}
 plain() { sed 's/\[\([0-9a-f:]*\)\].*/\1/'; }
 who() { "$1" curl -gsf --max-time 15 "http://$2/cgi-bin/who" | plain; } # host|outside ADDRESS:PORT
 no_answer() { ! "$1" curl -gsf --max-time 2 "http://$2/cgi-bin/who" >/dev/null; }

@@ -9,7 +9,7 @@ setup_file() {
 	LOCKED_PORT=$(free_port) HARD_PORT=$(free_port) OTHER_PORT=$(free_port) RECORD=$KT_DIR/record
 	LOCKED=localhost:$LOCKED_PORT HARD=localhost:$HARD_PORT
 	export LOCKED LOCKED_PORT HARD HARD_PORT OTHER_PORT RECORD
-	mkdir "$KT_DIR/work" "$KT_DIR/work/d"
+	mkdir "$KT_DIR/images" "$KT_DIR/images/d"
 	# bcrypt, as htpasswd -B writes it.
 	perl -e 'print "me:", crypt("kist-secret", q($2y$04$abcdefghijklmnopqrstuu)), "\n"' >"$KT_DIR/htpasswd"
 	cat >"$KT_DIR/locked.yml" <<-YML

@@ -1,24 +1,23 @@
 # Networks that are children of a link of the host's: macvlan, and ipvlan where the kernel has it. The host of this file is a network namespace of its own, with one link to
 # a peer in another: the world beside it.
 load ../lib/kist
+load ../lib/hosts
 
 setup_file() {
-	export HOST=kt-mv-$$ PEER=kt-mvp-$$
-	ip netns add "$HOST"
+	host_begin mv
+	export PEER=kt-mvp-$$
 	ip netns add "$PEER"
-	ip -n "$HOST" link set lo up
 	ip -n "$HOST" link add lan0 type veth peer name lan0 netns "$PEER"
 	ip -n "$HOST" link set lan0 up
 	ip -n "$HOST" addr add 10.66.1.2/24 dev lan0
 	ip -n "$PEER" link set lan0 up
 	ip -n "$PEER" addr add 10.66.1.1/24 dev lan0
 	ip -n "$PEER" addr add fd00:66:1::1/64 dev lan0 nodad
-	export KISTD_WITHIN="nsenter --net=/run/netns/$HOST"
 	kist_start
 }
 teardown_file() {
 	kist_end
-	ip netns del "$HOST" 2>/dev/null || true
+	hosts_end
 	ip netns del "$PEER" 2>/dev/null || true
 }
 teardown() {
@@ -26,7 +25,6 @@ teardown() {
 	"$KIST" network prune --force >/dev/null
 }
 
-host() { nsenter --net="/run/netns/$HOST" "$@"; }
 peer() { nsenter --net="/run/netns/$PEER" "$@"; }
 address_on() { "$KIST" inspect -f "{{.NetworkSettings.Networks.$2.IPAddress}}" "$1"; }
 sees() { "$KIST" exec "$1" ping -c 1 -W 2 "$2" >/dev/null; }

@@ -21,7 +21,7 @@ setup_file() {
 	front_start mirror "127.0.0.1:$REGISTRY_PORT"
 	ORIGIN=localhost:$ORIGIN_PORT MIRROR=localhost:$MIRROR_PORT
 	export ORIGIN MIRROR
-	local work=$KT_DIR/work i
+	local work=$KT_DIR/images i
 	mkdir -p "$work/0/bin"
 	cp "$(command -v busybox)" "$work/0/bin/busybox"
 	ln -s busybox "$work/0/bin/sh"

@@ -1,11 +1,9 @@
 # What a hand changed in bridges, addresses, links, switches and the table is found and mended. The host of this file is a network namespace of its own.
 load ../lib/kist
+load ../lib/hosts
 
 setup_file() {
-	export HOST=kt-au-$$
-	ip netns add "$HOST"
-	ip -n "$HOST" link set lo up
-	export KISTD_WITHIN="nsenter --net=/run/netns/$HOST"
+	host_begin au
 	kist_start
 	"$KIST" network create --ipv6 --subnet 10.67.2.0/24 --subnet fd00:78:2::/64 -o "com.docker.network.bridge.name=kta$$" front
 	export BRIDGE=kta$$
@@ -14,10 +12,9 @@ setup_file() {
 }
 teardown_file() {
 	kist_end
-	ip netns del "$HOST" 2>/dev/null || true
+	hosts_end
 }
 
-host() { nsenter --net="/run/netns/$HOST" "$@"; }
 clean() { [ -z "$("$KIST" network audit)" ]; }
 
 # Says it by these words, mends it, says nothing then.

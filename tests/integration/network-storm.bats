@@ -1,12 +1,10 @@
 # Containers, networks and ports that come and go at random, while kistd is killed: no address twice, none lost; links, table and database agree. The host of this file
 # is a network namespace of its own. KIST_TEST_SEED repeats a run.
 load ../lib/kist
+load ../lib/hosts
 
 setup_file() {
-	export HOST=kt-st-$$
-	ip netns add "$HOST"
-	ip -n "$HOST" link set lo up
-	export KISTD_WITHIN="nsenter --net=/run/netns/$HOST"
+	host_begin st
 	kist_start
 	"$KIST" network create --subnet 10.73.1.0/29 tiny
 	"$KIST" network create --subnet 10.73.2.0/24 --ip-range 10.73.2.0/28 wide
@@ -15,7 +13,7 @@ setup_file() {
 }
 teardown_file() {
 	kist_end
-	ip netns del "$HOST" 2>/dev/null || true
+	hosts_end
 }
 
 storm() { "$BATS_TEST_DIRNAME/../lib/network-storm" "$1" "$KT_DIR/kist.sock" "${@:2}"; }

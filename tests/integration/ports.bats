@@ -1,6 +1,7 @@
 # Published ports: from another host (a network namespace), from the host by its address and by the loopback, from other containers; the client's own address;
 # a chosen address; conflicts; the host's firewall; a daemon that is killed.
 load ../lib/kist
+load ../lib/hosts
 
 set -o pipefail
 setup_file() {
@@ -26,13 +27,6 @@ teardown_file() {
 }
 teardown() { left_nothing; }
 
-# Who asks, as the server sees it: answers each connection with the peer's address.
-web() { # NAME OPTION...
-	local name=$1
-	shift
-	"$KIST" run -d --name "$name" "$@" $BUSYBOX sh -c "mkdir -p /www/cgi-bin; printf '#!/bin/sh\necho; echo $name \$REMOTE_ADDR\n' >/www/cgi-bin/who; chmod +x /www/cgi-bin/who; exec httpd -f -p 80 -h /www"
-	eventually "$KIST" exec "$name" wget -qO- http://127.0.0.1/cgi-bin/who
-}
 # busybox writes [::ffff:10.0.0.1]:80.
 plain() { sed 's/\[::ffff:\([0-9.]*\)\].*/\1/; s/::ffff://'; }
 who() { curl -sf --max-time 3 "http://$1/cgi-bin/who"; }

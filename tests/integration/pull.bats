@@ -4,7 +4,7 @@ load ../lib/kist
 setup_file() {
 	kist_start
 	registry_start
-	local work=$KT_DIR/work
+	local work=$KT_DIR/images
 	mkdir -p "$work/one/bin" "$work/two/etc" "$work/three/d"
 	cp "$(command -v busybox)" "$work/one/bin/busybox"
 	ln -s busybox "$work/one/bin/sh"

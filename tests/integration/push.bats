@@ -22,7 +22,7 @@ setup_file() {
 	GATEWAY=$(ip -o -4 addr show "$KT_NAME" | awk '{sub("/.*", "", $4); print $4}')
 	export GATEWAY
 	registry_start
-	local work=$KT_DIR/work
+	local work=$KT_DIR/images
 	mkdir -p "$work/one/bin" "$work/two"
 	cp "$(command -v busybox)" "$work/one/bin/busybox"
 	ln -s busybox "$work/one/bin/sh"
@@ -103,9 +103,9 @@ teardown_file() {
 
 @test "an index of which not all is here: the manifest goes, and that is said" {
 	local work=$BATS_TEST_TMPDIR
-	"$BATS_TEST_DIRNAME/../lib/oci-image" "$work/far" "$KT_DIR/work/two.tar" --platform linux/mips
+	"$BATS_TEST_DIRNAME/../lib/oci-image" "$work/far" "$KT_DIR/images/two.tar" --platform linux/mips
 	skopeo copy -q --dest-tls-verify=false "oci:$work/far" "docker://127.0.0.1:$REGISTRY_PORT/test/wide:far"
-	skopeo copy -q --dest-tls-verify=false "oci:$KT_DIR/work/layout" "docker://127.0.0.1:$REGISTRY_PORT/test/wide:near"
+	skopeo copy -q --dest-tls-verify=false "oci:$KT_DIR/images/layout" "docker://127.0.0.1:$REGISTRY_PORT/test/wide:near"
 	put_index test/wide all "near:$ARCH" far:mips
 	"$KIST" pull -q "$REGISTRY/test/wide:all"
 	"$KIST" tag "$REGISTRY/test/wide:all" "$REGISTRY/test/narrow:1"

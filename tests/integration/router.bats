@@ -1,55 +1,22 @@
-# A container on two networks as a router between them, and what neighbours are told when an address comes and goes. The host of this file is a network namespace,
-# so that its switches and fixed subnets are its own; the world outside is another one.
+# A container on two networks as a router between them, and what neighbours are told when an address comes and goes.
 load ../lib/kist
+load ../lib/hosts
 
 set -o pipefail
 setup_file() {
-	export HOST=kt-ro-$$ OUT=kt-roo-$$
-	ip netns add "$HOST"
-	ip netns add "$OUT"
-	ip -n "$HOST" link set lo up
-	ip -n "$OUT" link set lo up
-	ip -n "$HOST" link add up0 type veth peer name eth0 netns "$OUT"
-	ip -n "$HOST" addr add 10.71.0.1/24 dev up0
-	ip -n "$OUT" addr add 10.71.0.2/24 dev eth0
-	ip -n "$HOST" link set up0 up
-	ip -n "$OUT" link set eth0 up
-	ip -n "$OUT" route add default via 10.71.0.1
-	export KISTD_WITHIN="nsenter --net=/run/netns/$HOST"
+	host_begin ro
+	outside_begin ro 10.71.0
 	kist_start
 	"$KIST" network create --ipv6 --subnet 10.71.1.0/24 --subnet fd00:71:1::/64 left
 	"$KIST" network create --ipv6 --subnet 10.71.2.0/24 --subnet fd00:71:2::/64 right
 }
 teardown_file() {
 	kist_end
-	ip netns del "$HOST" 2>/dev/null || true
-	ip netns del "$OUT" 2>/dev/null || true
+	hosts_end
 }
 teardown() { left_nothing; }
 
-host() { nsenter --net="/run/netns/$HOST" "$@"; }
-outside() { nsenter --net="/run/netns/$OUT" "$@"; }
-inside() { # CONTAINER COMMAND...: in its network namespace only, with this host's tools
-	local pid
-	pid=$("$KIST" inspect -f '{{.State.Pid}}' "$1")
-	nsenter -t "$pid" -n "${@:2}"
-}
-# Where the kernel shows bridged packets to the firewall (br_netfilter), and where it does not: 1, 0.
-bridge_filter() {
-	local f
-	for f in iptables ip6tables; do
-		! host test -e "/proc/sys/net/bridge/bridge-nf-call-$f" || host sh -c "echo $1 >/proc/sys/net/bridge/bridge-nf-call-$f"
-	done
-}
-
-# Answers each connection with the peer's address.
-web() { # NAME OPTION...
-	local name=$1
-	shift
-	"$KIST" run -d --name "$name" "$@" $BUSYBOX sh -c "mkdir -p /www/cgi-bin; printf '#!/bin/sh\necho; echo \$REMOTE_ADDR\n' >/www/cgi-bin/who; chmod +x /www/cgi-bin/who; exec httpd -f -p 80 -h /www"
-	eventually "$KIST" exec "$name" wget -qO- http://127.0.0.1/cgi-bin/who
-}
-who() { "$KIST" exec "$1" timeout "${3:-15}" wget -qO- "http://$2/cgi-bin/who" | sed 's/^\[//; s/\].*//; s/^::ffff://'; } # FROM ADDRESS
+who() { "$KIST" exec "$1" timeout "${3:-15}" wget -qO- "http://$2/cgi-bin/who" | sed 's/.* \[\?//; s/\].*//; s/^::ffff://'; } # FROM ADDRESS
 
 router() { # OPTION...
 	"$KIST" run -d --name router --cap-add NET_ADMIN --network name=left,ip=10.71.1.254,ip6=fd00:71:1::fe --network name=right,ip=10.71.2.254,ip6=fd00:71:2::fe "$@" $BUSYBOX sleep 600
