@@ -173,6 +173,12 @@ static void check_network(struct audit *a, struct bridge_network *b) {
         check_address(a, b, l.index, &gateway, b->pool.subnet.prefix);
         if (b->pool6.subnet.prefix)
                 check_address(a, b, l.index, &b->pool6.gateway, b->pool6.subnet.prefix);
+        for (size_t i = 1; i <= b->chain.n; i++) {
+                const char *problem = chain_problem(b, &a->n, i);
+
+                if (problem)
+                        found(a, b->bridge, problem, "joined again", a->fix ? chain_mend(b, &a->n, NULL) : 0);
+        }
         if (!l.up)
                 found(a, b->bridge, "the bridge is switched off", "switched on", a->fix ? link_set_up(&a->n, b->bridge) : 0);
         check_mtus(a, b);

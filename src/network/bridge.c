@@ -67,11 +67,12 @@ static int find_or_add_link(struct bridge_network *h, struct rtnl *n, struct lin
                 for (size_t i = 0; h->bridge[i]; i++)
                         mac[2 + i % 4] = (uint8_t) (mac[2 + i % 4] * 31 + (unsigned char) h->bridge[i]);
                 r = link_add_bridge(n, h->bridge, mac);
+                bool ours = r == 0;
                 if (r < 0 && r != -EEXIST)
                         return rtnl_error(n, r, err, "bridge %s: making it", h->bridge);
                 r = link_find(n, h->bridge, ret);
                 /* Set and not made with it, or it is 1500 again when the last port has gone. */
-                if (r == 0) {
+                if (r == 0 && ours) {
                         ret->mtu = h->mtu_wanted ? h->mtu_wanted : mtu_of_default_route(n);
                         r = link_set_mtu(n, ret->index, ret->mtu);
                 }
@@ -202,6 +203,7 @@ static int make(struct network_host *host, struct bridge_network *h, struct err 
                 r = give_address(host, h, &n, bridge.index, err);
         if (r < 0)
                 return r;
+        chain_find(h, &n);
         /* The table before the first packet can pass. */
         r = network_apply_firewall(host, err);
         if (r == 0)
@@ -215,8 +217,9 @@ static int make(struct network_host *host, struct bridge_network *h, struct err 
                 return rtnl_error(&n, r, err, "bridge %s: switching it on", h->bridge);
         h->bridge_index = bridge.index;
         h->mtu = h->mtu_wanted ? h->mtu_wanted : bridge.mtu;
-        h->ready = true;
-        return 0;
+        r = chain_mend(h, &n, err);
+        h->ready = r == 0;
+        return r;
 }
 
 static int ensure_locked(struct network_host *h, struct bridge_network *b, struct err *err) {
@@ -275,7 +278,7 @@ static int collect_port(const struct link *l, void *data) {
         return 0;
 }
 
-static int delete_ports(struct rtnl *n, int bridge_index, struct err *err) {
+int bridge_delete_ports(struct rtnl *n, int bridge_index, struct err *err) {
         struct ports p = { .bridge_index = bridge_index };
 
         do {
@@ -298,13 +301,16 @@ static int delete_ports(struct rtnl *n, int bridge_index, struct err *err) {
 static int remove_bridge(struct rtnl *n, const struct bridge_network *b, struct err *err) {
         const char *bridge = b->bridge;
         struct link l;
-        int r = link_find(n, bridge, &l);
+        int r = chain_delete(n, bridge, err);
 
+        if (r < 0)
+                return r;
+        r = link_find(n, bridge, &l);
         if (r < 0 && r != -ENODEV)
                 return rtnl_error(n, r, err, "bridge %s", bridge);
         if (r < 0 || strcmp(l.kind, "bridge") != 0)
                 return 0;
-        r = delete_ports(n, l.index, err);
+        r = bridge_delete_ports(n, l.index, err);
         if (r < 0)
                 return r;
         r = link_delete(n, bridge);

@@ -269,6 +269,7 @@ static void forget(struct network_host *h, struct bridge_network *b) {
         h->n_networks--;
         address_pool_done(&b->pool);
         address6_pool_done(&b->pool6);
+        chain_done(&b->chain);
         free(b);
 }
 

@@ -196,8 +196,8 @@ static bool is_gone(const char *link, int index) {
 static int plug_with(struct network_host *h, struct bridge_state *b, const char *id, const struct network_endpoint *e, int netns_fd, struct network_spare *spare, struct err *err) {
         int r = b->driver->plug(h, b, id, e, netns_fd, spare, err);
 
-        /* Somebody deleted the bridge or the parent behind our back: once more, with a new one. */
-        if (r < 0 && is_gone(b->link, b->index)) {
+        /* Somebody deleted the bridge or the parent behind our back, or a bridge that was joined to it (then the kernel knows no such master): once more, with a new one. */
+        if (r == -EINVAL || (r < 0 && is_gone(b->link, b->index))) {
                 bridge_forget(h, b->index);
                 r = bridge_ensure(h, e->bridge, b, err);
                 if (r == 0)
@@ -319,6 +319,7 @@ int network_limit(struct network_host *h, const struct network_endpoint *e, stru
 int network_claim(struct network_host *h, const char *id, const struct network_endpoint *e, struct err *err) {
         const char *text = e->address;
         struct address6 address6;
+        auto_rtnl links = { .fd = -EBADF };
         struct bridge_network *n;
         struct bridge_state b;
         uint32_t address;
@@ -331,8 +332,13 @@ int network_claim(struct network_host *h, const char *id, const struct network_e
                 r = bridge_ensure(h, e->bridge, &b, err);
         if (r < 0)
                 return r;
+        r = rtnl_open(&links);
+        if (r < 0)
+                return err_errno(err, r, "netlink socket");
         pthread_mutex_lock(&h->lock);
         n = network_find_locked(h, e->bridge);
+        if (n)
+                chain_claim(n, &links, e->host_link);
         r = n && n->pool.owners ? address_pool_claim(&n->pool, owner_of(id), address) : -ERANGE;
         /* Of a network that had IPv6 and has it no more, it is nobody's. */
         if (r == 0 && n->pool6.subnet.prefix && address6_parse(e->address6, &address6) == 0) {

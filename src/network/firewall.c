@@ -45,7 +45,10 @@ static int run(const char *table, const char *commands, const char *what, struct
  *
  * Published ports are for packets to an address of this host, and to no other (CVE-2025-67499): from outside, from containers, and from the host
  * itself. Two cases need the source translated, so that the answer comes back this way: a container that reaches a neighbour by the host's address, and
- * the host's own loopback. Since the bridges let loopback addresses out for that, "guard" lets none in (CVE-2020-8558). */
+ * the host's own loopback. Since the bridges let loopback addresses out for that, "guard" lets none in (CVE-2020-8558).
+ *
+ * Bridges that are joined to a network's own are asked only where br_netfilter is at work, which hands each bridge's packets to these chains. A connection
+ * must not be known, and its addresses not be decided on, before it comes to the network's own bridge. */
 static const char rules[] =
         "  chain forward {\n"
         "    type filter hook forward priority filter; policy accept;\n"
@@ -82,6 +85,7 @@ static const char rules[] =
         "    iifname @networks ip saddr 127.0.0.0/8 drop\n"
         "    iifname @networks ip6 daddr ::1 drop\n"
         "    iifname @networks ip6 saddr ::1 drop\n"
+        "    iifname @joined notrack\n"
         "  }\n"
         "  chain prerouting {\n"
         "    type nat hook prerouting priority dstnat; policy accept;\n"
@@ -105,7 +109,7 @@ static const struct {
         const char *name;
         uint32_t uses;
 } chains[] = { { "forward", 3 }, { "outgoing", 5 }, { "incoming", 5 }, { "postrouting", 8 },
-        { "guard", 4 }, { "prerouting", 2 }, { "output", 2 }, { "published", 6 } };
+        { "guard", 5 }, { "prerouting", 2 }, { "output", 2 }, { "published", 6 } };
 
 static bool is_any(const struct firewall_network *n) {
         (void) n;
@@ -126,6 +130,10 @@ static bool has_nat(const struct firewall_network *n) {
 
 static bool has_ipv6(const struct firewall_network *n) {
         return n->subnet6.prefix > 0;
+}
+
+static bool is_joined(const struct firewall_network *n) {
+        return n->joined;
 }
 
 static bool has_nat6(const struct firewall_network *n) {
@@ -151,6 +159,7 @@ static const struct set {
         { "sources6", "type ifname . ipv6_addr; flags interval;", BRIDGE_AND_SUBNET6, has_ipv6 },
         { "names", "type ifname . ipv4_addr;", BRIDGE_AND_NAMES, has_names },
         { "translated6", "type ipv6_addr; flags interval;", SUBNET6, has_nat6 },
+        { "joined", "type ifname;", BRIDGE, is_joined },
 };
 
 static void add_element(struct strbuf *b, enum element e, const struct firewall_network *n) {

@@ -137,6 +137,7 @@ void network_host_free(struct network_host *h) {
         for (size_t i = 0; i < h->n_networks; i++) {
                 address_pool_done(&h->networks[i]->pool);
                 address6_pool_done(&h->networks[i]->pool6);
+                chain_done(&h->networks[i]->chain);
                 free(h->networks[i]);
         }
         free(h->networks);
@@ -196,19 +197,34 @@ int network_unknown(const char *bridge, struct err *err) {
         return err_set(err, ERR_NOT_FOUND, -ENOENT, "bridge %s: no network of this daemon has it", bridge);
 }
 
+static size_t count_joined(const struct network_host *h) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < h->n_networks; i++)
+                n += h->networks[i]->chain.n;
+        return n;
+}
+
 /* What the table should be, for `use`; lock is held. */
 static int with_firewall(struct network_host *h, int (*use)(const struct firewall *f, void *data, struct err *err), void *data, struct err *err) {
-        auto_free struct firewall_network *networks = calloc(h->n_networks, sizeof(*networks));
+        size_t n_joined = count_joined(h), k = 0;
+        auto_free struct firewall_network *networks = calloc(h->n_networks + n_joined, sizeof(*networks));
+        auto_free char (*names)[16] = calloc(n_joined + 1, sizeof(*names));
         auto_free struct firewall_port *ports = calloc(h->ports.n + 1, sizeof(*ports));
         struct firewall f = { .name = h->bridge, .networks = networks, .ports = ports, .n_ports = h->ports.n, .no_loopback6 = !ports_by_loopback6() };
 
-        if (!networks || !ports)
+        if (!networks || !names || !ports)
                 return err_errno(err, -ENOMEM, "firewall");
         for (size_t i = 0; i < h->n_networks; i++) {
                 const struct bridge_network *n = h->networks[i];
 
-                if (n->pool.owners && n->driver->on_host)
-                        networks[f.n_networks++] = (struct firewall_network) { n->bridge, n->pool.subnet, n->pool6.subnet, n->nat, n->internal, n->icc, n->defined ? n->pool.gateway : 0 };
+                if (!n->pool.owners || !n->driver->on_host)
+                        continue;
+                networks[f.n_networks++] = (struct firewall_network) { n->bridge, n->pool.subnet, n->pool6.subnet, n->nat, n->internal, n->icc, n->defined ? n->pool.gateway : 0, false };
+                for (size_t j = 1; j <= n->chain.n; j++, k++) {
+                        chain_name(n->bridge, j, 'b', names[k]);
+                        networks[f.n_networks++] = (struct firewall_network) { names[k], n->pool.subnet, n->pool6.subnet, false, n->internal, true, n->defined ? n->pool.gateway : 0, true };
+                }
         }
         for (size_t i = 0; i < h->ports.n; i++)
                 ports[i] = *published_port(&h->ports, i);
@@ -266,6 +282,7 @@ static int destroy(struct network_host *h, struct err *err) {
                 h->networks[i]->ready = false;
                 address_pool_done(&h->networks[i]->pool);
                 address6_pool_done(&h->networks[i]->pool6);
+                chain_done(&h->networks[i]->chain);
         }
         return firewall_remove(h->bridge, err);
 }

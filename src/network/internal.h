@@ -7,6 +7,7 @@
 
 #include "network/addresses.h"
 #include "network/addresses6.h"
+#include "network/chain.h"
 #include "network/links.h"
 #include "network/network.h"
 #include "network/routes.h"
@@ -24,14 +25,15 @@ void reaper_init(struct reaper *r);
 void reaper_done(struct reaper *r);
 /* Waits until all is deleted that was discarded before. */
 void reaper_wait(struct reaper *r);
-/* Unplug a link and see to its deletion; with `free_name`, its name can be used again at once. -ENODEV: no such link. */
+/* Unplug a veth, or a bridge that was joined to another, and see to its deletion; with `free_name`, its name can be used again at once. -ENODEV: no such link. */
 int reaper_discard(struct reaper *r, struct rtnl *n, const char *name, bool free_name);
 
 int reaper_discard_link(struct reaper *r, struct rtnl *n, int index, bool free_name);
 
 struct network_driver;
 
-/* One network: a bridge with a subnet; of other drivers (see driver.h) something else with a subnet, and `bridge` is only what it is known by. */
+/* One network: a bridge with a subnet, and those that are joined to it; of other drivers (see driver.h) something else with a subnet, and `bridge` is only what it is
+ * known by. */
 struct bridge_network {
         char bridge[16];
         const struct network_driver *driver;
@@ -46,6 +48,7 @@ struct bridge_network {
         uint32_t mtu;
         struct address_pool pool;  /* .owners is NULL until a subnet is chosen; then it stays, also when the bridge has to be made again */
         bool ipv6;
+        struct chain chain;
         struct address6_pool pool6; /* with ipv6: .subnet.prefix is 0 until one is chosen */
 };
 
@@ -132,6 +135,8 @@ void bridge_forget(struct network_host *h, int index);
  * what is not heard shows after a minute. Negative errno. */
 int announce_gone(struct network_host *h, struct rtnl *n, const struct network_endpoint *e);
 int announce_here(struct network_host *h, struct rtnl *n, const struct network_endpoint *e);
+/* bridge.c. Veths of containers that are ports of it. */
+int bridge_delete_ports(struct rtnl *n, int bridge_index, struct err *err);
 
 /* err_errno() with what the kernel itself said, when it said something. */
 int rtnl_error(const struct rtnl *n, int num, struct err *err, const char *format, ...) __attribute__((format(printf, 4, 5)));

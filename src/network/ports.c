@@ -378,12 +378,14 @@ int network_publish_again(struct network_host *h, const char *id, const struct n
 }
 
 int network_refresh(struct network_host *h, struct err *err) {
-        auto_rtnl netfilter = { .fd = -EBADF };
+        auto_rtnl netfilter = { .fd = -EBADF }, n = { .fd = -EBADF };
         int r = rtnl_open_netfilter(&netfilter);
 
-        if (r < 0 || !firewall_is_intact(h->bridge, &netfilter)) /* nothing is there: the first endpoint makes it */
+        if (r < 0 || rtnl_open(&n) < 0 || !firewall_is_intact(h->bridge, &netfilter)) /* nothing is there: the first endpoint makes it */
                 return 0;
         pthread_mutex_lock(&h->lock);
+        for (size_t i = 0; i < h->n_networks; i++)
+                chain_trim(h, h->networks[i], &n);
         r = network_apply_firewall(h, err);
         pthread_mutex_unlock(&h->lock);
         return r;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/str.h"
 #include "network/internal.h"
 
 enum { DISCARDED = 0x6b697374 }; /* the group's number; several daemons on a host may well do each other's work */
@@ -105,7 +106,7 @@ int reaper_discard(struct reaper *r, struct rtnl *n, const char *name, bool free
 
         if (k < 0)
                 return k;
-        if (strcmp(l.kind, "veth") != 0 && strcmp(l.kind, "ifb") != 0)
+        if (strcmp(l.kind, "veth") != 0 && strcmp(l.kind, "ifb") != 0 && !(str_starts_with(name, "kb") && !strcmp(l.kind, "bridge")))
                 return -EEXIST;
         return reaper_discard_link(r, n, l.index, free_name);
 }

@@ -47,19 +47,28 @@ static int collect(const struct link *l, void *data) {
 int network_links_each(struct network_host *h, void (*fn)(const char *bridge, const char *link, void *data), void *data, struct err *err) {
         auto_rtnl n = { .fd = -EBADF };
         struct ports p = { 0 };
+        size_t room = 0;
         int r = rtnl_open(&n);
 
         if (r < 0)
                 return err_errno(err, r, "netlink socket");
         pthread_mutex_lock(&h->lock);
-        p.bridges = calloc(h->n_networks + 1, sizeof(*p.bridges));
+        for (size_t i = 0; i < h->n_networks; i++)
+                room += 1 + h->networks[i]->chain.n;
+        p.bridges = calloc(room + 1, sizeof(*p.bridges));
         for (size_t i = 0; p.bridges && i < h->n_networks; i++) {
-                struct link l;
+                const struct bridge_network *b = h->networks[i];
 
-                if (link_find(&n, h->networks[i]->bridge, &l) < 0)
-                        continue;
-                p.bridges[p.n_bridges].index = l.index;
-                memcpy(p.bridges[p.n_bridges++].name, h->networks[i]->bridge, sizeof(p.bridges->name));
+                for (size_t k = 0; k <= b->chain.n; k++) {
+                        char name[16];
+                        struct link l;
+
+                        chain_name(b->bridge, k, 'b', name);
+                        if (link_find(&n, k ? name : b->bridge, &l) < 0)
+                                continue;
+                        p.bridges[p.n_bridges].index = l.index;
+                        memcpy(p.bridges[p.n_bridges++].name, b->bridge, sizeof(p.bridges->name));
+                }
         }
         pthread_mutex_unlock(&h->lock);
         r = p.bridges ? link_each(&n, collect, &p) : -ENOMEM;
@@ -136,5 +145,6 @@ int network_discard_link(struct network_host *h, const char *link, struct err *e
 
         if (r == 0)
                 r = reaper_discard(&h->reaper, &n, link, true);
+        chain_release(h, NULL, link);
         return r < 0 && r != -ENODEV ? rtnl_error(&n, r, err, "deleting link %s", link) : 0;
 }

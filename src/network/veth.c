@@ -2,11 +2,13 @@
 
 /* Endpoints of the driver bridge: pairs of veth, one end a port of the bridge. */
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "base/fd.h"
+#include "network/chain.h"
 #include "network/driver.h"
 #include "network/netns.h"
 #include "network/shaping.h"
@@ -18,6 +20,11 @@ static int add_veth(struct network_host *h, struct rtnl *n, const struct veth *v
 
         if (r != -EEXIST || reaper_discard(&h->reaper, n, v->host_name, true) < 0)
                 return r;
+        r = link_add_veth(n, v);
+        if (r != -EEXIST)
+                return r;
+        /* One that somebody took off its bridge: its other end has the name inside until it is deleted. */
+        reaper_wait(&h->reaper);
         return link_add_veth(n, v);
 }
 
@@ -43,14 +50,25 @@ static int discard(struct network_host *h, struct rtnl *n, const struct network_
         return r == -ENODEV ? 0 : r;
 }
 
-/* A new pair, or the spare one. */
-static int make_link(struct network_host *h, const struct bridge_state *b, const struct veth *v, struct rtnl *host, struct rtnl *inside, const struct network_spare *spare) {
-        int r;
+/* A new pair, or the spare one: a port of the network's own bridge, or of one that is joined to it. */
+static int make_link(struct network_host *h, const char *bridge, uint32_t mtu, struct veth *v, struct rtnl *host, struct rtnl *inside, const struct network_spare *spare,
+                     struct err *err) {
+        int r = -EXFULL;
 
-        if (!spare)
-                return add_veth(h, host, v);
-        r = link_plug(host, spare->host_index, b->index, b->mtu);
-        return r < 0 ? r : link_dress(inside, spare->index, v->peer_mac, b->mtu);
+        for (int i = 0; i <= CHAIN_MAX && r == -EXFULL; i++) {
+                r = chain_reserve(h, bridge, v->host_name, &v->bridge_index, err);
+                if (r < 0)
+                        return r;
+                r = spare ? link_plug(host, spare->host_index, v->bridge_index, mtu) : add_veth(h, host, v);
+                if (r == -EXFULL)
+                        chain_is_full(h, bridge, v->host_name);
+        }
+        if (r == 0 && spare)
+                r = link_dress(inside, spare->index, v->peer_mac, mtu);
+        if (r == 0)
+                return 0;
+        chain_release(h, bridge, v->host_name);
+        return rtnl_error(host, r, err, "the kernel");
 }
 
 /* With a spare link, `netns_fd` was prepared when that was made. */
@@ -68,7 +86,7 @@ static int enter(int netns_fd, const struct network_spare *spare, struct rtnl *r
 
 int veth_plug(struct network_host *h, const struct bridge_state *b, const char *id, const struct network_endpoint *e, int netns_fd, struct network_spare *spare, struct err *err) {
         auto_rtnl inside = { .fd = -EBADF }, host = { .fd = -EBADF };
-        struct veth v = { .host_name = e->host_link, .peer_name = e->link, .bridge_index = b->index, .netns_fd = netns_fd, .mtu = b->mtu };
+        struct veth v = { .host_name = e->host_link, .peer_name = e->link, .netns_fd = netns_fd, .mtu = b->mtu };
         int r = mac_parse(e->mac, v.peer_mac);
 
         if (r < 0)
@@ -78,9 +96,11 @@ int veth_plug(struct network_host *h, const struct bridge_state *b, const char *
                 r = rtnl_open(&host);
         if (r < 0)
                 return err_errno(err, r, "container %.12s: entering its network namespace", id);
-        r = make_link(h, b, &v, &host, &inside, spare);
-        if (r < 0)
-                return rtnl_error(&host, r, err, "container %.12s: adding link %s to bridge %s", id, e->link, e->bridge);
+        r = make_link(h, e->bridge, b->mtu, &v, &host, &inside, spare, err);
+        if (r < 0) {
+                err_prefix(err, "container %.12s: adding link %s to bridge %s", id, e->link, e->bridge);
+                return r;
+        }
         r = limit(h, &host, e, b->mtu);
         if (r < 0)
                 r = rtnl_error(&host, r, err, "container %.12s: limits of bandwidth of link %s", id, e->link);
@@ -88,9 +108,10 @@ int veth_plug(struct network_host *h, const struct bridge_state *b, const char *
                 r = rtnl_error(&host, r, err, "container %.12s: link %s", id, e->host_link);
         else if ((r = endpoint_configure(&inside, e, netns_fd)) < 0)
                 r = rtnl_error(&inside, r, err, "container %.12s: address and route of %s", id, e->link);
-        if (r < 0)
+        if (r < 0) {
                 discard(h, &host, e, spare);
-        else
+                chain_release(h, e->bridge, e->host_link);
+        } else
                 announce_here(h, &host, e);
         return r;
 }
@@ -105,6 +126,7 @@ int veth_unplug(struct network_host *h, const struct bridge_state *b, const char
                 r = discard(h, &n, e, NULL);
         if (r < 0)
                 return rtnl_error(&n, r, err, "container %.12s: deleting link %s", id, e->host_link);
+        chain_release(h, e->bridge, e->host_link);
         announce_gone(h, &n, e); /* before another has the address, who is announced then */
         return 0;
 }
