@@ -92,7 +92,7 @@ const struct option container_options[] = {
         { 0, "shm-size", OPTION_TEXT, "BYTES", "Size of /dev/shm" },
         { 0, "stop-signal", OPTION_TEXT, "SIGNAL", "What `stop` sends" },
         { 0, "stop-timeout", OPTION_TEXT, "SECONDS", "How long `stop` waits before it kills" },
-        { 0, "storage-opt", OPTION_LIST, "KEY=VALUE", "Refused: the root file system has none" },
+        { 0, "storage-opt", OPTION_LIST, "KEY=VALUE", "size=SIZE: what it may write into its root file system" },
         { 0, "sysctl", OPTION_LIST, "KEY=VALUE", "A kernel parameter of the container's namespaces" },
         { 0, "time-offset", OPTION_LIST, "CLOCK=TIME", "Shift monotonic or boottime, such as boottime=24h" },
         { 0, "timeout", OPTION_TEXT, "SECONDS", "Kill the container when it has run that long" },

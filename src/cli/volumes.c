@@ -24,7 +24,7 @@ json_t *volume_columns(const json_t *v) {
         auto_free char *labels = listing_labels(json_get_object(v, "Labels"));
         char size[32];
 
-        human_size((uint64_t) json_get_int(usage, "Size", 0), size);
+        human_sum((uint64_t) json_get_int(usage, "Size", 0), size);
         return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:s}", "Name", json_get_str(v, "Name", ""), "Driver", json_get_str(v, "Driver", ""), "Scope",
                          json_get_str(v, "Scope", ""), "Mountpoint", json_get_str(v, "Mountpoint", ""), "Labels", labels, "Links",
                          usage ? json_sprintf("%lld", (long long) json_get_int(usage, "RefCount", 0)) : json_string("N/A"), "Size", usage ? size : "N/A", "Status",

@@ -20,6 +20,7 @@
 #include "engine/merge.h"
 #include "engine/peers.h"
 #include "engine/ports.h"
+#include "engine/projects.h"
 #include "engine/runtimes.h"
 #include "engine/sensitive.h"
 #include "engine/spec.h"
@@ -71,6 +72,7 @@ struct birth {
         json_t *warnings; /* borrowed */
         json_t *body; /* NULL again when the container is there: until then the volumes that were made for it go with it */
         bool holds_volumes; /* volumes_lock: until the container is in the table */
+        uint64_t size_limit; /* 0: none */
 };
 
 static void birth_done(struct birth *b) {
@@ -207,6 +209,7 @@ static int birth_begin(struct engine *e, const json_t *body, const struct image 
         if (!b->row.image_id || !b->row.image_name || !b->row.diff_ids || !b->spec || str_random_hex(b->row.id, 32) < 0)
                 return err_errno(err, -ENOMEM, "creating a container");
         *ret_own_ids = !s.host_userns;
+        b->size_limit = s.size_limit;
         return 0;
 }
 
@@ -234,6 +237,32 @@ static int birth_insert(struct engine *e, struct birth *b, const char *name, boo
         return r;
 }
 
+static void drop_directory(struct engine *e, const char *id) {
+        char owner[PROJECT_OWNER_SIZE];
+
+        project_of_container(id, owner);
+        storage_container_remove(e->storage, id, NULL);
+        project_release(e, owner);
+}
+
+static int birth_directory(const struct birth *b, struct err *err) {
+        char owner[PROJECT_OWNER_SIZE];
+        struct storage_quota q;
+        auto_fd dir = -EBADF;
+        int r = 0;
+
+        project_of_container(b->row.id, owner);
+        if (b->size_limit)
+                r = project_take(b->engine, owner, b->size_limit, &q, err);
+        if (r == 0 && b->size_limit)
+                fault_point("size", "taken");
+        if (r == 0)
+                r = storage_container_create(b->engine->storage, b->row.id, b->size_limit ? &q : NULL, &dir, err);
+        if (r < 0 && b->size_limit)
+                project_release(b->engine, owner);
+        return r;
+}
+
 /* After the row, which says whose they are. */
 static int birth_volumes(struct engine *e, const struct birth *b, struct err *err) {
         auto_spec s = {};
@@ -248,7 +277,6 @@ static int birth_volumes(struct engine *e, const struct birth *b, struct err *er
 static int create_from_image(struct engine *e, const char *name, const json_t *body, const struct image *image, json_t *warnings, struct container **ret, struct err *err) {
         __attribute__((cleanup(birth_done))) struct birth b = { .engine = e, .warnings = warnings };
         auto_container *c = NULL;
-        auto_fd dir = -EBADF;
         bool own_ids = false;
         int r;
 
@@ -256,13 +284,13 @@ static int create_from_image(struct engine *e, const char *name, const json_t *b
         if (r < 0)
                 return r;
         /* The directory first: one without a row is swept up after a crash, a row without a directory could not be started. */
-        r = storage_container_create(e->storage, b.row.id, &dir, err);
+        r = birth_directory(&b, err);
         if (r < 0)
                 return r;
         fault_point("create", "directory");
         r = birth_insert(e, &b, name, own_ids, err);
         if (r < 0) {
-                storage_container_remove(e->storage, b.row.id, NULL);
+                drop_directory(e, b.row.id);
                 return r;
         }
         fault_point("create", "row");
@@ -276,7 +304,7 @@ static int create_from_image(struct engine *e, const char *name, const json_t *b
         }
         if (r < 0) {
                 db_delete(e->db, c ? c->row.id : b.row.id, NULL);
-                storage_container_remove(e->storage, c ? c->row.id : b.row.id, NULL);
+                drop_directory(e, c ? c->row.id : b.row.id);
                 return r;
         }
         json_decref(b.body);

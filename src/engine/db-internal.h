@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What the files of the database share: db.c opens it and has the texts of the statements; db-containers.c, db-volumes.c and db-networks.c run them. */
+/* What the files of the database share: db.c opens it and has the texts of the statements; db-containers.c, db-volumes.c, db-networks.c and db-projects.c run them. */
 
 #include <pthread.h>
 #include <sqlite3.h>
@@ -14,6 +14,7 @@ enum db_statement {
         DB_CONSTANT_SET, DB_CONSTANT_GET,
         DB_VOLUME_INSERT, DB_VOLUME_GET, DB_VOLUME_DELETE, DB_VOLUME_EACH,
         DB_NETWORK_INSERT, DB_NETWORK_GET, DB_NETWORK_DELETE, DB_NETWORK_EACH,
+        DB_PROJECT_FREE, DB_PROJECT_INSERT, DB_PROJECT_GET, DB_PROJECT_DELETE, DB_PROJECT_EACH,
         _DB_STATEMENT_MAX
 };
 

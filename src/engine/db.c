@@ -40,6 +40,14 @@ static const char *const statements[] = {
         [DB_NETWORK_GET] = "SELECT id, name, created_ns, spec FROM network WHERE name=?1 OR substr(id,1,length(?1))=?1 ORDER BY name<>?1, id<>?1 LIMIT 2",
         [DB_NETWORK_DELETE] = "DELETE FROM network WHERE id=?1",
         [DB_NETWORK_EACH] = "SELECT id, name, created_ns, spec FROM network ORDER BY created_ns, id",
+        /* The lowest number from ?1 up that no row has. */
+        [DB_PROJECT_FREE] = "SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM project WHERE id=?1) UNION ALL "
+                            "SELECT * FROM (SELECT a.id+1 FROM project a WHERE a.id>=?1 AND NOT EXISTS "
+                            "(SELECT 1 FROM project b WHERE b.id=a.id+1) ORDER BY a.id LIMIT 1) LIMIT 1",
+        [DB_PROJECT_INSERT] = "INSERT INTO project (id, owner, bytes) VALUES (?1,?2,?3)",
+        [DB_PROJECT_GET] = "SELECT id, owner, bytes FROM project WHERE owner=?1",
+        [DB_PROJECT_DELETE] = "DELETE FROM project WHERE owner=?1",
+        [DB_PROJECT_EACH] = "SELECT id, owner, bytes FROM project ORDER BY id",
 };
 _Static_assert(ARRAY_SIZE(statements) == _DB_STATEMENT_MAX, "every statement has its text");
 
@@ -58,6 +66,7 @@ static const char *const migrations[] = {
         "CREATE TABLE network (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_ns INTEGER NOT NULL, spec TEXT NOT NULL) WITHOUT ROWID;",
         "ALTER TABLE container ADD COLUMN ports TEXT;",
         "ALTER TABLE container ADD COLUMN cgroup TEXT;",
+        "CREATE TABLE project (id INTEGER PRIMARY KEY, owner TEXT NOT NULL UNIQUE, bytes INTEGER NOT NULL);",
 };
 
 int db_err(struct db *db, struct err *err, const char *doing) {

@@ -67,3 +67,15 @@ int db_networks_each(struct db *db, int (*fn)(struct db_network *n, void *data),
 /* Ranges of host ids: the lowest free slot in [1, max), kept as long as the row that is inserted with it. Two creates at once may be told the same:
  * then the second db_insert() fails with ERR_CONFLICT and −EAGAIN, and it tries again. ERR_NO_SPACE when all are taken. */
 int db_free_slot(struct db *db, uint32_t max, uint32_t *ret, struct err *err);
+
+/* Projects of limits of size (projects.h): who has which. */
+struct db_project {
+        uint32_t id;
+        char owner[280];
+        uint64_t bytes;
+};
+int db_project_free(struct db *db, uint32_t from, uint32_t *ret, struct err *err); /* the lowest from `from` on without a row */
+int db_project_insert(struct db *db, const struct db_project *p, struct err *err);
+int db_project_get(struct db *db, const char *owner, struct db_project *ret, struct err *err); /* ERR_NOT_FOUND */
+int db_project_delete(struct db *db, const char *owner, struct err *err);
+int db_projects_each(struct db *db, int (*fn)(const struct db_project *p, void *data), void *data, struct err *err); /* as db_each() */

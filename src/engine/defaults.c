@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/internal.h"
+#include "engine/projects.h"
 #include "engine/spec.h"
 
 #define GATEWAY ":host-gateway"
@@ -188,10 +189,19 @@ int engine_check_defaults(const json_t *defaults, struct err *err) {
         return r < 0 ? err_prefix(err, "defaults of containers") : 0;
 }
 
+int defaults_check_host(struct engine *e, const json_t *defaults, struct err *err) {
+        const json_t *options = json_get_object(json_object_get(defaults, "HostConfig"), "StorageOpt");
+        int r = json_object_size(options) ? projects_check(e, err) : 0;
+
+        return r < 0 ? err_prefix(err, "storage-opts") : 0;
+}
+
 int engine_set_defaults(struct engine *e, const json_t *defaults, struct err *err) {
         json_t *copy = json_deep_copy(defaults), *old;
         int r = copy ? engine_check_defaults(copy, err) : err_errno(err, -ENOMEM, "defaults");
 
+        if (r == 0 && e->root_fd >= 0)
+                r = defaults_check_host(e, copy, err);
         if (r < 0) {
                 json_decref(copy);
                 return r;

@@ -13,6 +13,8 @@ struct err;
 
 /* host: HostConfig of a new container, changed. */
 int defaults_apply(struct engine *e, json_t *host, struct err *err);
+/* Can this host do what they ask for? */
+int defaults_check_host(struct engine *e, const json_t *defaults, struct err *err);
 /* For info: labels of the daemon, and the log driver's name. New references. */
 json_t *defaults_labels(struct engine *e);
 json_t *defaults_log_driver(struct engine *e);

@@ -16,6 +16,7 @@
 #include "dns/dns.h"
 #include "engine/apparmor.h"
 #include "engine/db.h"
+#include "engine/defaults.h"
 #include "engine/events.h"
 #include "engine/exec.h"
 #include "engine/health.h"
@@ -173,6 +174,7 @@ static int open_all(struct engine *e, const struct engine_options *o, struct err
         int r;
 
         if ((r = copy_options(e, o, err)) < 0 || (r = cgroups_check_host(e, err)) < 0 || (r = open_directories(e, o, err)) < 0 || (r = open_database(e, err)) < 0 || (r = open_rooms(e, o, err)) < 0 ||
+            (r = defaults_check_host(e, e->defaults, err)) < 0 ||
             (r = (e->volume_mounts = volume_mounts_new()) && (e->volume_jobs = volume_jobs_new()) ? 0 : err_errno(err, -ENOMEM, "volumes")) < 0 || (r = work_new(&e->work, err)) < 0 || (r = events_new(&e->events, err)) < 0 || (r = (e->metrics = metrics_new()) ? 0 : err_errno(err, -ENOMEM, "metrics")) < 0 || (r = execs_new(&e->execs, err)) < 0 ||
             (r = health_checks_new(&e->health, err)) < 0 ||
             (r = monitors_new(e, &e->monitors, err)) < 0 || (r = engine_recover(e, err)) < 0)
@@ -194,6 +196,7 @@ int engine_open(const struct engine_options *o, struct engine **ret, struct err 
         pthread_rwlock_init(&e->images_lock, NULL);
         pthread_rwlock_init(&e->table.lock, NULL);
         pthread_mutex_init(&e->volumes_lock, NULL);
+        pthread_mutex_init(&e->projects_lock, NULL);
         pthread_mutex_init(&e->defaults_lock, NULL);
         r = open_all(e, o, err);
         if (r < 0) {
@@ -245,6 +248,7 @@ void engine_close(struct engine *e) {
         volume_mounts_free(e->volume_mounts);
         volume_jobs_free(e->volume_jobs);
         pthread_mutex_destroy(&e->volumes_lock);
+        pthread_mutex_destroy(&e->projects_lock);
         free(e->root);
         free(e->run_root);
         json_decref(e->cdi_dirs);

@@ -9,14 +9,17 @@
 #include "engine/db.h"
 #include "engine/fsck.h"
 #include "engine/internal.h"
+#include "engine/projects.h"
 #include "engine/volumes.h"
 #include "storage/storage.h"
 
 /* --- volumes: what is in one is the user's. A directory without a row gets one; none is ever removed here. --- */
 
 static int note_volume(struct db_volume *v, void *data) {
+        auto_json *options = v->options ? json_loads(v->options, 0, NULL) : NULL;
+
         /* What a file system of its own is mounted over needs no files below. */
-        return json_object_set_new(data, v->name, json_boolean(v->options && strcmp(v->options, "{}") != 0)) < 0 ? -ENOMEM : 0;
+        return json_object_set_new(data, v->name, json_boolean(volume_options_is_mount(options))) < 0 ? -ENOMEM : 0;
 }
 
 static int give_row(struct engine *e, const char *name) {
@@ -25,6 +28,12 @@ static int give_row(struct engine *e, const char *name) {
 
         snprintf(v.name, sizeof(v.name), "%s", name);
         return db_volume_insert(e->db, &v, &made, NULL);
+}
+
+static int make_empty(struct engine *e, const char *name, int *ret) {
+        int r = volume_open_data(e, name, ret, NULL);
+
+        return r < 0 ? r : project_assert_volume(e, name, *ret, NULL, NULL);
 }
 
 static void volumes_locked(struct fsck *f, json_t *rows) {
@@ -47,7 +56,7 @@ static void volumes_locked(struct fsck *f, json_t *rows) {
 
                 if (json_is_true(row) || (dir >= 0 && faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0))
                         continue;
-                fsck_found(f, "volume", name, "its directory is gone", "an empty one was made", f->fix ? volume_open_data(e, name, &made, NULL) : 0);
+                fsck_found(f, "volume", name, "its directory is gone", "an empty one was made", f->fix ? make_empty(e, name, &made) : 0);
         }
 }
 
@@ -58,6 +67,25 @@ void fsck_volumes(struct fsck *f) {
         if (db_volumes_each(f->engine->db, note_volume, rows, NULL) == 0)
                 volumes_locked(f, rows);
         pthread_mutex_unlock(&f->engine->volumes_lock);
+}
+
+/* --- limits of size --- */
+
+static void stray_size(const char *owner, void *data) {
+        struct fsck *f = data;
+
+        if (f->fix)
+                project_release(f->engine, owner);
+        fsck_found(f, "size", owner, "a limit of what is not there", "removed", 0);
+}
+
+void fsck_sizes(struct fsck *f) {
+        /* Nobody creates a container or a volume meanwhile. */
+        pthread_rwlock_wrlock(&f->engine->images_lock);
+        pthread_mutex_lock(&f->engine->volumes_lock);
+        projects_strays(f->engine, stray_size, f);
+        pthread_mutex_unlock(&f->engine->volumes_lock);
+        pthread_rwlock_unlock(&f->engine->images_lock);
 }
 
 /* --- layers and blobs --- */

@@ -11,6 +11,7 @@
 #include "engine/cgroups.h"
 #include "engine/endpoints.h"
 #include "engine/internal.h"
+#include "engine/projects.h"
 #include "network/network.h"
 #include "runtime/cgroup/cgroup.h"
 #include "storage/storage.h"
@@ -90,7 +91,9 @@ static void lost_directory(struct fsck *f, struct container *c) {
         if (container_state_is_live(c->row.state))
                 r = -EBUSY;
         else
-                r = f->fix ? storage_container_create(f->engine->storage, c->row.id, &dir, NULL) : 0;
+                r = f->fix ? storage_container_create(f->engine->storage, c->row.id, NULL, &dir, NULL) : 0;
+        if (r == 0 && dir >= 0)
+                r = project_assert_container(f->engine, c->row.id, dir, NULL, NULL);
         fsck_found(f, "container", c->row.id, "its directory is gone, and with it what it changed", "an empty one was made", r);
 }
 
@@ -276,7 +279,7 @@ int engine_network_audit(struct engine *e, bool fix, json_t **ret, struct err *e
 
 /* In the order in which a container is made: what one leaves is found by the next. */
 static void (*const checks[])(struct fsck *f) = {
-        check_containers, fsck_volumes, fsck_layers, fsck_scratch, check_run, check_cgroups, check_links, check_firewall,
+        check_containers, fsck_volumes, fsck_sizes, fsck_layers, fsck_scratch, check_run, check_cgroups, check_links, check_firewall,
 };
 
 int engine_fsck(struct engine *e, const struct engine_fsck_options *o, json_t **ret, struct err *err) {

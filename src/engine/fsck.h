@@ -23,6 +23,7 @@ void fsck_found(struct fsck *f, const char *kind, const char *object, const char
 
 /* fsck-store.c */
 void fsck_volumes(struct fsck *f);
+void fsck_sizes(struct fsck *f);  /* limits of size that are nobody's */
 void fsck_layers(struct fsck *f); /* and blobs */
 void fsck_scratch(struct fsck *f);
 int fsck_digests(struct fsck *f, const struct engine_fsck_options *o, struct err *err);

@@ -3,7 +3,7 @@
 
 /* What the files of this room share. Order of locks, outermost first:
  *
- *     images_lock → container.op → volumes_lock → table.lock → container.lock → the small ones (monitor links, execs, events, database, work, defaults)
+ *     images_lock → container.op → volumes_lock → table.lock → container.lock → the small ones (monitor links, execs, events, database, work, defaults, projects)
  *
  * and nobody holds anything but a container's own `op` while waiting for its monitor. */
 
@@ -80,6 +80,7 @@ struct engine {
         struct volume_mounts *volume_mounts;
         struct volume_jobs *volume_jobs;
         pthread_mutex_t volumes_lock;  /* who takes volumes into use, and who removes them */
+        pthread_mutex_t projects_lock; /* who takes ids of limits of size: projects.h */
         struct container_table table;
 };
 

@@ -19,6 +19,7 @@
 #include "engine/internal.h"
 #include "engine/monitors.h"
 #include "engine/networks.h"
+#include "engine/projects.h"
 #include "engine/spec.h"
 #include "engine/volumes.h"
 #include "engine/work.h"
@@ -211,6 +212,7 @@ int engine_recover(struct engine *e, struct err *err) {
         sweep(e, e->run_fd, false);
         engine_sweep_layers(e);
         volumes_recover(e);
+        projects_recover(e);
         r = networks_recover(e, err);
         if (r < 0)
                 return r;

@@ -11,6 +11,7 @@
 #include "engine/internal.h"
 #include "engine/metrics.h"
 #include "engine/monitors.h"
+#include "engine/projects.h"
 #include "engine/volumes.h"
 #include "storage/storage.h"
 
@@ -45,6 +46,7 @@ int remove_container_locked(struct engine *e, struct container *c, bool volumes,
         auto_free char *cgroup = engine_cgroup_path(e, &c->row);
         struct container_row next = c->row;
         int64_t begun = metrics_begin();
+        char owner[PROJECT_OWNER_SIZE];
         auto_json *body = NULL;
         int r = decide_volumes(e, c, volumes, &body, err);
 
@@ -55,12 +57,15 @@ int remove_container_locked(struct engine *e, struct container *c, bool volumes,
         if (r < 0)
                 return r;
         fault_point("remove", "mark");
+        project_of_container(next.id, owner);
         execs_container_ended(e, c);
         r = cgroup ? cgroups_remove(e, cgroup, err) : 0;
         fault_point("remove", "cgroup");
         if (r == 0)
                 r = storage_container_remove(e->storage, next.id, err);
         fault_point("remove", "directory");
+        if (r == 0)
+                project_release(e, owner);
         if (r == 0 && body)
                 volumes_remove_anonymous(e, next.id, body);
         fault_point("remove", "volumes");

@@ -13,7 +13,7 @@
 #include "base/str.h"
 #include "engine/spec.h"
 
-enum { PARENT_MAX = 200, BLOCKS_MAX = 128, ANNOTATIONS_MAX = 1024 };
+enum { PARENT_MAX = 200, BLOCKS_MAX = 128, ANNOTATIONS_MAX = 1024, SIZE_LIMIT_MIN = 64 << 10 };
 
 static const struct {
         const char *field, *key;
@@ -67,6 +67,33 @@ static int check_block(const json_t *item, size_t kind, struct err *err) {
                 return err_set(err, ERR_INVALID, -EINVAL, "HostConfig.%s: '%s' is not an absolute path", kinds[kind].field, path);
         if (value < kinds[kind].min || value > kinds[kind].max)
                 return err_set(err, ERR_INVALID, -ERANGE, "HostConfig.%s: %s of %s is out of range", kinds[kind].field, kinds[kind].key, path);
+        return 0;
+}
+
+int spec_read_size(const char *what, const char *text, uint64_t *ret, struct err *err) {
+        uint64_t bytes;
+
+        if (spec_parse_bytes(text, &bytes) < 0)
+                return err_set(err, ERR_INVALID, -EINVAL, "%s: \"%.64s\" is not a size such as 512m or 10G", what, text);
+        if ((bytes && bytes < SIZE_LIMIT_MIN) || bytes > INT64_MAX)
+                return err_set(err, ERR_INVALID, -ERANGE, "%s: \"%.64s\" is not between %dk and 8E", what, text, SIZE_LIMIT_MIN >> 10);
+        *ret = bytes;
+        return 0;
+}
+
+int spec_read_storage(struct spec *s, struct err *err) {
+        const char *key;
+        json_t *v;
+
+        json_object_foreach(s->storage_opt, key, v) {
+                int r;
+
+                if (strcmp(key, "size") != 0)
+                        return err_set(err, ERR_INVALID, -EINVAL, "HostConfig.StorageOpt: unknown option \"%.64s\": there is size", key);
+                r = spec_read_size("HostConfig.StorageOpt: size", json_is_string(v) ? json_string_value(v) : "", &s->size_limit, err);
+                if (r < 0)
+                        return r;
+        }
         return 0;
 }
 

@@ -114,7 +114,7 @@ static const struct field host_fields[] = {
         { "CgroupParent", STRING, USED, S(cgroup_parent) },
         { "Cgroup", STRING, REFUSED },
         { "Runtime", STRING, USED, S(runtime) },
-        { "StorageOpt", MAP, REFUSED, .why = "the root file system has no options of its own in this version" },
+        { "StorageOpt", MAP, USED, S(storage_opt) },
         { "Annotations", MAP, USED, S(annotations) },
         { "BlkioWeight", INT, USED, S(blkio_weight), 0, 1000 },
         { "BlkioWeightDevice", LIST, USED, S(block_lists[SPEC_BLOCK_WEIGHT]) },
@@ -292,7 +292,7 @@ static int read_log(struct spec *s, struct err *err) {
 
 int spec_parse(const json_t *body, struct spec *ret, struct err *err) {
         static int (*const readers[])(struct spec *, struct err *) = {
-                spec_read_modes,   spec_read_security, spec_read_limits,   spec_read_health, spec_read_devices, spec_read_resources, spec_read_process,
+                spec_read_modes,   spec_read_security, spec_read_limits,   spec_read_health, spec_read_devices, spec_read_resources, spec_read_storage, spec_read_process,
                 spec_read_restart, read_log,           spec_read_networks, spec_read_endpoints, spec_read_mounts,
         };
         struct spec s = { .body = (json_t *) body, .stop_timeout = -1, .memory_swappiness = -1 };

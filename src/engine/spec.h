@@ -91,7 +91,7 @@ struct spec {
         const char *mac_address, *network_mode, *pid_mode, *ipc_mode, *uts_mode, *userns_mode, *cgroupns_mode, *cgroup_parent, *umask_text, *timezone,
                 *health_action, *personality, *runtime;
         json_t *binds, *mount_list, *tmpfs, *ulimits, *sysctls, *cap_add, *cap_drop, *security_opt, *dns, *dns_search, *dns_options, *extra_hosts,
-                *group_add, *masked_paths, *readonly_paths, *console_size, *restart_policy, *log_config, *port_bindings, *healthcheck, *shell, *devices, *device_rules, *device_requests, *links, *annotations, *unset_env, *time_offsets, *volumes_from,
+                *group_add, *masked_paths, *readonly_paths, *console_size, *restart_policy, *log_config, *port_bindings, *healthcheck, *shell, *devices, *device_rules, *device_requests, *links, *annotations, *unset_env, *time_offsets, *volumes_from, *storage_opt,
                 *block_lists[_SPEC_BLOCK_MAX];
         bool privileged, readonly_rootfs, auto_remove, publish_all, init, oom_kill_disable;
 
@@ -101,6 +101,7 @@ struct spec {
         size_t n_endpoints;
         uint32_t class_id; /* of cgroup v1's net_cls; 0: none */
         const char *network_of, *pid_of, *ipc_of; /* of another container: its name or id; NULL otherwise */
+        uint64_t size_limit; /* bytes of what it writes into its root file system; 0: none */
         bool host_userns, host_pid, host_ipc, host_uts, host_cgroupns, no_shm;
         bool no_new_privileges, seccomp_unconfined, systempaths_unconfined;
         const char *apparmor; /* the name of a profile, or "unconfined"; NULL: not said */
@@ -164,8 +165,11 @@ bool spec_is_device_path(const char *path);   /* absolute, not the root, and doe
 bool spec_is_device_access(const char *text); /* of r, w and m */
 /* Gives the fd to the spec; *source becomes "fd:N". ERR_TOO_LARGE. */
 int spec_add_source(struct spec *s, int fd, char **source, struct err *err);
-/* spec-resources.c: what the cgroup gets besides the plain numbers. */
+/* spec-resources.c: what the cgroup gets besides the plain numbers; a limit of size. */
 int spec_read_resources(struct spec *s, struct err *err);
+int spec_read_storage(struct spec *s, struct err *err);
+/* "10G": at least what an empty directory and its like take. `what` is for the message. */
+int spec_read_size(const char *what, const char *text, uint64_t *ret, struct err *err);
 /* Looks up the devices that BlkioWeightDevice and its kin name → blocks. ERR_INVALID names the device. */
 int spec_find_block_devices(struct spec *s, struct err *err);
 /* "/a/b/" → "a/b", on the heap, "" for none. −EINVAL: it climbs, or is no path of plain names. */

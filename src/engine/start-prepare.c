@@ -22,6 +22,7 @@
 #include "engine/names.h"
 #include "engine/peers.h"
 #include "engine/ports.h"
+#include "engine/projects.h"
 #include "engine/runtimes.h"
 #include "engine/sandbox-pool.h"
 #include "engine/starting.h"
@@ -49,6 +50,8 @@ int stage_prepare(struct starting *s, struct err *err) {
                 return err_errno(err, -ENOMEM, "starting container %.12s", s->row.id);
         s->first_id = s->row.id_slot ? e->first_id + s->row.id_slot * ENGINE_ID_RANGE : 0;
         r = storage_container_open(e->storage, s->row.id, &s->dir, err);
+        if (r == 0 && s->spec.size_limit)
+                r = project_assert_container(e, s->row.id, s->dir, NULL, err);
         if (r < 0)
                 return r;
         if (mkdirat(e->run_fd, s->row.id, 0700) < 0 && errno != EEXIST)

@@ -13,6 +13,7 @@
 #include "engine/db.h"
 #include "engine/events.h"
 #include "engine/internal.h"
+#include "engine/projects.h"
 #include "engine/sensitive.h"
 #include "engine/spec.h"
 #include "engine/volumes.h"
@@ -116,7 +117,7 @@ static int shared_mount(struct engine *e, const char *name, const json_t *option
         return r;
 }
 
-static bool is_empty(int fd) {
+bool volume_is_empty(int fd) {
         int copy = openat(fd, ".", O_DIRECTORY | O_RDONLY | O_CLOEXEC);
         DIR *d = copy >= 0 ? fdopendir(copy) : NULL;
         size_t n = 0;
@@ -133,7 +134,7 @@ static bool is_empty(int fd) {
 
 /* One that is empty gets what the image has in its place. */
 static int fill(const struct spec_mount *m, int data_fd, int rootfs_fd, uint32_t first_id, struct err *err) {
-        auto_fd image = m->no_copy || m->subpath || !is_empty(data_fd) ? -EBADF : path_open_in(rootfs_fd, m->target, O_DIRECTORY | O_RDONLY, 0);
+        auto_fd image = m->no_copy || m->subpath || !volume_is_empty(data_fd) ? -EBADF : path_open_in(rootfs_fd, m->target, O_DIRECTORY | O_RDONLY, 0);
         auto_fd data = image >= 0 ? openat(data_fd, ".", O_DIRECTORY | O_RDONLY | O_CLOEXEC) : -EBADF;
         int r = 0;
 
@@ -195,6 +196,8 @@ static int mount_volume(struct engine *e, struct spec *s, struct spec_mount *m, 
                 data = fd_close(data);
                 r = volume_options_is_memory(options) ? shared_mount(e, name, options, container_id, &data, err) : mount_by_options(e, s, m, options, &data, err);
         }
+        else if (volume_options_size(options))
+                r = project_assert_volume(e, name, data, NULL, err);
         if (r == 0)
                 r = fill(m, data, rootfs_fd, first_id, err);
         if (r < 0)

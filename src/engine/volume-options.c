@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "engine/spec.h"
 #include "engine/volumes.h"
 
 enum { OPTIONS_MAX = 4096 };
@@ -62,12 +63,15 @@ int volume_options_check(const json_t *options, struct err *err) {
         if (!json_object_size(options))
                 return 0;
         json_object_foreach((json_t *) options, key, v) {
-                if (!strcmp(key, "size"))
-                        return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "DriverOpts: size: a volume that is a directory has no size of its own in this version; o=size=… is for a tmpfs");
-                if (strcmp(key, "type") != 0 && strcmp(key, "device") != 0 && strcmp(key, "o") != 0)
+                if (strcmp(key, "type") != 0 && strcmp(key, "device") != 0 && strcmp(key, "o") != 0 && strcmp(key, "size") != 0)
                         return err_set(err, ERR_INVALID, -EINVAL, "invalid option: \"%s\"", key);
                 if (!json_is_string(v) || json_string_length(v) > OPTIONS_MAX || strlen(json_string_value(v)) != json_string_length(v))
                         return err_set(err, ERR_INVALID, -EINVAL, "DriverOpts: %s is not a short text", key);
+        }
+        if (json_object_get(options, "size")) {
+                if (json_object_size(options) > 1)
+                        return err_set(err, ERR_INVALID, -EINVAL, "DriverOpts: size: is for a volume that is a directory, without type, device and o; o=size=… is for a tmpfs");
+                return spec_read_size("DriverOpts: size", json_get_str(options, "size", ""), &(uint64_t) { 0 }, err);
         }
         if (!*device)
                 return err_set(err, ERR_INVALID, -EINVAL, "missing device in volume options");
@@ -75,6 +79,13 @@ int volume_options_check(const json_t *options, struct err *err) {
                 return err_set(err, ERR_INVALID, -EINVAL, is_bind(options) ? "DriverOpts: device: \"%s\" is not an absolute path" : "DriverOpts: type: \"%s\" is no file system",
                                is_bind(options) ? device : type);
         return 0;
+}
+
+uint64_t volume_options_size(const json_t *options) {
+        uint64_t size = 0;
+
+        spec_read_size("size", json_get_str(options, "size", "0"), &size, NULL);
+        return size;
 }
 
 bool volume_options_is_mount(const json_t *options) {

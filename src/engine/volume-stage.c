@@ -15,6 +15,7 @@
 #include "engine/db.h"
 #include "engine/events.h"
 #include "engine/internal.h"
+#include "engine/projects.h"
 #include "engine/spec.h"
 #include "engine/volumes.h"
 
@@ -40,20 +41,28 @@ static void remove_staged(struct engine *e, const char *name) {
                 path_remove_tree_at(volumes, staged);
 }
 
-static int make_directories(struct volume_stage *s, struct err *err) {
-        auto_free char *staged = str_format(STAGE_PREFIX "%s", s->name);
-        auto_fd volumes = volumes_open(s->engine), dir = -EBADF;
+static int make_directories(struct engine *e, const char *name, int *ret, struct err *err) {
+        auto_free char *staged = str_format(STAGE_PREFIX "%s", name);
+        auto_fd volumes = volumes_open(e), dir = -EBADF;
 
         if (volumes < 0 || !staged)
-                return err_errno(err, volumes < 0 ? volumes : -ENOMEM, "volume %s", s->name);
+                return err_errno(err, volumes < 0 ? volumes : -ENOMEM, "volume %s", name);
         path_remove_tree_at(volumes, staged);
         if (mkdirat(volumes, staged, 0701) < 0)
-                return err_errno(err, -errno, "volume %s", s->name);
+                return err_errno(err, -errno, "volume %s", name);
         dir = openat(volumes, staged, O_DIRECTORY | O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
         if (dir < 0 || mkdirat(dir, "_data", 0755) < 0)
-                return err_errno(err, -errno, "volume %s", s->name);
-        s->data_fd = openat(dir, "_data", O_DIRECTORY | O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-        return s->data_fd < 0 ? err_errno(err, -errno, "volume %s", s->name) : 0;
+                return err_errno(err, -errno, "volume %s", name);
+        *ret = openat(dir, "_data", O_DIRECTORY | O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+        return *ret < 0 ? err_errno(err, -errno, "volume %s", name) : 0;
+}
+
+static int make(struct volume_stage *s, struct err *err) {
+        uint64_t size = volume_options_size(s->options);
+        int r = size ? volume_limit(s->engine, s->name, size, make_directories, &s->data_fd, err) : make_directories(s->engine, s->name, &s->data_fd, err);
+
+        s->limited = r == 0 && size;
+        return r;
 }
 
 int volume_stage_begin(struct engine *e, const char *name, const json_t *labels, json_t *options, struct volume_stage *ret, struct err *err) {
@@ -70,7 +79,7 @@ int volume_stage_begin(struct engine *e, const char *name, const json_t *labels,
                 json_decref(options);
                 return r;
         }
-        r = has_row(e, name) ? taken(name, err) : make_directories(&s, err);
+        r = has_row(e, name) ? taken(name, err) : make(&s, err);
         if (r < 0) {
                 volume_stage_done(&s);
                 return r;
@@ -85,6 +94,12 @@ void volume_stage_done(struct volume_stage *s) {
                 return;
         s->data_fd = fd_close(s->data_fd);
         remove_staged(s->engine, s->name);
+        if (s->limited && !has_row(s->engine, s->name)) {
+                char owner[PROJECT_OWNER_SIZE];
+
+                project_of_volume(s->name, owner);
+                project_release(s->engine, owner);
+        }
         volume_job_end(s->engine, s->name);
         json_decref(s->options);
         *s = (struct volume_stage) { .data_fd = -EBADF };

@@ -18,9 +18,10 @@
 #include "engine/events.h"
 #include "engine/filters.h"
 #include "engine/internal.h"
+#include "engine/projects.h"
 #include "engine/prune.h"
-#include "engine/size.h"
 #include "engine/spec.h"
+#include "storage/storage.h"
 
 /* --- directories --- */
 
@@ -55,13 +56,48 @@ static json_t *describe(struct engine *e, const struct db_volume *v) {
                          v->labels ? json_loads(v->labels, 0, NULL) : json_null(), "Scope", "local", "Options", v->options ? json_loads(v->options, 0, NULL) : json_null());
 }
 
+int volume_limit(struct engine *e, const char *name, uint64_t bytes, int (*open)(struct engine *e, const char *name, int *ret, struct err *err), int *ret, struct err *err) {
+        char owner[PROJECT_OWNER_SIZE];
+        struct storage_quota q;
+        auto_fd data = -EBADF;
+        int r;
+
+        project_of_volume(name, owner);
+        r = project_take(e, owner, bytes, &q, err);
+        if (r < 0)
+                return r;
+        fault_point("size", "volume");
+        r = open(e, name, &data, err);
+        if (r == 0 && !volume_is_empty(data))
+                r = err_set(err, ERR_CONFLICT, -ENOTEMPTY, "volume %s: its directory is there already, with files that a limit of size would not count", name);
+        if (r == 0)
+                r = storage_quota_set(data, &q, NULL, err);
+        if (r < 0) {
+                if (data >= 0)
+                        storage_quota_unmark(data);
+                project_release(e, owner);
+                return r;
+        }
+        *ret = move_fd(data);
+        return 0;
+}
+
+static bool has_row(struct engine *e, const char *name) {
+        struct db_volume v = {};
+        bool there = db_volume_get(e->db, name, &v, NULL) == 0;
+
+        db_volume_done(&v);
+        return there;
+}
+
 /* The directory first: one without a row is taken up by the next volume of that name. volumes_lock is held. */
 static int make_locked(struct engine *e, const char *name, const json_t *labels, const json_t *options, bool anonymous, struct err *err) {
         auto_free char *text = json_is_object(labels) ? json_text(labels) : NULL, *options_text = json_is_object(options) ? json_text(options) : NULL;
         struct db_volume v = { .created_ns = time_now_ns(), .anonymous = anonymous, .labels = text, .options = options_text };
+        uint64_t size = volume_options_size(options);
         auto_fd data = -EBADF;
         bool made = false;
-        int r = volume_open_data(e, name, &data, err);
+        int r = size && !has_row(e, name) ? volume_limit(e, name, size, volume_open_data, &data, err) : volume_open_data(e, name, &data, err);
 
         if (r < 0)
                 return r;
@@ -142,6 +178,7 @@ static bool find_user(struct engine *e, const char *name, const char *except, ch
 static int remove_locked(struct engine *e, const char *name, struct err *err) {
         auto_free char *aside = str_format(REMOVED_PREFIX "%s", name);
         auto_fd volumes = volumes_open(e);
+        char owner[PROJECT_OWNER_SIZE];
         int r;
 
         if (volumes < 0 || !aside)
@@ -162,6 +199,8 @@ static int remove_locked(struct engine *e, const char *name, struct err *err) {
         r = path_remove_tree_at(volumes, aside);
         if (r < 0 && r != -ENOENT)
                 return err_errno(err, r, "removing volume %s", name);
+        project_of_volume(name, owner);
+        project_release(e, owner);
         events_publish(e->events, "volume", "destroy", name, json_pack("{s:s}", "driver", "local"));
         return 0;
 }
@@ -377,6 +416,9 @@ int engine_volume_prune(struct engine *e, bool named_too, const json_t *filters,
 
 uint64_t volume_size(struct engine *e, const char *name) {
         auto_fd data = -EBADF;
+        uint64_t size = 0;
 
-        return volume_open_data(e, name, &data, NULL) < 0 ? 0 : size_of_tree(data);
+        if (volume_open_data(e, name, &data, NULL) == 0)
+                storage_tree_size(data, &size);
+        return size;
 }

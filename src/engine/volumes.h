@@ -42,11 +42,16 @@ int volume_labels_check(const json_t *labels, struct err *err);
 /* ROOT/volumes/NAME/_data, made when missing. */
 int volume_open_data(struct engine *e, const char *name, int *ret, struct err *err);
 
-/* volume-options.c: DriverOpts of the driver local, as mount(8) has them: type, device, o. ERR_INVALID names the option. */
+/* A new one that may have so many bytes: `open` makes its directory, when the limit is taken. All or nothing. */
+int volume_limit(struct engine *e, const char *name, uint64_t bytes, int (*open)(struct engine *e, const char *name, int *ret, struct err *err), int *ret, struct err *err);
+bool volume_is_empty(int data_fd);
+
+/* volume-options.c: DriverOpts of the driver local, as mount(8) has them: type, device, o; or a size. ERR_INVALID names the option. */
 int volume_options_check(const json_t *options, struct err *err);
 /* A detached mount of what they describe; bind_fd: of a bind mount, what is at its device's path already, or −1. */
 int volume_options_mount(const char *name, const json_t *options, int bind_fd, int *ret, struct err *err);
 #define VOLUME_SNAPSHOT_OF "snapshot-of" /* in the stored options, ours to say: the volume that it was made of. Nobody writes to it */
+uint64_t volume_options_size(const json_t *options); /* of a directory of ours: at most so many bytes; 0: no limit */
 bool volume_options_is_mount(const json_t *options); /* a file system of its own, and not a directory of ours */
 /* The path of the host that it shows; NULL: none. *ret_read_only becomes true when they say so. */
 const char *volume_options_bind_source(const json_t *options, bool *ret_read_only);
@@ -97,6 +102,7 @@ struct volume_stage {
         int data_fd; /* what is to be filled */
         const json_t *labels; /* borrowed */
         json_t *options; /* as it is to be described; owned */
+        bool limited; /* it took a limit of size */
 };
 /* ERR_CONFLICT: the name is taken. */
 int volume_stage_begin(struct engine *e, const char *name, const json_t *labels, json_t *options, struct volume_stage *ret, struct err *err);

@@ -15,7 +15,6 @@ static const struct {
         { "userns-remap", "each container has a user namespace of its own: see userns-first-id and userns-ids" },
         { "live-restore", "containers always live on without the daemon" },
         { "storage-driver", "there is one: overlay over idmapped layers" },
-        { "storage-opts", "there is one storage driver, and it has no options" },
         { "containerd", "no containerd is used" },
         { "iptables", "rules are in nftables, in a table of their own" },
         { "ip6tables", "rules are in nftables, in a table of their own" },

@@ -76,6 +76,26 @@ static int add_log(const struct options *o, json_t *host, struct err *err) {
         return 0;
 }
 
+/* Docker's name for it begins with that of the driver. */
+static int add_storage(const struct options *o, json_t *host, struct err *err) {
+        static const char *const names[] = { "size=", "overlay2.size=" };
+        const char *size = NULL;
+
+        for (size_t i = 0; i < o->storage_opts.n; i++) {
+                const char *text = o->storage_opts.items[i];
+                size_t k = 0;
+
+                while (k < ARRAY_SIZE(names) && !str_starts_with(text, names[k]))
+                        k++;
+                if (k == ARRAY_SIZE(names))
+                        return err_set(err, ERR_INVALID, -EINVAL, "--storage-opt: \"%.64s\": the one option that there is is size=SIZE", text);
+                size = text + strlen(names[k]);
+        }
+        if (size)
+                json_object_set_new(host, "StorageOpt", json_pack("{s:s}", "size", size));
+        return 0;
+}
+
 static int add_seccomp(const char *path, json_t *options, struct err *err) {
         auto_free char *text = NULL, *option = NULL;
         size_t size;
@@ -128,6 +148,8 @@ int options_defaults(const struct options *o, json_t **ret, struct err *err) {
                 r = add_log(o, host, err);
         if (r == 0)
                 r = add_seccomp(o->seccomp_profile, security, err);
+        if (r == 0)
+                r = add_storage(o, host, err);
         if (r < 0)
                 return r;
         if (o->no_new_privileges)

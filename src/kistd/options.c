@@ -71,6 +71,8 @@ const struct option option_table[] = {
         { "log-opt", 0, OPTION_LIST, AT(log_opts), "log-opts", "NAME=VALUE", NULL, "option of the log driver for containers that do not say; repeatable", .live = true },
         { "log-max-size", 0, OPTION_SIZE, AT(log_max_size), "log-opts.max-size", "BYTES", "10m", "size of one file of a container's log" },
         { "log-max-files", 0, OPTION_NUMBER, AT(log_max_files), "log-opts.max-file", "N", "3", "number of such files" },
+        { "storage-opt", 0, OPTION_LIST, AT(storage_opts), "storage-opts", "size=SIZE", NULL,
+          "how much containers that do not say may write into their root file system, by project quota", .live = true },
         { "add-runtime", 0, OPTION_LIST, AT(runtimes), "runtimes", "NAME=PATH", NULL, "an OCI runtime for --runtime NAME of containers; repeatable" },
         { "default-runtime", 0, OPTION_TEXT, AT(default_runtime), "default-runtime", "NAME", "kist", "runtime of containers that name none" },
         { "label", 0, OPTION_LIST, AT(labels), "labels", "NAME=VALUE", NULL, "label of this daemon, shown by info; repeatable", .live = true },

@@ -29,7 +29,7 @@ struct options {
         char *log_driver, *default_runtime;
         /* What new containers get: defaults.h. */
         char *ipc_mode, *cgroupns_mode, *seccomp_profile, *host_gateway, *policy;
-        struct text_list log_opts, labels, ulimits, dns, dns_opts, dns_search;
+        struct text_list log_opts, storage_opts, labels, ulimits, dns, dns_opts, dns_search;
         uint64_t shm_size;
         bool init, no_new_privileges, discard_blobs;
         bool ipv6, debug, tls, tls_verify, validate, help, version;

@@ -62,17 +62,18 @@ static int find_or_add_link(struct bridge_network *h, struct rtnl *n, struct lin
 
         if (r == -ENODEV) {
                 uint8_t mac[6] = { 0x02, 0x42 };
+                bool made;
 
                 /* Any will do that stays the same: the name's own, since there is no address yet. */
                 for (size_t i = 0; h->bridge[i]; i++)
                         mac[2 + i % 4] = (uint8_t) (mac[2 + i % 4] * 31 + (unsigned char) h->bridge[i]);
                 r = link_add_bridge(n, h->bridge, mac);
-                bool ours = r == 0;
+                made = r == 0;
                 if (r < 0 && r != -EEXIST)
                         return rtnl_error(n, r, err, "bridge %s: making it", h->bridge);
                 r = link_find(n, h->bridge, ret);
                 /* Set and not made with it, or it is 1500 again when the last port has gone. */
-                if (r == 0 && ours) {
+                if (r == 0 && made) {
                         ret->mtu = h->mtu_wanted ? h->mtu_wanted : mtu_of_default_route(n);
                         r = link_set_mtu(n, ret->index, ret->mtu);
                 }

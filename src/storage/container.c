@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "base/fd.h"
+#include "base/mem.h"
 #include "base/path.h"
 #include "storage/internal.h"
 
@@ -28,14 +29,33 @@ static int bad_id(const char *id, struct err *err) {
         return err_set(err, ERR_INVALID, -EINVAL, "\"%.80s\" is not a container id", id ? id : "");
 }
 
-static int fill(int fd) {
-        /* Mode 0 says that the first mount has still to give it what "/" of the image has: see rootfs.c. */
-        if (mkdirat(fd, "upper", 0) < 0)
-                return -errno;
-        return mkdirat(fd, "work", 0700) < 0 ? -errno : 0;
+/* Both belong to one project: files move from the one to the other. */
+int storage_container_limit(int container_fd, const struct storage_quota *q, bool *ret_changed, struct err *err) {
+        static const char *const names[] = { "upper", "work" };
+        bool any = false;
+
+        for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+                auto_fd fd = openat(container_fd, names[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+                bool changed = false;
+                int r = fd < 0 ? err_errno(err, errno, "a limit of size: \"%s\" of a container", names[i]) : storage_quota_set(fd, q, &changed, err);
+
+                if (r < 0)
+                        return r;
+                any |= changed;
+        }
+        if (ret_changed)
+                *ret_changed = any;
+        return 0;
 }
 
-int storage_container_create(struct storage *s, const char *id, int *ret_fd, struct err *err) {
+static int fill(int fd, const char *id, const struct storage_quota *q, struct err *err) {
+        /* Mode 0 says that the first mount has still to give it what "/" of the image has: see rootfs.c. */
+        if (mkdirat(fd, "upper", 0) < 0 || mkdirat(fd, "work", 0700) < 0)
+                return err_errno(err, errno, "container %s: making its directory", id);
+        return q ? storage_container_limit(fd, q, NULL, err) : 0;
+}
+
+int storage_container_create(struct storage *s, const char *id, const struct storage_quota *q, int *ret_fd, struct err *err) {
         char name[SCRATCH_NAME_SIZE];
         auto_fd fd = -EBADF;
         int r;
@@ -51,17 +71,15 @@ int storage_container_create(struct storage *s, const char *id, int *ret_fd, str
                 return r;
         }
         fd = openat(s->tmp_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        r = fd < 0 ? -errno : fill(fd);
+        r = fd < 0 ? err_errno(err, errno, "container %s: making its directory", id) : fill(fd, id, q, err);
         if (r == 0 && renameat2(s->tmp_fd, name, s->containers_fd, id, RENAME_NOREPLACE) < 0)
-                r = -errno;
+                r = errno == EEXIST ? err_set(err, ERR_CONFLICT, -EEXIST, "container %s has a directory already", id)
+                                    : err_errno(err, errno, "container %s: making its directory", id);
         if (r < 0)
                 path_remove_tree_at(s->tmp_fd, name);
         scratch_done(s, name);
-        if (r < 0) {
-                if (r == -EEXIST)
-                        return err_set(err, ERR_CONFLICT, r, "container %s has a directory already", id);
-                return err_errno(err, r, "container %s: making its directory", id);
-        }
+        if (r < 0)
+                return r;
         *ret_fd = move_fd(fd);
         return 0;
 }

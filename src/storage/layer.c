@@ -131,25 +131,33 @@ static int add_blocks(int dir_fd, const char *name, bool is_dir, void *data) {
         return 0;
 }
 
+int storage_tree_size(int dir_fd, uint64_t *ret) {
+        uint64_t total;
+        struct stat st;
+        int r;
+
+        if (fstat(dir_fd, &st) < 0)
+                return -errno;
+        total = (uint64_t) st.st_blocks * 512;
+        r = path_walk_tree(dir_fd, false, add_blocks, &total);
+        if (r == 0)
+                *ret = total;
+        return r;
+}
+
 int storage_layer_size(struct storage *s, const char *diff_id, uint64_t *ret, struct err *err) {
         const char *hex = layer_hex(diff_id);
         auto_fd fd = -EBADF;
-        uint64_t total = 0;
-        struct stat st;
         int r;
 
         if (!hex)
                 return bad_diff_id(diff_id, err);
         fd = openat(s->layers_fd, hex, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0 || fstat(fd, &st) < 0)
+        if (fd < 0)
                 return errno == ENOENT ? err_set(err, ERR_NOT_FOUND, -ENOENT, "no layer %s", diff_id)
                                        : err_errno(err, errno, "layer %s", diff_id);
-        total = (uint64_t) st.st_blocks * 512;
-        r = path_walk_tree(fd, false, add_blocks, &total);
-        if (r < 0)
-                return err_errno(err, r, "layer %s: measuring", diff_id);
-        *ret = total;
-        return 0;
+        r = storage_tree_size(fd, ret);
+        return r < 0 ? err_errno(err, r, "layer %s: measuring", diff_id) : 0;
 }
 
 static void closedirp(DIR **d) {

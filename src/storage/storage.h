@@ -28,14 +28,37 @@ void storage_layer_abort(struct storage *s, const char *name);
 int storage_layer_remove(struct storage *s, const char *diff_id, struct err *err);
 /* Bytes on disk of one layer (allocated blocks). */
 int storage_layer_size(struct storage *s, const char *diff_id, uint64_t *ret, struct err *err);
+/* The same of any directory and all below it, as du(1) counts. Negative errno. */
+int storage_tree_size(int dir_fd, uint64_t *ret);
 /* Every layer there is: called once per diff id; stops on the first negative return, and returns that. */
 int storage_layers_each(struct storage *s, int (*fn)(const char *diff_id, void *data), void *data, struct err *err);
 
 /* What stands in "tmp" and nobody of this process works on; `result` of removing it, or 0. Stops on the first negative return, and returns that. */
 int storage_strays(struct storage *s, bool remove, int (*found)(const char *name, int result, void *data), void *data, struct err *err);
 
-/* A container's own directory ROOT/containers/<id>/ with "upper" and "work" in it. *ret_fd is the directory, the caller's. */
-int storage_container_create(struct storage *s, const char *id, int *ret_fd, struct err *err);
+/* Limits of size by project quota: the files below a directory belong to a project (an id of 32 bits), the kernel counts what they take together, and
+ * refuses what is more than the limit: EDQUOT on ext4, ENOSPC on xfs. statfs(2) there tells the limit. Only who has CAP_SYS_ADMIN on the host can change
+ * a limit, and a user namespace cannot change a file's project. */
+struct storage_quota {
+        uint32_t project;
+        uint64_t bytes;
+};
+/* Are there limits on the file system that `fd` is on? ERR_UNSUPPORTED says what it lacks. */
+int storage_quota_check(int fd, struct err *err);
+/* For all that will be made in an empty directory; one that has this limit already is left as it is. ERR_UNSUPPORTED as above. *ret_changed may be NULL. */
+int storage_quota_set(int dir_fd, const struct storage_quota *q, bool *ret_changed, struct err *err);
+/* The directory itself (what is in it stays as it is) belongs to no project any more. */
+void storage_quota_unmark(int dir_fd);
+/* No limit any more. Negative errno. */
+int storage_quota_forget(int fd, uint32_t project);
+/* The lowest project from `from` on that has a limit or files. -ENOENT: none. */
+int storage_quota_next(int fd, uint32_t from, uint32_t *ret);
+
+/* A container's own directory ROOT/containers/<id>/ with "upper" and "work" in it. *ret_fd is the directory, the caller's. q: how much the two may
+ * take, or NULL. */
+int storage_container_create(struct storage *s, const char *id, const struct storage_quota *q, int *ret_fd, struct err *err);
+/* Its limit, where it is not as it should be. */
+int storage_container_limit(int container_fd, const struct storage_quota *q, bool *ret_changed, struct err *err);
 int storage_container_open(struct storage *s, const char *id, int *ret_fd, struct err *err);
 int storage_container_remove(struct storage *s, const char *id, struct err *err);
 

@@ -128,6 +128,20 @@ found_and_mended() { # KIND OBJECT REGEX-OF-THE-ACTION
 	nothing_left
 }
 
+@test "a limit of size without its container or volume is found, mended, and found no more" {
+	kistd_stop
+	kistd_up
+	python3 -c 'import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+db.execute("INSERT INTO project VALUES (2000000, \"volumes/nowhere\", 1048576)")
+db.commit()' "$KT_DIR/root/kist.db"
+	run -1 "$KIST" system fsck
+	[[ "$output" == *"size volumes/nowhere: a limit of what is not there"* ]]
+	run -0 "$KIST" system fsck --fix
+	[[ "$output" == *"size volumes/nowhere"*"removed"* ]]
+	run -0 "$KIST" system fsck
+}
+
 @test "what is not mended is said, and the exit code is 1" {
 	"$KIST" run -d --name busy $BUSYBOX sleep 300
 	id=$("$KIST" inspect -f '{{.Id}}' busy)

@@ -131,19 +131,32 @@ block_device() { lsblk -dnpo NAME,TYPE 2>/dev/null | awk '$2 == "disk" { print $
 	refused "out of range" --memory-swappiness 101
 }
 
-@test "--kernel-memory, --storage-opt, --isolation, --preserve-fds, --rdt-class, --volume-driver: refused, and why" {
+@test "--kernel-memory, --isolation, --preserve-fds, --rdt-class, --volume-driver: refused, and why" {
 	refused "kernels have no such limit any more" --kernel-memory 64m
 	for version in 1.41 1.42 1.52; do
 		[[ "$(curl -s --unix-socket "$KT_DIR/kist.sock" -H 'Content-Type: application/json' -d "{\"Image\":\"$BUSYBOX\",\"HostConfig\":{\"KernelMemory\":64000000}}" \
 			"http://kist/v$version/containers/create")" == *"kernels have no such limit any more"* ]]
 	done
-	refused "the root file system has no options of its own" --storage-opt size=1G
 	refused "Isolation: is for Windows" --isolation hyperv
 	inside --isolation default $BUSYBOX true
 	refused "file descriptors do not travel to a daemon" --preserve-fds 2
 	refused "this engine sets no class of service" --rdt-class c1
 	refused "only the driver local is there" --volume-driver nfs
 	inside --volume-driver local $BUSYBOX true
+}
+
+# Where it holds: tests/vm/guest/sizes.sh.
+@test "--storage-opt: what is no size is refused, and so is a size where there is no project quota, which leaves nothing behind" {
+	refused '"lots" is not a size' --storage-opt size=lots
+	refused '"63k" is not between 64k and 8E' --storage-opt size=63k
+	refused 'unknown option "colour": there is size' --storage-opt colour=red
+	inside --storage-opt size=0 $BUSYBOX true
+	[ "$(stat -f -c %T "$KT_DIR")" != xfs ] || skip "this may be a file system with project quota"
+	refused "has no project quota (ext4 made with -O quota,project, or xfs; mounted with -o prjquota)" --storage-opt size=1G
+	run ! "$KIST" volume create -o size=1g sized
+	[[ "$output" == *"has no project quota"* ]]
+	[ ! -e "$KT_DIR/root/volumes/sized" ]
+	[ "$(python3 -c 'import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute("SELECT count(*) FROM project").fetchone()[0])' "$KT_DIR/root/kist.db")" = 0 ]
 }
 
 @test "--domainname: in the kernel and in /etc/hosts" {

@@ -120,8 +120,12 @@ has_clones_of_detached_mounts() { [ "$(printf '%s\n' 6.15 "$(uname -r)" | sort -
 	refused "volume bad: the kernel refuses nonsense=1" -v bad:/b
 	run ! docker volume create --opt colour=red
 	[[ "$output" == *'invalid option: "colour"'* ]]
-	run ! docker volume create --opt size=1g
-	[[ "$output" == *"has no size of its own"* ]]
+	run ! docker volume create --opt size=lots
+	[[ "$output" == *'DriverOpts: size: "lots" is not a size'* ]]
+	run ! docker volume create --opt size=1k
+	[[ "$output" == *'"1k" is not between 64k and 8E'* ]]
+	run ! docker volume create --opt size=1g --opt type=tmpfs --opt device=tmpfs
+	[[ "$output" == *"o=size=… is for a tmpfs"* ]]
 	run ! docker volume create --opt type=tmpfs
 	[[ "$output" == *"missing device in volume options"* ]]
 	docker volume rm bound bound-ro lost odd bad

@@ -172,11 +172,11 @@ static void containers_have_a_directory_each(void **state) {
         memset(id, 'a', 64);
         id[64] = '\0';
         assert_int_equal(storage_container_open(f->s, id, &fd, &f->err), -ENOENT);
-        assert_int_equal(storage_container_create(f->s, id, &fd, &f->err), 0);
+        assert_int_equal(storage_container_create(f->s, id, NULL, &fd, &f->err), 0);
         assert_int_equal(fstat(fd, &st), 0);
         assert_int_equal(st.st_mode & 07777, 0700);
         assert_true(exists(fd, "upper") && exists(fd, "work"));
-        assert_int_equal(storage_container_create(f->s, id, &again, &f->err), -EEXIST);
+        assert_int_equal(storage_container_create(f->s, id, NULL, &again, &f->err), -EEXIST);
         assert_int_equal(f->err.kind, ERR_CONFLICT);
         assert_int_equal(storage_container_open(f->s, id, &again, &f->err), 0);
         assert_int_equal(n_scratch(f), 0);
@@ -184,7 +184,7 @@ static void containers_have_a_directory_each(void **state) {
         assert_int_equal(storage_container_remove(f->s, id, &f->err), 0);
         assert_int_equal(n_scratch(f), 0);
         for (const char *const *bad = (const char *const[]) { "", ".", "..", "a/b", "../x", "-a", NULL }; *bad; bad++)
-                assert_int_equal(storage_container_create(f->s, *bad, &again, &f->err), -EINVAL);
+                assert_int_equal(storage_container_create(f->s, *bad, NULL, &again, &f->err), -EINVAL);
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)

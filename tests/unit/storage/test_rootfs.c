@@ -15,7 +15,7 @@
 static void make_container(struct fixture *f) {
         auto_fd fd = -EBADF;
 
-        assert_int_equal(storage_container_create(f->s, ID, &fd, &f->err), 0);
+        assert_int_equal(storage_container_create(f->s, ID, NULL, &fd, &f->err), 0);
 }
 
 /* Mounts layers 1…n of f. */
@@ -329,7 +329,7 @@ static void *mount_in_thread(void *data) {
         int fd = -1, dir = -1;
 
         snprintf(id, sizeof(id), "t%d", j->number);
-        j->result = storage_container_create(j->f->s, id, &dir, NULL);
+        j->result = storage_container_create(j->f->s, id, NULL, &dir, NULL);
         close(dir);
         if (j->result == 0)
                 j->result = storage_rootfs_mount(j->f->s, &r, &fd, NULL);
@@ -386,7 +386,7 @@ static void a_full_disk_is_no_space(void **state) {
                 int c = -1;
 
                 snprintf(id, sizeof(id), "c%d", i);
-                r = storage_container_create(f.s, id, &c, &f.err);
+                r = storage_container_create(f.s, id, NULL, &c, &f.err);
                 if (r < 0) {
                         assert_int_equal(c, -1);
                         assert_non_null(strstr(f.err.msg, id));
