@@ -108,7 +108,7 @@ int engine_list(struct engine *e, bool all, int limit, bool size, const json_t *
 struct engine_list_text {
         unsigned version;                            /* what `shape` is told */
         void (*shape)(unsigned version, json_t *entry); /* the entry as that version has it; always the same for the same version */
-        bool brief;                                  /* what `kist ps` shows: the id's first digits; without image id, host config, networks, mounts and labels */
+        bool brief;                                  /* what `kist ps` shows: the id's first digits; without image id, host config, networks, mounts, labels, and ports where there are none */
 };
 int engine_list_text(struct engine *e, bool all, int limit, bool size, const json_t *filters, const struct engine_list_text *how, char **ret, struct err *err);
 /* Remove those that do not run. filters: "until", "label", "label!". *ret: {"ContainersDeleted", "SpaceReclaimed"}. */

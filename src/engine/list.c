@@ -251,7 +251,7 @@ static int dump_members(struct strbuf *b, const json_t *object) {
 
 /* Kist's own client shows little: what it leaves out comes last, so that both are pieces of one text. The id is add_text()'s. */
 static int make_text(json_t *entry, struct container_listed *ret) {
-        static const char *const seldom[] = { "ImageID", "HostConfig", "NetworkSettings", "Mounts", "Labels", "ImageManifestDescriptor" };
+        static const char *const seldom[] = { "ImageID", "HostConfig", "NetworkSettings", "Mounts", "Labels", "ImageManifestDescriptor", "Ports" };
         auto_json *rest = json_object();
         auto_strbuf b;
         int r;
@@ -259,6 +259,9 @@ static int make_text(json_t *entry, struct container_listed *ret) {
         for (size_t i = 0; i < ARRAY_SIZE(seldom); i++) {
                 json_t *value = json_object_get(entry, seldom[i]);
 
+                /* Few have any. */
+                if (strcmp(seldom[i], "Ports") == 0 && json_array_size(value) > 0)
+                        continue;
                 if (value && json_object_set(rest, seldom[i], value) == 0)
                         json_object_del(entry, seldom[i]);
         }
