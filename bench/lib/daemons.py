@@ -13,15 +13,29 @@ PODMAN_RUN = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"]
 
 
 @contextlib.contextmanager
-def kistd(build, directory, tag="", pool="10.253.240.0/20"):
-    """Of several at once, each has a tag and a pool of its own."""
+def host_of_its_own(name, *addresses):
+    """A network namespace, with these addresses on its loopback; yields the words before a command that is to be in it."""
+    name = f"kist-bench-{os.getpid()}-{name}"
+    subprocess.run(["ip", "netns", "add", name], check=True)
+    try:
+        subprocess.run(["ip", "-n", name, "link", "set", "lo", "up"], check=True)
+        for address in addresses:
+            subprocess.run(["ip", "-n", name, "address", "add", address, "dev", "lo"], check=True)
+        yield ["nsenter", f"--net=/run/netns/{name}"]
+    finally:
+        subprocess.run(["ip", "netns", "del", name], check=True)
+
+
+@contextlib.contextmanager
+def kistd(build, directory, tag="", pool="10.253.240.0/20", within=()):
+    """Of several at once, each has a tag and a pool of its own. within: what host_of_its_own() yields, as of the others."""
     d = directory / "kist"
     d.mkdir()
     host = f"unix://{d}/kist.sock"
     bridge = f"kb{os.getpid()}{tag}"
     parent = f"kist-bench-{os.getpid()}{tag}"
     log = open(d / "log", "w")
-    daemon = subprocess.Popen([build / "bin/kistd", "--root", d / "root", "--run-root", d / "run", "--host", host, "--bridge", bridge,
+    daemon = subprocess.Popen([*within, build / "bin/kistd", "--root", d / "root", "--run-root", d / "run", "--host", host, "--bridge", bridge,
                                "--cgroup-parent", parent, "--address-pool", pool], stdout=log, stderr=log)
     try:
         wait_for(["curl", "-sf", "--unix-socket", f"{d}/kist.sock", "http://kist/_ping"], f"kistd: see {d}/log")
@@ -33,8 +47,8 @@ def kistd(build, directory, tag="", pool="10.253.240.0/20"):
             subprocess.run([*kist, "rm", "-f", *ids], stdout=subprocess.DEVNULL)
         daemon.terminate()
         daemon.wait()
-        subprocess.run(["ip", "link", "del", bridge], stderr=subprocess.DEVNULL)
-        subprocess.run(["nft", "delete", "table", "inet", f"kist-{bridge}"], stderr=subprocess.DEVNULL)
+        subprocess.run([*within, "ip", "link", "del", bridge], stderr=subprocess.DEVNULL)
+        subprocess.run([*within, "nft", "delete", "table", "inet", f"kist-{bridge}"], stderr=subprocess.DEVNULL)
         for path, folders, _ in os.walk("/sys/fs/cgroup", topdown=False):
             if parent in path.split("/"):
                 with contextlib.suppress(OSError):
@@ -42,7 +56,7 @@ def kistd(build, directory, tag="", pool="10.253.240.0/20"):
 
 
 @contextlib.contextmanager
-def dockerd(build, directory):
+def dockerd(build, directory, within=()):
     """dockerd with its own containerd, storage and sockets; yields the way to call docker, or None."""
     if not shutil.which("dockerd"):
         left_out("dockerd", "not installed")
@@ -52,7 +66,7 @@ def dockerd(build, directory):
     d.mkdir()
     log = open(d / "log", "w")
     host = f"unix://{d}/docker.sock"
-    daemon = subprocess.Popen(["dockerd", "--data-root", d / "root", "--exec-root", d / "run", "-p", d / "pid", "-H", host], stdout=log, stderr=log,
+    daemon = subprocess.Popen([*within, "dockerd", "--data-root", d / "root", "--exec-root", d / "run", "-p", d / "pid", "-H", host], stdout=log, stderr=log,
                               start_new_session=True)
     docker = ["docker" if not os.path.exists("/usr/bin/docker") else "/usr/bin/docker", "-H", host]
     try:
@@ -74,14 +88,14 @@ def dockerd(build, directory):
 
 
 @contextlib.contextmanager
-def podman(build, directory):
+def podman(build, directory, within=()):
     if not shutil.which("podman"):
         left_out("podman", "not installed")
         yield None
         return
     d = directory / "podman"
     d.mkdir()
-    command = ["podman", "--root", str(d / "root"), "--runroot", str(d / "run"), "--cgroup-manager", "cgroupfs", "--events-backend", "none"]
+    command = [*within, "podman", "--root", str(d / "root"), "--runroot", str(d / "run"), "--cgroup-manager", "cgroupfs", "--events-backend", "none"]
     try:
         loaded = subprocess.run([*command, "load", "-q", "-i", build / "data/busybox.oci.tar"], capture_output=True, text=True)
         if loaded.returncode != 0:

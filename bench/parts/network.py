@@ -9,10 +9,10 @@ import subprocess
 import tarfile
 import time
 
-from lib.daemons import IMAGE, PODMAN_RUN, dockerd, kistd, podman
+from lib.daemons import IMAGE, PODMAN_RUN, dockerd, host_of_its_own, kistd, podman
 from lib.measure import in_turn, interleaved, left_out, wait_for
 
-HOST = "192.0.2.1"  # an address of this host: bench/run has a network namespace of its own
+HOST = "192.0.2.1"  # an address of each one's host
 WITH_IPERF = "kist.local/iperf:latest"
 IPERF, PING, ROUND_TRIPS, THROUGHPUT_ROUNDS, TRIES = 5201, 7000, 3000, 9, 20
 MANY, FIRST_OF_MANY = 1000, 20000
@@ -20,13 +20,17 @@ MANY, FIRST_OF_MANY = 1000, 20000
 
 def run(bench):
     results = {}
-    subprocess.run(["ip", "address", "replace", f"{HOST}/32", "dev", "lo"], check=True)
-    with kistd(bench.build, bench.directory) as (_, host), dockerd(bench.build, bench.directory) as docker, podman(bench.build, bench.directory) as pod:
-        peers = {"kist": Peer([bench.kist("kist"), "-H", host], 15000)}
+    with contextlib.ExitStack() as stack:
+        # A host for each: in one for all, the packets of each would pass the tables of all, and those of the last one that came would pass them first.
+        inside = {name: stack.enter_context(host_of_its_own(name, f"{HOST}/32")) for name in ("kist", "docker", "podman")}
+        _, host = stack.enter_context(kistd(bench.build, bench.directory, within=inside["kist"]))
+        docker = stack.enter_context(dockerd(bench.build, bench.directory, inside["docker"]))
+        pod = stack.enter_context(podman(bench.build, bench.directory, inside["podman"]))
+        peers = {"kist": Peer([bench.kist("kist"), "-H", host], 15000, inside["kist"])}
         if docker:
-            peers["docker"] = Peer(docker, 15100)
+            peers["docker"] = Peer(docker, 15100, inside["docker"])
         if pod:
-            peers["podman"] = Peer(pod, 15200, PODMAN_RUN)
+            peers["podman"] = Peer(pod, 15200, inside["podman"], PODMAN_RUN)
         try:
             results["start"] = starts(bench, peers)
             results |= traffic(bench, peers)
@@ -38,10 +42,10 @@ def run(bench):
 
 
 class Peer:
-    """One of them, by its command line; its published ports begin at `base`."""
+    """One of them, by its command line; its published ports begin at `base`; `within` leads to its host."""
 
-    def __init__(self, command, base, run_options=()):
-        self.command, self.base, self.run_options, self.names = list(command), base, list(run_options), []
+    def __init__(self, command, base, within=(), run_options=()):
+        self.command, self.base, self.within, self.run_options, self.names = list(command), base, list(within), list(run_options), []
 
     def __call__(self, *words):
         done = subprocess.run([*self.command, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True)
@@ -142,15 +146,15 @@ def traffic(bench, peers):
                            check=True, capture_output=True)
             subprocess.run(peer.run_d("client", WITH_IPERF, "sleep", "3600"), check=True, capture_output=True)
             address = peer("inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", "server")
-            wait_for([ping, "127.0.0.1", str(ping_port), "1"], f"{name}: the server's published port")
+            wait_for([*peer.within, ping, "127.0.0.1", str(ping_port), "1"], f"{name}: the server's published port")
         except (RuntimeError, subprocess.CalledProcessError) as e:
             left_out(name, e)
             continue
         ways[name] = {
             "container → container": ([*peer.command, "exec", "client"], "iperf3", "ping-pong", address, IPERF, PING),
-            "host → its address": ([], "iperf3", ping, address, IPERF, PING),
-            "host → published": ([], "iperf3", ping, HOST, iperf_port, ping_port),
-            "127.0.0.1 → published": ([], "iperf3", ping, "127.0.0.1", iperf_port, ping_port),
+            "host → its address": (peer.within, "iperf3", ping, address, IPERF, PING),
+            "host → published": (peer.within, "iperf3", ping, HOST, iperf_port, ping_port),
+            "127.0.0.1 → published": (peer.within, "iperf3", ping, "127.0.0.1", iperf_port, ping_port),
         }
 
     def latency(way):
