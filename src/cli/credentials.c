@@ -1,23 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/credentials.h"
 
-#include <ctype.h>
-#include <fcntl.h>
 #include <nettle/base64.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 
 #include "base/err.h"
-#include "base/fd.h"
 #include "base/json.h"
 #include "base/str.h"
 #include "cli/config.h"
-
-extern char **environ;
+#include "cli/credential-helper.h"
 
 enum { ANSWER_MAX = 1 << 20, AUTH_MAX = 64 * 1024 };
 
@@ -46,71 +38,6 @@ char *credentials_key(const char *server) {
 
 /* --- helpers --- */
 
-static int helper_name(const char *name, char ret[128], struct err *err) {
-        for (const char *p = name; *p; p++)
-                if (!isalnum((unsigned char) *p) && (!strchr("._-", *p) || p == name))
-                        return err_set(err, ERR_INVALID, -EINVAL, "config.json: \"%.64s\" is not a name of a credential helper", name);
-        if (!*name || snprintf(ret, 128, "docker-credential-%s", name) >= 128)
-                return err_set(err, ERR_INVALID, -EINVAL, "config.json: a credential helper's name is empty or too long");
-        return 0;
-}
-
-static int spawn_helper(const char *program, const char *action, int stream, pid_t *ret) {
-        char *argv[] = { (char *) program, (char *) action, NULL };
-        posix_spawn_file_actions_t actions;
-        posix_spawnattr_t attr;
-        sigset_t none;
-        int r;
-
-        sigemptyset(&none);
-        posix_spawn_file_actions_init(&actions);
-        posix_spawn_file_actions_adddup2(&actions, stream, STDIN_FILENO);
-        posix_spawn_file_actions_adddup2(&actions, stream, STDOUT_FILENO);
-        posix_spawnattr_init(&attr);
-        posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
-        posix_spawnattr_setsigmask(&attr, &none);
-        r = posix_spawnp(ret, program, &actions, &attr, argv, environ);
-        posix_spawnattr_destroy(&attr);
-        posix_spawn_file_actions_destroy(&actions);
-        return -r;
-}
-
-/* Returns the program's exit status; *answer is what it printed, without the last newlines. */
-static int ask_helper(const char *name, const char *action, const char *input, struct strbuf *answer, struct err *err) {
-        auto_fd ours = -EBADF, theirs = -EBADF;
-        char program[128], piece[4096];
-        int pair[2], status, r;
-        ssize_t n;
-        pid_t pid;
-
-        r = helper_name(name, program, err);
-        if (r < 0)
-                return r;
-        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-                return err_errno(err, -errno, "socket pair");
-        ours = pair[0];
-        theirs = pair[1];
-        r = spawn_helper(program, action, theirs, &pid);
-        if (r < 0)
-                return err_set(err, ERR_INVALID, r, "config.json names the credential helper %s: %s", program, strerror(-r));
-        theirs = fd_close(theirs);
-        /* One that does not read still has its say. */
-        fd_write_all(ours, input, strlen(input));
-        shutdown(ours, SHUT_WR);
-        while ((n = recv(ours, piece, sizeof(piece), 0)) > 0 || (n < 0 && errno == EINTR))
-                if (n > 0)
-                        strbuf_add(answer, piece, (size_t) n);
-        explicit_bzero(piece, sizeof(piece));
-        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-                ;
-        strbuf_adds(answer, "");
-        if (strbuf_error(answer) < 0)
-                return err_set(err, ERR_INVALID, -E2BIG, "%s says more than %d bytes", program, ANSWER_MAX);
-        while (answer->data && answer->size > 0 && isspace((unsigned char) answer->data[answer->size - 1]))
-                answer->data[--answer->size] = '\0';
-        return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
-}
-
 static int helper_failed(const char *name, const char *action, const struct strbuf *answer, struct err *err) {
         return err_set(err, ERR_UNAVAILABLE, -EIO, "docker-credential-%s %s: %s", name, action, answer->data && *answer->data ? answer->data : "failed");
 }
@@ -129,7 +56,7 @@ static int get_from_helper(const char *name, const char *registry, json_t **ret,
         int r;
 
         strbuf_init(&answer, ANSWER_MAX);
-        r = ask_helper(name, "get", registry, &answer, err);
+        r = credential_helper_ask(name, "get", registry, &answer, err);
         if (r < 0)
                 return r;
         if (r > 0) {
@@ -244,7 +171,7 @@ int credentials_store(const char *registry, const char *username, const char *pa
         if (helper) {
                 object = json_pack("{s:s, s:s, s:s}", "ServerURL", registry, "Username", token ? "<token>" : username, "Secret", token ? token : password);
                 text = json_text(object);
-                r = text ? ask_helper(helper, "store", text, &answer, err) : err_errno(err, -ENOMEM, "credentials");
+                r = text ? credential_helper_ask(helper, "store", text, &answer, err) : err_errno(err, -ENOMEM, "credentials");
                 return r > 0 ? helper_failed(helper, "store", &answer, err) : r;
         }
         text = str_format("%s:%s", username, token ? "" : password);
@@ -268,7 +195,7 @@ int credentials_erase(const char *registry, struct err *err) {
 
         strbuf_init(&answer, ANSWER_MAX);
         if (helper) {
-                r = ask_helper(helper, "erase", registry, &answer, err);
+                r = credential_helper_ask(helper, "erase", registry, &answer, err);
                 return r > 0 ? helper_failed(helper, "erase", &answer, err) : r;
         }
         if (json_object_del(json_get_object(config_object(), "auths"), registry) < 0)
@@ -281,7 +208,7 @@ int credentials_list(const char *helper, json_t **ret, struct err *err) {
         int r;
 
         strbuf_init(&answer, ANSWER_MAX);
-        r = ask_helper(helper, "list", "", &answer, err);
+        r = credential_helper_ask(helper, "list", "", &answer, err);
         if (r != 0)
                 return r > 0 ? helper_failed(helper, "list", &answer, err) : r;
         return json_parse(answer.data ? answer.data : "", answer.size, ANSWER_MAX, "the credential helper's list", ret, err);

@@ -145,6 +145,7 @@ static void man_all(void) {
                 { "KIST_CONFIG, DOCKER_CONFIG", "The directory of config.json and of the contexts, as --config." },
                 { "KIST_TLS_VERIFY, DOCKER_TLS_VERIFY", "Not empty: the same as --tlsverify." },
                 { "KIST_TLS, DOCKER_TLS", "Not empty: the same as --tls." },
+                { "KIST_CREDENTIAL_HELPER_TIMEOUT", "How many seconds docker-credential-NAME may take for its answer, which may need a person's; else 120." },
                 { "NO_COLOR", "Not empty: no colours. There are none but on a terminal, and none where TERM is missing or dumb." },
                 { "KIST_CERT_PATH, DOCKER_CERT_PATH", "The directory of ca.pem, cert.pem and key.pem; else that of config.json." },
         };

@@ -155,7 +155,7 @@ plain() { env -u KIST_HOST -u DOCKER_HOST "$@"; }
 	cat >"$DOCKER_CONFIG/config.json" <<-JSON
 		{"auths": {"https://plain.example/v1/": {"auth": "$(printf 'me:pass:word' | base64)"}, "https://index.docker.io/v1/": {"auth": "$(printf 'hub:x' | base64)"},
 		           "rotten.example": {"auth": "!!!"}},
-		 "credHelpers": {"helped.example": "test", "token.example": "test", "broken.example": "test", "none.example": "test", "evil.example": "../../bin/sh"}}
+		 "credHelpers": {"helped.example": "test", "token.example": "test", "broken.example": "test", "asleep.example": "asleep", "talks.example": "talks", "none.example": "test", "evil.example": "../../bin/sh"}}
 	JSON
 	pull() { plain env PATH="$BATS_TEST_TMPDIR/bin:$PATH" "$KIST" -H "tcp://127.0.0.1:$port" pull "$1"; }
 	eventually bash -c "grep -q '$(printf '%04X' "$port")' /proc/net/tcp"
@@ -164,6 +164,16 @@ plain() { env -u KIST_HOST -u DOCKER_HOST "$@"; }
 	[[ $status -eq 1 && $output == *"the safe is locked"* ]]
 	run pull rotten.example/a
 	[[ $status -eq 1 && $output == *"not base64"* ]]
+	# One that never ends, and one that never ends speaking.
+	printf '#!/bin/sh\nexec sleep 1000\n' >"$BATS_TEST_TMPDIR/bin/docker-credential-asleep"
+	printf '#!/bin/sh\nexec yes\n' >"$BATS_TEST_TMPDIR/bin/docker-credential-talks"
+	chmod 755 "$BATS_TEST_TMPDIR"/bin/docker-credential-{asleep,talks}
+	KIST_CREDENTIAL_HELPER_TIMEOUT=1 run pull asleep.example/a
+	[ "$status" -eq 1 ]
+	[ "$output" = "kist: docker-credential-asleep get: no answer within 1 s (KIST_CREDENTIAL_HELPER_TIMEOUT)" ]
+	run pull talks.example/a
+	[ "$status" -eq 1 ]
+	[ "$output" = "kist: docker-credential-talks get: it says more than 1048576 bytes" ]
 	run pull evil.example/a
 	[[ $status -eq 1 && $output == *"not a name of a credential helper"* ]]
 	kill $server

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -150,7 +151,8 @@ static void a_helper_that_is_wrong_is_an_error(void **state) {
                 { "number", "cat >/dev/null; echo 12", "its answer is not JSON" },
                 { "fails", "cat >/dev/null; echo 'the keyring is locked'; exit 3", "the keyring is locked" },
                 { "dies", "kill -9 $$", "failed" },
-                { "floods", "cat >/dev/null; head -c 3000000 /dev/zero | tr '\\0' x", "says more than" },
+                { "floods", "cat >/dev/null; head -c 3000000 /dev/zero | tr '\\0' x", "docker-credential-floods get: it says more than 1048576 bytes" },
+                { "endless", "cat >/dev/null; exec yes", "docker-credential-endless get: it says more than 1048576 bytes" },
                 { "deaf", "exec 0<&-; exit 1", "failed" },
         };
         static const char *const names[] = { "../../bin/sh", "/bin/sh", "a b", "a;b", "-x", ".x", "x/../y", "$(x)" };
@@ -179,6 +181,51 @@ static void a_helper_that_is_wrong_is_an_error(void **state) {
                 assert_int_equal(credentials_get("a.example", &got, &err), -EINVAL);
                 assert_non_null(strstr(err.msg, "is not a name of a credential helper"));
         }
+}
+
+/* One second is enough for each of them to be what it is; those that answer must have had the time to. */
+static void a_helper_has_its_time_and_no_more(void **state) {
+        static const char *const late[] = {
+                "exec sleep 1000", "cat >/dev/null; exec sleep 1000", "exec 0<&- 1>&-; exec sleep 1000", "echo '{\"Username\":\"me\",\"Secret\":\"s\"}'; exec sleep 1000",
+        };
+        struct err err = { 0 };
+        json_t *got = NULL;
+        time_t begin;
+        size_t big = 8 << 20;
+        auto_free char *password = malloc(big + 1);
+
+        set_config("{\"credsStore\": \"late\"}");
+        setenv("KIST_CREDENTIAL_HELPER_TIMEOUT", "1", 1);
+        for (size_t i = 0; i < ARRAY_SIZE(late); i++) {
+                make_helper("late", late[i]);
+                assert_int_equal(credentials_get("a.example", &got, &err), -ETIMEDOUT);
+                assert_string_equal(err.msg, "docker-credential-late get: no answer within 1 s (KIST_CREDENTIAL_HELPER_TIMEOUT)");
+                assert_null(got);
+        }
+        /* More than a socket takes, and nobody who reads it. */
+        memset(password, 'p', big);
+        password[big] = '\0';
+        make_helper("late", "exec sleep 1000");
+        assert_int_equal(credentials_store("a.example", "me", password, NULL, &err), -ETIMEDOUT);
+        setenv("KIST_CREDENTIAL_HELPER_TIMEOUT", "100", 1);
+        make_helper("late", "wc -c >\"$(dirname \"$0\")/size\"");
+        assert_int_equal(credentials_store("a.example", "me", password, NULL, &err), 0);
+        auto_free char *size = place_read("size");
+        assert_int_equal(atol(size), strlen("{\"ServerURL\":\"a.example\",\"Username\":\"me\",\"Secret\":\"\"}") + big);
+        /* It has ended: a child of its own that holds its output is not waited for. */
+        make_helper("late", "cat >/dev/null; sleep 60 & echo '{\"Username\":\"me\",\"Secret\":\"s\"}'");
+        begin = time(NULL);
+        assert_int_equal(credentials_get("a.example", &got, &err), 0);
+        assert_true(time(NULL) - begin < 50);
+        assert_string_equal(json_get_str(got, "username", ""), "me");
+        json_decref(got);
+        got = NULL;
+        for (const char *const *bad = (const char *const[]) { "0", "x", "-1", "1.5", "86401", NULL }; *bad; bad++) {
+                setenv("KIST_CREDENTIAL_HELPER_TIMEOUT", *bad, 1);
+                assert_int_equal(credentials_get("a.example", &got, &err), -EINVAL);
+                assert_non_null(strstr(err.msg, "1 to 86400 seconds"));
+        }
+        unsetenv("KIST_CREDENTIAL_HELPER_TIMEOUT");
 }
 
 static void storing_and_erasing(void **state) {
@@ -225,6 +272,7 @@ int main(void) {
                 cmocka_unit_test(what_is_no_auth_is_refused_without_showing_it),
                 cmocka_unit_test(a_helper_answers),
                 cmocka_unit_test(a_helper_that_is_wrong_is_an_error),
+                cmocka_unit_test(a_helper_has_its_time_and_no_more),
                 cmocka_unit_test(storing_and_erasing),
         };
         signal(SIGPIPE, SIG_IGN); /* as kist does: a helper may end without reading */
