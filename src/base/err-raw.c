@@ -3,10 +3,16 @@
 
 #include <string.h>
 
+#include "base/str.h"
+
 /* Append `s` at *n without stdio; the last byte of the buffer always stays for the NUL. */
 static void append(char *buf, size_t size, size_t *n, const char *s) {
-        for (; *s && *n + 1 < size; s++)
-                buf[(*n)++] = (unsigned char) *s < ' ' || *s == 0x7f ? '?' : *s;
+        for (; *s && *n + 1 < size; s++) {
+                size_t control = str_control(s, s[1] ? 2 : 1);
+
+                buf[(*n)++] = control ? '?' : *s;
+                s += control == 2;
+        }
         buf[*n] = '\0';
 }
 

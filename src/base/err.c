@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/str.h"
+
 static const char *const kind_names[] = {
         [ERR_NONE] = "no error",
         [ERR_INVALID] = "invalid",
@@ -31,13 +33,6 @@ static int negative(int num) {
         return num == 0 ? -EIO : num > 0 ? -num : num;
 }
 
-/* One error is one line: what a registry or an image wrote must not forge a second one. */
-static void make_one_line(char *s) {
-        for (; *s; s++)
-                if ((unsigned char) *s < ' ' || *s == 0x7f)
-                        *s = '?';
-}
-
 int err_set(struct err *err, enum err_kind kind, int num, const char *format, ...) {
         int saved = errno;
         va_list ap;
@@ -49,7 +44,8 @@ int err_set(struct err *err, enum err_kind kind, int num, const char *format, ..
                 errno = saved;
                 vsnprintf(err->msg, sizeof(err->msg), format, ap);
                 va_end(ap);
-                make_one_line(err->msg);
+                /* One error is one line: what a registry or an image wrote must not forge a second one. */
+                str_make_plain(err->msg, strlen(err->msg), "");
         }
         errno = saved;
         return negative(num);

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/str.h"
 #include "base/timestamp.h"
 
 static _Atomic int max_level = LOG_LEVEL_INFO;
@@ -39,9 +40,7 @@ void log_line(enum log_level level, const char *format, ...) {
         va_end(ap);
         if (m > 0)
                 n = m < (int) sizeof(line) - 1 - n ? n + m : (int) sizeof(line) - 2;
-        for (int i = 0; i < n; i++)
-                if ((unsigned char) line[i] < ' ' || line[i] == 0x7f)
-                        line[i] = '?';
+        n = (int) str_make_plain(line, (size_t) n, "");
         line[n++] = '\n';
         /* One write(2) per line: lines of several threads do not mix. Nobody can be told when it fails. */
         if (write(STDERR_FILENO, line, (size_t) n) < 0)

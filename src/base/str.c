@@ -156,3 +156,16 @@ void str_unescape_octal(char *s) {
         }
         *to = '\0';
 }
+
+size_t str_make_plain(char *s, size_t size, const char *kept) {
+        size_t to = 0;
+
+        for (size_t i = 0; i < size; i++) {
+                size_t control = str_control(s + i, size - i);
+
+                s[to++] = control == 0 || (s[i] && strchr(kept, s[i])) ? s[i] : '?';
+                i += control == 2;
+        }
+        s[to] = '\0';
+        return to;
+}

@@ -37,6 +37,19 @@ int str_random_hex(char *ret, size_t n_bytes);
 /* In place: "\040" is a blank. So the kernel writes blanks and backslashes of paths in mountinfo. */
 void str_unescape_octal(char *s);
 
+/* The control character at `s`, of which `size` bytes (not 0) are there: 1 byte below the blank and DEL, 2 of U+0080 to U+009F in UTF-8, 0 is none. A terminal
+ * takes orders by the latter as well: U+009B is its ESC [. */
+static inline size_t str_control(const char *s, size_t size) {
+        unsigned char c = (unsigned char) *s, next = size > 1 ? (unsigned char) s[1] : 0;
+
+        if (c < ' ' || c == 0x7f)
+                return 1;
+        return c == 0xc2 && next >= 0x80 && next < 0xa0 ? 2 : 0;
+}
+
+/* In place: each of them becomes a '?', but those that are in `kept`. The new size; a NUL is put behind, for which there must be room. */
+size_t str_make_plain(char *s, size_t size, const char *kept);
+
 /* Text without stdio, for the programs that have none. Append at `at`; stop at `end`, where the NUL always fits. Return the new end. */
 static inline char *str_put(char *at, const char *end, const char *s) {
         while (*s && at < end)

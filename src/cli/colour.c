@@ -3,9 +3,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/mem.h"
+#include "cli/terminal.h"
 
 /* The sixteen colours that every terminal lets its user choose. */
 static const char *const marks[] = {
@@ -14,11 +14,9 @@ static const char *const marks[] = {
 };
 
 bool colour_on(FILE *stream) {
-        const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+        const char *no = getenv("NO_COLOR");
 
-        if ((no && *no) || !term || !*term || strcmp(term, "dumb") == 0)
-                return false;
-        return isatty(fileno(stream));
+        return !(no && *no) && terminal_obeys(stream);
 }
 
 const char *colour(bool on, enum colour c) {

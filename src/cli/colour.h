@@ -16,8 +16,8 @@ enum colour {
         COLOUR_END,     /* what was before */
 };
 
-/* Whether what is written to this stream may have colours: it is a terminal whose TERM is neither missing nor "dumb", and NO_COLOR is not set, or to
- * nothing. Source: no-color.org. */
+/* Whether what is written to this stream may have colours: it is a terminal that obeys (cli/terminal.h), and NO_COLOR is not set, or to nothing. Source:
+ * no-color.org. */
 bool colour_on(FILE *stream);
 /* What to write before the words ("" when `on` is false): put COLOUR_END behind them. */
 const char *colour(bool on, enum colour c);

@@ -19,9 +19,8 @@ static void say(const char *before, enum colour c, const char *word, const char 
 
         if (!plain)
                 abort();
-        for (char *p = isatty(STDERR_FILENO) ? plain : ""; *p; p++)
-                if (*p != '\n' && *p != '\t' && ((unsigned char) *p < ' ' || *p == 0x7f))
-                        *p = '?';
+        if (isatty(STDERR_FILENO))
+                str_make_plain(plain, strlen(plain), "\n\t");
         fflush(stdout);
         fprintf(stderr, "%s%s%s:%s %s\n", before, colour(on, c), word, colour(on, COLOUR_END), plain);
 }

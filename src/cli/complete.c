@@ -32,24 +32,17 @@ struct state {
         const struct args *global;
 };
 
-static bool is_control(char c) {
-        return (unsigned char) c < ' ' || c == 0x7f;
-}
-
 /* Names and descriptions are the daemon's: they must not become lines of their own, nor move the terminal's cursor. */
 static void offer(const struct state *s, const char *word, const char *about) {
-        bool good = *word && *word != ':' && str_starts_with(word, s->current);
+        auto_free char *plain = strdup(word), *words = strdup(about ? about : "");
 
-        for (const char *p = word; *p && good; p++)
-                good = !is_control(*p);
-        if (!good)
+        if (!plain || !words)
+                abort();
+        str_make_plain(plain, strlen(plain), "");
+        str_make_plain(words, strlen(words), "");
+        if (!*word || *word == ':' || !str_starts_with(word, s->current) || strcmp(plain, word) != 0)
                 return;
-        printf("%.*s%s", s->prefix_size, s->prefix ? s->prefix : "", word);
-        if (about)
-                putchar('\t');
-        for (; about && *about; about++)
-                putchar(is_control(*about) ? '?' : *about);
-        putchar('\n');
+        printf("%.*s%s%s%s\n", s->prefix_size, s->prefix ? s->prefix : "", word, about ? "\t" : "", words);
 }
 
 /* --- what the daemon knows --- */

@@ -17,6 +17,7 @@
 #include "cli/commands.h"
 #include "cli/local-tree.h"
 #include "cli/tar.h"
+#include "cli/terminal.h"
 
 #define MODE_DIRECTORY (1u << 31) /* Go's os.FileMode */
 #define MODE_SYMLINK (1u << 27)
@@ -357,7 +358,9 @@ static int print_change(json_t *change, void *data, struct err *err) {
 
         (void) data;
         (void) err;
-        printf("%c %s\n", kind >= 0 && kind < 3 ? "CAD"[kind] : '?', json_get_str(change, "Path", ""));
+        printf("%c ", kind >= 0 && kind < 3 ? "CAD"[kind] : '?');
+        terminal_put(stdout, json_get_str(change, "Path", ""), "");
+        putchar('\n');
         return 0;
 }
 

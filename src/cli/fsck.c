@@ -1,23 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <stdio.h>
-#include <unistd.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/table.h"
+#include "cli/terminal.h"
 
 /* A name on the disk may be anybody's: no control characters on the terminal. */
 static void print_plain(const char *text) {
-        for (; *text; text++)
-                putchar((unsigned char) *text < ' ' || *text == 0x7f ? '?' : *text);
+        auto_free char *plain = strdup(text);
+
+        if (!plain)
+                abort();
+        fwrite(plain, 1, str_make_plain(plain, strlen(plain), ""), stdout);
 }
 
 struct look {
         int status;
-        bool terminal, said;
+        bool obeys, said;
         char failed[400];
 };
 
@@ -47,7 +54,7 @@ static int on_object(json_t *object, void *data) {
         json_t *finding;
         size_t i;
 
-        if (progress && l->terminal) {
+        if (progress && l->obeys) {
                 char done[32], total[32];
 
                 human_size((uint64_t) json_get_int(progress, "Done", 0), done);
@@ -68,7 +75,7 @@ static int on_object(json_t *object, void *data) {
 }
 
 static int run_on(struct client *c, const struct args *a, const char *route, bool digests) {
-        struct look look = { .terminal = isatty(STDERR_FILENO) };
+        struct look look = { .obeys = terminal_obeys(stderr) };
         auto_http h = { .fd = -EBADF };
         auto_path path = { 0 };
         struct err err = { 0 };

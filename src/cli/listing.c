@@ -126,24 +126,18 @@ bool listing_is_usual(const struct listing *l) {
         return l->n_pieces > 0;
 }
 
-/* A name or a command that somebody else chose must not move the cursor of this terminal, nor the columns of a table. */
-static void make_plain(char *text, size_t size) {
-        for (size_t i = 0; i < size; i++)
-                if ((unsigned char) text[i] < ' ' || text[i] == 0x7f)
-                        text[i] = '?';
-}
-
 static bool is_plain(const json_t *row) {
         const char *key;
         json_t *value;
 
         json_object_foreach((json_t *) row, key, value)
                 for (const char *p = json_is_string(value) ? json_string_value(value) : ""; *p; p++)
-                        if ((unsigned char) *p < ' ' || *p == 0x7f)
+                        if (str_control(p, p[1] ? 2 : 1))
                                 return false;
         return true;
 }
 
+/* A name or a command that somebody else chose must not move the cursor of this terminal, nor the columns of a table. */
 static json_t *plain_row(const json_t *row) {
         json_t *plain, *value;
         const char *key;
@@ -156,7 +150,7 @@ static json_t *plain_row(const json_t *row) {
                 auto_free char *text = json_is_string(value) ? strdup(json_string_value(value)) : NULL;
 
                 if (text)
-                        make_plain(text, strlen(text));
+                        str_make_plain(text, strlen(text), "");
                 json_object_set_new(plain, key, text ? json_string(text) : json_incref(value));
         }
         return plain;
@@ -217,7 +211,7 @@ int listing_add_row(struct listing *l, const void *row, const json_t *calls, str
                 begin = l->line.size;
                 p->column->text(row, &l->line);
                 if ((l->table || l->terminal) && l->line.size > begin)
-                        make_plain(l->line.data + begin, l->line.size - begin);
+                        l->line.size = begin + str_make_plain(l->line.data + begin, l->line.size - begin, "");
                 strbuf_adds(&l->line, c == COLOUR_PLAIN ? "" : colour(true, COLOUR_END));
         }
         return end_line(l, err);

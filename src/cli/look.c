@@ -78,9 +78,12 @@ static int run_logs(struct client *c, const struct args *a) {
 
 /* A process may call itself anything: it must not move the cursor. */
 static void add_cell(struct strbuf *b, const char *before, const char *cell) {
+        auto_free char *plain = strdup(cell ? cell : "");
+
+        if (!plain)
+                abort();
         strbuf_adds(b, before);
-        for (const char *p = cell ? cell : ""; *p; p++)
-                strbuf_add(b, (unsigned char) *p < ' ' || *p == 0x7f ? "?" : p, 1);
+        strbuf_add(b, plain, str_make_plain(plain, strlen(plain), ""));
 }
 
 static int run_top(struct client *c, const struct args *a) {

@@ -5,12 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "base/err.h"
+#include "base/str.h"
 #include "cli/client.h"
 #include "cli/colour.h"
 #include "cli/table.h"
+#include "cli/terminal.h"
 
 enum { LAYERS_MAX = 512, BAR = 30 };
 
@@ -22,7 +23,7 @@ struct layer {
 
 struct progress {
         FILE *out;
-        bool terminal, coloured;
+        bool obeys, coloured;
         struct layer layers[LAYERS_MAX];
         size_t n;
         size_t drawn; /* lines of the terminal that are ours to rewrite */
@@ -35,7 +36,7 @@ static struct progress *progress_new(FILE *out) {
         if (!p)
                 abort();
         p->out = out;
-        p->terminal = out && isatty(fileno(out));
+        p->obeys = out && terminal_obeys(out);
         p->coloured = out && colour_on(out);
         return p;
 }
@@ -44,15 +45,15 @@ static void progress_free(struct progress *p) {
         free(p);
 }
 
-static int columns(void) {
+static int columns(const struct progress *p) {
         struct winsize size;
 
-        return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
+        return ioctl(fileno(p->out), TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
 }
 
 static void draw_layer(struct progress *p, const struct layer *l) {
         char line[256], bar[BAR + 3], current[32], total[32];
-        int width = columns() - 1;
+        int width = columns(p) - 1;
 
         if (l->total > 0) {
                 double share = (double) l->current / (double) l->total;
@@ -89,20 +90,24 @@ static void draw(struct progress *p) {
 }
 
 static struct layer *find(struct progress *p, const char *id) {
+        char name[sizeof(p->layers->id)];
+
+        snprintf(name, sizeof(name), "%s", id);
+        str_make_plain(name, strlen(name), "");
         for (size_t i = 0; i < p->n; i++)
-                if (strcmp(p->layers[i].id, id) == 0)
+                if (strcmp(p->layers[i].id, name) == 0)
                         return &p->layers[i];
         if (p->n == LAYERS_MAX)
                 return NULL;
-        snprintf(p->layers[p->n].id, sizeof(p->layers[p->n].id), "%s", id);
+        memcpy(p->layers[p->n].id, name, sizeof(name));
         return &p->layers[p->n++];
 }
 
 static void plain(struct progress *p, const char *id, const char *status) {
-        if (id)
-                fprintf(p->out, "%s: %s\n", id, status);
-        else
-                fprintf(p->out, "%s\n", status);
+        terminal_put(p->out, id ? id : "", "");
+        fputs(id ? ": " : "", p->out);
+        terminal_put(p->out, status, "");
+        fputc('\n', p->out);
         fflush(p->out);
 }
 
@@ -120,7 +125,7 @@ static int on_object(json_t *object, void *data) {
         if (!p->out)
                 return 0;
         if (text)
-                fputs(text, p->out);
+                terminal_put(p->out, text, "\n\t");
         if (json_get_bool(json_get_object(object, "aux"), "manifestPushedInsteadOfIndex", false)) {
                 p->drawn = 0;
                 p->n = 0;
@@ -140,8 +145,9 @@ static int on_object(json_t *object, void *data) {
                 return 0;
         l->current = json_get_int(detail, "current", 0);
         l->total = json_get_int(detail, "total", 0);
-        if (p->terminal) {
+        if (p->obeys) {
                 snprintf(l->status, sizeof(l->status), "%s", status);
+                str_make_plain(l->status, strlen(l->status), "");
                 draw(p);
         } else if (strcmp(l->status, status) != 0) {
                 snprintf(l->status, sizeof(l->status), "%s", status);

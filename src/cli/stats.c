@@ -14,6 +14,7 @@
 #include "cli/config.h"
 #include "cli/listing.h"
 #include "cli/table.h"
+#include "cli/terminal.h"
 
 static const struct listing_column columns[] = {
         { "Container", "CONTAINER" }, { "ID", "CONTAINER ID" }, { "Name", "NAME" },         { "CPUPerc", "CPU %" },     { "MemUsage", "MEM USAGE / LIMIT" },
@@ -155,7 +156,7 @@ static int run_stats(struct client *c, const struct args *a) {
         const char *format = config_format(args_text(a, "format"), false, "statsFormat");
         auto_json *before = json_object();
         struct watch w = { .client = c, .args = a, .before = before, .named = args_count(a) > 0 };
-        bool once = args_flag(a, "no-stream"), redraw = !once && isatty(STDOUT_FILENO);
+        bool once = args_flag(a, "no-stream"), redraw = !once && terminal_obeys(stdout);
         struct err err = { 0 };
         struct listing *l;
         int r = 0;

@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/format.h"
 #include "cli/moment.h"
+#include "cli/terminal.h"
 
 static int run_version(struct client *c, const struct args *a) {
         const char *format = args_text(a, "format");
@@ -54,9 +55,15 @@ static int print_event(json_t *event, void *data) {
                 return r;
         }
         time_format_ns(json_get_int(event, "timeNano", 0), when);
-        printf("%s %s %s %s (", when, json_get_str(event, "Type", ""), json_get_str(event, "Action", ""), json_get_str(actor, "ID", ""));
+        printf("%s %s ", when, json_get_str(event, "Type", ""));
+        /* An exec's has its command. */
+        terminal_put(stdout, json_get_str(event, "Action", ""), "");
+        printf(" %s (", json_get_str(actor, "ID", ""));
         json_object_foreach(json_get_object(actor, "Attributes"), key, value) {
-                printf("%s%s=%s", between, key, json_string_value(value));
+                fputs(between, stdout);
+                terminal_put(stdout, key, "");
+                putchar('=');
+                terminal_put(stdout, json_is_string(value) ? json_string_value(value) : "", "");
                 between = ", ";
         }
         printf(")\n");

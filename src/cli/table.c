@@ -37,9 +37,7 @@ void table_cell(struct table *t, const char *text) {
         if (!t->cells[t->n])
                 abort();
         /* A name or a command that somebody else chose must not move the cursor of this terminal. */
-        for (char *p = t->cells[t->n]; *p; p++)
-                if ((unsigned char) *p < ' ' || *p == 0x7f)
-                        *p = '?';
+        str_make_plain(t->cells[t->n], strlen(t->cells[t->n]), "");
         t->n++;
 }
 

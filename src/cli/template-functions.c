@@ -54,18 +54,16 @@ static void print_real(double v, struct strbuf *out) {
         strbuf_adds(out, text);
 }
 
-/* Labels and commands are somebody else's words: on a terminal they must not move the cursor. Below 0x20, DEL, and the C1 controls
- * (in UTF-8: 0xc2 and 0x80 to 0x9f). */
+/* Labels and commands are somebody else's words: on a terminal they must not move the cursor. */
 static void print_text(const struct template_mode *mode, const char *s, size_t size, struct strbuf *out) {
         for (size_t i = 0; i < size; i++) {
-                unsigned char c = (unsigned char) s[i];
-                bool c1 = c == 0xc2 && i + 1 < size && (unsigned char) s[i + 1] < 0xa0;
+                size_t control = mode->no_control && s[i] != '\t' && s[i] != '\n' ? str_control(s + i, size - i) : 0;
 
-                if (mode->no_control && (((c < ' ' || c == 0x7f) && c != '\t' && c != '\n') || c1))
+                if (control)
                         strbuf_adds(out, "?");
                 else
                         strbuf_add(out, s + i, 1);
-                i += mode->no_control && c1;
+                i += control == 2;
         }
 }
 

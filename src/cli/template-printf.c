@@ -75,7 +75,9 @@ static void quote(const char *s, size_t size, struct strbuf *out) {
 
                 if (found)
                         strbuf_addf(out, "\\%c", letter[found - plain]);
-                else if ((unsigned char) s[i] < ' ' || s[i] == 0x7f)
+                else if (str_control(s + i, size - i) == 2)
+                        strbuf_addf(out, "\\u%04x", (unsigned char) s[++i]);
+                else if (str_control(s + i, size - i))
                         strbuf_addf(out, "\\x%02x", (unsigned char) s[i]);
                 else
                         strbuf_add(out, s + i, 1);

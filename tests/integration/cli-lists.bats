@@ -122,6 +122,16 @@ assert set(rows[0]) >= {"ID", "Names", "Image", "Command", "CreatedAt", "Running
 	[ "$("$KIST" ps -a --filter name=odd --format 'table {{.Label "evil"}}|{{.Labels}}' | tail -n 1 | tr -d '?')" != "" ]
 	run script -qec "$KIST ps -a --filter name=odd --format '{{.Labels}}'" /dev/null
 	[[ "$output" != *$'\e[2J'* && "$output" == *"evil=?[2Jx"* ]]
+	# The C1 controls in UTF-8, of which U+009B begins what ESC [ does.
+	csi=$(printf '\302\233')
+	"$KIST" run --name c1 --label "evil=${csi}2Jé" $BUSYBOX touch "/${csi}2Jfile"
+	for command in "ps -a --filter name=c1 --format {{.Labels}}" "inspect -f {{.Config.Labels}} c1" "events --since 1h --until 0s --filter container=c1" "diff c1" \
+		"ps -a --filter name=c1 --no-trunc" "logs ${csi}2J"; do
+		run script -qec "$KIST $command" /dev/null
+		[[ "$output" != *"$csi"* && ( "$output" == *"?2J"* || "$command" == "ps -a"* ) ]]
+	done
+	[ "$("$KIST" diff c1)" = "A /${csi}2Jfile" ]
+	"$KIST" rm c1
 	# In a pipe it comes as it is.
 	[ "$("$KIST" ps -a --filter name=odd --format '{{.Label "evil"}}')" = $'\e[2Jx\ty' ]
 	"$KIST" rm odd
@@ -162,6 +172,38 @@ on_terminal() {
 	run "$KIST" rm nosuch
 	[[ "$output" == "kist: "*"nosuch"* ]]
 	"$KIST" rm -f colour-up colour-bad colour-good colour-still
+}
+
+# Words to move the cursor, to wipe, to colour, in any order of parameters.
+no_orders() { run ! grep -q -e $'\e' -e $'\r.' "$1"; }
+
+@test "TERM=dumb, or none: no bars, no colours, nothing wiped: what a pipe gets" {
+	"$KIST" save -o "$BATS_TEST_TMPDIR/image.tar" $BUSYBOX
+	for command in "load -i $BATS_TEST_TMPDIR/image.tar" "ps -a" "system fsck --digests" "run --help"; do
+		"$KIST" $command 2>&1 | timeless >"$BATS_TEST_TMPDIR/pipe"
+		for term in dumb ''; do
+			TERM=$term on_terminal "$KIST $command" | timeless >"$BATS_TEST_TMPDIR/screen"
+			no_orders "$BATS_TEST_TMPDIR/screen"
+			# A load that takes its time says so meanwhile.
+			diff <(grep -v '^Reading archive' "$BATS_TEST_TMPDIR/pipe") <(grep -v '^Reading archive' "$BATS_TEST_TMPDIR/screen")
+		done
+	done
+	# They are there where they are obeyed.
+	for command in "system fsck --digests" "ps -a"; do
+		TERM=xterm on_terminal "$KIST $command" >"$BATS_TEST_TMPDIR/screen"
+		grep -q $'\e' "$BATS_TEST_TMPDIR/screen"
+	done
+	# Two rounds of stats are two tables, one below the other.
+	stats() { # TERM
+		TERM=$1 timeout 60 script -qefc "$KIST stats web" "$BATS_TEST_TMPDIR/stats-$1" >/dev/null </dev/null 3>&- &
+		two() { [ "$(grep -c 'CONTAINER ID' "$BATS_TEST_TMPDIR/stats-$1")" -ge 2 ]; }
+		eventually two "$1"
+		kill $!
+	}
+	stats dumb
+	run ! grep -q $'\e' "$BATS_TEST_TMPDIR/stats-dumb"
+	stats xterm
+	grep -q $'\e\\[2J\e\\[H' "$BATS_TEST_TMPDIR/stats-xterm"
 }
 
 @test "ps is never older than a change: of name, state, networks, ports; a version of the API does not get another's entry" {

@@ -106,8 +106,13 @@ pulled_nothing() { # COMMAND...
 	run -0 "$KIST" pull "$REGISTRY/test/three:1"
 	[[ "$output" != *$'\033'* && "$output" == *"Pull complete"* ]]
 	"$KIST" rmi "$REGISTRY/test/three:1"
-	run -0 script -qec "$KIST pull $REGISTRY/test/three:1" /dev/null
+	TERM=xterm run -0 script -qec "$KIST pull $REGISTRY/test/three:1" /dev/null
 	[[ "$output" == *$'\033[K'* ]]
+	# A terminal that can only print gets the lines of a pipe.
+	"$KIST" rmi "$REGISTRY/test/three:1"
+	TERM=dumb run -0 script -qec "$KIST pull $REGISTRY/test/three:1" /dev/null
+	[[ "$output" != *$'\033'* && "$output" == *"Pull complete"* ]]
+	[ "$(tr -d '\r' <<<"$output" | sort)" = "$("$KIST" rmi "$REGISTRY/test/three:1" >/dev/null; "$KIST" pull "$REGISTRY/test/three:1" | sort)" ]
 }
 
 @test "bad: unknown image, unknown registry, names that are none" {

@@ -35,6 +35,11 @@ static void a_message_is_one_line(void **state) {
         (void) state;
         err_set(&e, ERR_INVALID, -EINVAL, "%s", "a\nb\r\033[31mc\x7f");
         assert_string_equal(e.msg, "a?b??[31mc?");
+        /* U+009B is a terminal's ESC [, too. */
+        err_set(&e, ERR_INVALID, -EINVAL, "%s", "a\302\233" "2Jb\303\251");
+        assert_string_equal(e.msg, "a?2Jb\303\251");
+        err_set_raw(&e, ERR_INTERNAL, -EIO, "a\302\233" "2Jb", "\302\205" "c");
+        assert_int_equal(strncmp(e.msg, "a?2Jb: ?c: ", 11), 0);
         memset(raw, 'x', sizeof(raw));
         raw[sizeof(raw) - 1] = '\0';
         err_set(&e, ERR_INVALID, -EINVAL, "%s", raw);

@@ -105,6 +105,34 @@ static void small_ones(void **state) {
         assert_false(str_starts_with("a", "ab"));
 }
 
+static void control_characters_become_plain(void **state) {
+        static const struct {
+                const char *text, *kept, *want;
+        } rows[] = {
+                { "", "", "" },
+                { "a\033[2Jb\177", "", "a?[2Jb?" },
+                { "a\tb\nc\r", "\n\t", "a\tb\nc?" },
+                { "a\tb\n", "", "a?b?" },
+                { "\302\200\302\233" "2J\302\237", "", "??2J?" },    /* U+0080, U+009B, U+009F: one '?' each */
+                { "\302\240\302\277\303\237", "", "\302\240\302\277\303\237" }, /* U+00A0, U+00BF, U+00DF: letters */
+                { "\304\233\342\202\254", "", "\304\233\342\202\254" },  /* the same bytes within others: U+011B, U+20AC */
+                { "x\302", "", "x\302" },                              /* cut within a character */
+                { "\302\033", "", "\302?" },
+        };
+
+        (void) state;
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+                auto_free char *text = strdup(rows[i].text);
+
+                assert_int_equal(str_make_plain(text, strlen(text), rows[i].kept), strlen(rows[i].want));
+                assert_string_equal(text, rows[i].want);
+        }
+        /* Not behind the end that is said, whatever is there; and of a NUL within. */
+        char bytes[] = { 'a', '\0', (char) 0xc2, (char) 0x9b, 'z' };
+        assert_int_equal(str_make_plain(bytes, 3, "\n"), 3);
+        assert_memory_equal(bytes, "a?\302", 4);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(numbers_are_strict),
@@ -112,6 +140,7 @@ int main(void) {
                 cmocka_unit_test(buffers_keep_zero_bytes),
                 cmocka_unit_test(random_hex),
                 cmocka_unit_test(small_ones),
+                cmocka_unit_test(control_characters_become_plain),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

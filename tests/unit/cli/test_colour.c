@@ -98,7 +98,7 @@ static enum colour colour_of(const void *row) {
 static const struct listing_column columns[] = { { "State", "STATE", show_state, colour_of }, { "Same", "SAME", show_state }, { 0 } };
 
 static void print_list(const char *format) {
-        static const char *const rows[] = { "up", "down\033[31m", "long enough to matter" };
+        static const char *const rows[] = { "up", "down\302\23331m", "long enough to matter" };
         struct err err = { 0 };
         struct listing *l;
 
@@ -128,7 +128,7 @@ static const char *on_terminal(const char *format) {
 
 /* Without its marks the table is the one of a pipe: they take no room; and those of a value are none. */
 static void a_table_is_as_wide_with_colours_as_without(void **state) {
-        static const char want[] = "STATE                   SAME\nup                      up\ndown?[31m               down?[31m\nlong enough to matter   long enough to matter\n";
+        static const char want[] = "STATE                   SAME\nup                      up\ndown?31m                down?31m\nlong enough to matter   long enough to matter\n";
         char plain[4096];
         const char *got;
         size_t n = 0;
@@ -154,7 +154,7 @@ static void a_table_is_as_wide_with_colours_as_without(void **state) {
         assert_string_equal(on_terminal(NULL), want);
         set("NO_COLOR", NULL);
         /* What somebody's own template prints is not coloured; control characters of values are '?' on any terminal. */
-        assert_string_equal(on_terminal("{{.State}}"), "up\ndown?[31m\nlong enough to matter\n");
+        assert_string_equal(on_terminal("{{.State}}"), "up\ndown?31m\nlong enough to matter\n");
 }
 
 static void words_on_standard_error(void **state) {
@@ -173,12 +173,12 @@ static void words_on_a_terminal(void **state) {
         set("TERM", "xterm");
         set("NO_COLOR", NULL);
         dup2(fileno(terminal), 2);
-        complain("no such\033[2Jthing");
+        complain("no such\033[2Jthing\302\2332J");
         warn("mind");
         warn_loudly("seldom");
         dup2(kept, 2);
         close(kept);
-        assert_string_equal(read_lines(master, 3), "\033[31mkist:\033[0m no such?[2Jthing\nkist: \033[33mwarning:\033[0m mind\n\033[33mWARNING:\033[0m seldom\n");
+        assert_string_equal(read_lines(master, 3), "\033[31mkist:\033[0m no such?[2Jthing?2J\nkist: \033[33mwarning:\033[0m mind\n\033[33mWARNING:\033[0m seldom\n");
         fclose(terminal);
         close(master);
 }
