@@ -132,10 +132,10 @@ int cgroups_remove(struct engine *e, const char *path, struct err *err) {
         return cgroups_clear(e, path, err);
 }
 
-void cgroups_oom_files(struct engine *e, const char *path, int *ret_own, int *ret_parent) {
+void cgroups_oom_files(struct engine *e, const char *path, struct cgroup_oom_files *ret) {
         struct scope s;
 
-        *ret_own = *ret_parent = -1;
+        *ret = CGROUP_OOM_FILES_NONE;
         if (scope_of_path(path, &s))
-                cgroup_oom_files(e->cgroups, path, ret_own, ret_parent);
+                cgroup_oom_files(e->cgroups, path, ret);
 }

@@ -9,6 +9,7 @@
 #include "systemd/systemd.h"
 
 struct container_row;
+struct cgroup_oom_files;
 struct engine;
 struct err;
 
@@ -30,5 +31,5 @@ int cgroups_update(struct engine *e, const char *path, const json_t *resources, 
 int cgroups_remove(struct engine *e, const char *path, struct err *err);
 /* The same, for who wants its name: an empty scope may be gone already, and its name not yet free. */
 int cgroups_clear(struct engine *e, const char *path, struct err *err);
-/* For the monitor, of one that systemd removes as soon as it is empty: cgroup_oom_files(). Of another: −1 and −1. */
-void cgroups_oom_files(struct engine *e, const char *path, int *ret_own, int *ret_parent);
+/* For the monitor, of one that systemd removes as soon as it is empty: cgroup_oom_files(). Of another: none. */
+void cgroups_oom_files(struct engine *e, const char *path, struct cgroup_oom_files *ret);

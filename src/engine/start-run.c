@@ -111,19 +111,19 @@ static int send_start(struct starting *s, struct err *err) {
                 .log_max_size = s->spec.log.max_size ? s->spec.log.max_size : s->e->log_max_size,
                 .log_max_files = s->spec.log.max_files ? s->spec.log.max_files : s->e->log_max_files,
         };
-        auto_fd oom = -EBADF, oom_parent = -EBADF;
+        struct cgroup_oom_files oom;
         int fds[FD_PASS_MAX], r;
         size_t n = 0;
 
         r = cgroup_open(s->e->cgroups, s->cgroup, &cgroups, err);
         if (r < 0)
                 return r;
-        cgroups_oom_files(s->e, s->cgroup, &oom, &oom_parent);
+        cgroups_oom_files(s->e, s->cgroup, &oom);
         const int given[] = {
                 [MONITOR_FD_PLAN] = s->plan,   [MONITOR_FD_ROOTFS] = s->rootfs,          [MONITOR_FD_USERNS] = s->userns,
                 [MONITOR_FD_NETNS] = s->netns, [MONITOR_FD_CGROUP_V2] = cgroups.cgroup_v2, [MONITOR_FD_STATE_DIR] = s->dir,
                 [MONITOR_FD_RUN_DIR] = s->run_dir, [MONITOR_FD_LOG] = s->log,
-                [MONITOR_FD_OOM] = oom, [MONITOR_FD_OOM_PARENT] = oom_parent,
+                [MONITOR_FD_OOM] = oom.own,    [MONITOR_FD_OOM_PARENT] = oom.parent,      [MONITOR_FD_OOM_EVENT] = oom.event,
         };
 
         memcpy(m.id, s->row.id, sizeof(m.id));
@@ -144,6 +144,7 @@ static int send_start(struct starting *s, struct err *err) {
                 m.fd_mask |= 1u << MONITOR_FD_CGROUP_V1;
         m.n_cgroup_v1 = (uint32_t) cgroups.n_cgroup_v1;
         r = monitor_link_send(s->link, &m, sizeof(m), fds, n, err);
+        cgroup_oom_files_close(&oom);
         cgroup_close(&cgroups);
         return r;
 }

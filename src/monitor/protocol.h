@@ -65,8 +65,9 @@ enum monitor_start_fd {
         MONITOR_FD_STATE_DIR, /* /var/lib/kist/containers/ID: "exit" and the log go there */
         MONITOR_FD_RUN_DIR,   /* /run/kist/containers/ID: "monitor.sock" goes there */
         MONITOR_FD_LOG,       /* a memfd with struct monitor_log; not there: nothing but the log's file */
-        MONITOR_FD_OOM,        /* memory.events of the container's cgroup (v2), when others remove that … */
-        MONITOR_FD_OOM_PARENT, /* … and of its parent: see monitor/oom.h */
+        MONITOR_FD_OOM,        /* when others remove the container's cgroup: its memory.events (v2) or memory.oom_control (v1) … */
+        MONITOR_FD_OOM_PARENT, /* … its parent's (v2) … */
+        MONITOR_FD_OOM_EVENT,  /* … and an eventfd (v1): see monitor/oom.h */
         MONITOR_FD_CGROUP_V1, /* n_cgroup_v1 of them */
 };
 

@@ -106,9 +106,10 @@ static int handle_start(const union monitor_message *message, struct fd_list *li
         monitor.state_dir = fds[MONITOR_FD_STATE_DIR];
         monitor.run_dir = fds[MONITOR_FD_RUN_DIR];
         for (size_t i = 0; i < list->n; i++) /* these stay */
-                if (list->fds[i] == monitor.state_dir || list->fds[i] == monitor.run_dir || list->fds[i] == fds[MONITOR_FD_OOM] || list->fds[i] == fds[MONITOR_FD_OOM_PARENT])
+                if (list->fds[i] == monitor.state_dir || list->fds[i] == monitor.run_dir || list->fds[i] == fds[MONITOR_FD_OOM] ||
+                    list->fds[i] == fds[MONITOR_FD_OOM_PARENT] || list->fds[i] == fds[MONITOR_FD_OOM_EVENT])
                         list->fds[i] = -EBADF;
-        oom_watch(fds[MONITOR_FD_OOM], fds[MONITOR_FD_OOM_PARENT]);
+        oom_watch(fds[MONITOR_FD_OOM], fds[MONITOR_FD_OOM_PARENT], fds[MONITOR_FD_OOM_EVENT]);
         r = prepare(m, fds[MONITOR_FD_LOG], err);
         if (r < 0)
                 return r;

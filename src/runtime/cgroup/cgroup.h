@@ -62,8 +62,14 @@ int cgroup_is_frozen(const struct cgroup_host *h, const char *path, bool *ret, s
 int cgroup_pids(const struct cgroup_host *h, const char *path, pid_t **ret, size_t *ret_n, struct err *err);
 /* Was a process of it killed by the kernel for memory? (v1 memory.oom_control oom_kill; v2 memory.events oom_kill) */
 int cgroup_oom_kills(const struct cgroup_host *h, const char *path, uint64_t *ret, struct err *err);
-/* "memory.events" of it and of the cgroup that it is in (v2): the caller's fds; −1 for what there is not. */
-void cgroup_oom_files(const struct cgroup_host *h, const char *path, int *ret_own, int *ret_parent);
+/* What tells of kills for memory to who has no path to it: fds, the caller's; −1 for what there is not. v2: "memory.events" of it and of the cgroup that it is
+ * in. v1: "memory.oom_control", and an eventfd that counts how often its memory was out (before anybody is killed), and once more when it is removed. */
+struct cgroup_oom_files {
+        int own, parent, event;
+};
+#define CGROUP_OOM_FILES_NONE ((struct cgroup_oom_files) { -1, -1, -1 })
+void cgroup_oom_files(const struct cgroup_host *h, const char *path, struct cgroup_oom_files *ret);
+void cgroup_oom_files_close(struct cgroup_oom_files *f);
 
 /* Limits are 0 where there is none. A figure that this kernel does not keep is 0. */
 struct cgroup_stats {

@@ -102,3 +102,29 @@ int cgroup_oom_watch_read(struct cgroup_oom_watch *w, uint64_t *ret) {
         w->seen = now;
         return 0;
 }
+
+void cgroup_oom_files(const struct cgroup_host *h, const char *path, struct cgroup_oom_files *ret) {
+        const struct hierarchy *v1 = host_find_v1(h, CONTROLLER_MEMORY);
+        const char *slash = strrchr(path, '/');
+        auto_free char *parent = slash ? strndup(path, (size_t) (slash - path)) : NULL;
+        struct cgroup_oom_watch w = CGROUP_OOM_WATCH_NONE;
+
+        *ret = CGROUP_OOM_FILES_NONE;
+        if (cgroup_path_check(path, NULL) < 0)
+                return;
+        if (v1 && watch_v1(v1->dir_fd, path, &w) == 0) {
+                ret->own = w.control;
+                ret->event = w.fd;
+        } else if (!v1 && host_has_v2(h) && (h->v2.controllers & BIT(CONTROLLER_MEMORY))) {
+                ret->own = cgroup_file_open(h->v2.dir_fd, path, "memory.events", O_RDONLY);
+                if (parent)
+                        ret->parent = cgroup_file_open(h->v2.dir_fd, parent, "memory.events", O_RDONLY);
+        }
+}
+
+void cgroup_oom_files_close(struct cgroup_oom_files *f) {
+        fd_close(f->own);
+        fd_close(f->parent);
+        fd_close(f->event);
+        *f = CGROUP_OOM_FILES_NONE;
+}

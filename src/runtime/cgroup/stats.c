@@ -154,15 +154,3 @@ int cgroup_oom_kills(const struct cgroup_host *h, const char *path, uint64_t *re
                 r = cgroup_text_find_u64(text, "oom_kill", ret);
         return r < 0 ? err_errno(err, r, "memory events of cgroup %s", path) : 0;
 }
-
-void cgroup_oom_files(const struct cgroup_host *h, const char *path, int *ret_own, int *ret_parent) {
-        const char *slash = strrchr(path, '/');
-        auto_free char *parent = slash ? strndup(path, (size_t) (slash - path)) : NULL;
-
-        *ret_own = *ret_parent = -1;
-        if (host_find_v1(h, CONTROLLER_MEMORY) || !host_has_v2(h) || !(h->v2.controllers & BIT(CONTROLLER_MEMORY)) || cgroup_path_check(path, NULL) < 0)
-                return;
-        *ret_own = cgroup_file_open(h->v2.dir_fd, path, "memory.events", O_RDONLY);
-        if (parent)
-                *ret_parent = cgroup_file_open(h->v2.dir_fd, parent, "memory.events", O_RDONLY);
-}

@@ -121,7 +121,51 @@ engine() {
 	is "$(systemctl show -p ActiveState --value "$scope")" active
 	kist rm -f box
 	gone "$scope"
-	kist run --name box --memory 16m $image sh -c 'tail -c 100000000 /dev/zero' || true
+}
+check "kistd: containers are scopes, with their limits" engine
+
+# Systemd removes the scope at once when it is empty: before anybody has asked it, if need be before kistd runs again.
+memory_out() {
+	state() { kist inspect -f '{{.State.OOMKilled}} {{.State.ExitCode}} {{.State.Status}}' "$1"; }
+	eater="BEGIN { while (1) { s = s sprintf(\"%1000000s\", \"x\") } }"
+	for round in 1 2 3 4 5 6; do
+		kist run -d --name box$round --memory 16m --memory-swap 16m $image awk "$eater"
+		kist run -d --name other$round --memory 16m $image sleep 100
+	done
+	for round in 1 2 3 4 5 6; do
+		is "$(kist wait box$round)" 137
+		is "$(state box$round)" "true 137 exited"
+		kist rm box$round
+		# Its neighbour was killed for memory, and it was not: by us, and by somebody; it ended by itself.
+		case $((round % 3)) in
+		0) kist kill other$round ;;
+		1) kill -9 "$(kist inspect -f '{{.State.Pid}}' other$round)" ;;
+		2) kist stop -t 1 other$round ;;
+		esac
+		is "$(kist wait other$round)" 137
+		is "$(state other$round)" "false 137 exited"
+		kist rm other$round
+	done
+	# One that is killed while the daemon is away, one whose init lives on and says something else, and one that nothing happens to.
+	kist run -d --name box --memory 16m --memory-swap 16m $image sh -c "sleep 3; exec awk '$eater'"
+	kist run -d --name lives --memory 16m --memory-swap 16m $image sh -c "sleep 3; awk '$eater'; exit 3"
+	kist run -d --name fine --memory 16m --memory-swap 16m $image sh -c "sleep 3; exit 4"
+	kill -9 "$(pidof kistd)"
+	no_scope() { is "$(systemctl list-units --all --no-legend --plain 'kist-*.scope')" ""; }
+	eventually no_scope
+	kistd --root /var/lib/kist --run-root /run/kist --host $KIST_HOST --exec-opt native.cgroupdriver=systemd >>/tmp/kistd.log 2>&1 &
+	eventually curl -sf --unix-socket /run/kist/kist.sock http://kist/_ping || { cat /tmp/kistd.log; return 1; }
+	is "$(state box)" "true 137 exited"
+	is "$(state lives)" "true 3 exited"
+	is "$(state fine)" "false 4 exited"
+	kist rm box lives fine
+	# Its memory is out, and it may not be killed for that: it waits, and ends when it is told to.
+	kist run -d --name box --memory 16m --memory-swap 16m --oom-kill-disable $image awk "$eater"
+	waits() { [ "$(awk '$1 == "under_oom" { print $2 }' "/sys/fs/cgroup/memory/system.slice/kist-$(kist inspect -f '{{.Id}}' box).scope/memory.oom_control")" = 1 ]; }
+	eventually waits
+	kist kill box
+	is "$(kist wait box)" 137
+	is "$(state box)" "false 137 exited"
 	kist rm box
 	kill "$(pidof kistd)"
 	no_daemon() { ! pidof kistd; }
@@ -129,7 +173,7 @@ engine() {
 	ip link del kist0
 	nft delete table inet kist
 }
-check "kistd: containers are scopes, with their limits" engine
+check "OOMKilled is known, also of a scope that systemd has removed" memory_out
 
 rm -rf /run/kist /var/lib/kist /tmp/kistd.log $bundle /tmp/base.json /tmp/state /tmp/out.box
 finish
