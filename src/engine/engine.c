@@ -71,6 +71,7 @@ static int real_path(const char *path, char **ret, struct err *err) {
 
 static int open_directories(struct engine *e, const struct engine_options *o, struct err *err) {
         auto_free char *run_containers = str_format("%s/containers", o->run_root);
+        auto_fd room = -EBADF;
         struct stat st;
         int r;
 
@@ -86,7 +87,14 @@ static int open_directories(struct engine *e, const struct engine_options *o, st
                 return err_errno(err, -errno, "%s is open to everybody", o->root);
         if ((r = real_path(o->root, &e->root, err)) < 0 || (r = make_directory(run_containers, 0700, &e->run_fd, err)) < 0)
                 return r;
-        return real_path(o->run_root, &e->run_root, err);
+        r = real_path(o->run_root, &e->run_root, err);
+        if (r < 0)
+                return r;
+        e->runtime_room = str_format("%s/runtime", e->run_root);
+        if (!e->runtime_room)
+                return err_errno(err, -ENOMEM, "%s", o->run_root);
+        r = make_directory(e->runtime_room, 0711, &room, err);
+        return r == 0 && fchmod(room, 0711) < 0 ? err_errno(err, -errno, "%s", e->runtime_room) : r;
 }
 
 static int open_database(struct engine *e, struct err *err) {
@@ -251,6 +259,7 @@ void engine_close(struct engine *e) {
         pthread_mutex_destroy(&e->projects_lock);
         free(e->root);
         free(e->run_root);
+        free(e->runtime_room);
         json_decref(e->cdi_dirs);
         json_decref(e->defaults);
         pthread_mutex_destroy(&e->defaults_lock);

@@ -40,6 +40,7 @@ struct sandbox_pool;
 
 struct engine {
         char *root, *run_root, *bridge, *cgroup_parent;
+        char *runtime_room; /* RUN_ROOT/runtime: empty; monitors mount on it, in namespaces of their own, what another OCI runtime needs */
         bool ipv6; /* of the default network */
         bool systemd_cgroups; /* cgroups.h */
         uint32_t first_id, n_ids;

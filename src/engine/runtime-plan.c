@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "base/str.h"
 #include "engine/internal.h"
@@ -10,9 +11,10 @@
 #include "engine/spec.h"
 #include "monitor/protocol.h"
 
-#define ROOM MONITOR_RUNTIME_ROOM "/"
+enum { PATH_SIZE = MONITOR_RUNTIME_ROOM_MAX + 16 };
 
 struct making {
+        const char *room;
         struct strbuf text;
         struct monitor_runtime head;
 };
@@ -44,7 +46,7 @@ static uint32_t take_options(json_t *mount) {
         return flags;
 }
 
-static int add_mount(struct making *k, const char *source, uint32_t flags, char ret[64], struct err *err) {
+static int add_mount(struct making *k, const char *source, uint32_t flags, char ret[PATH_SIZE], struct err *err) {
         struct monitor_runtime_mount *m = &k->head.mounts[k->head.n_mounts];
         uint64_t n;
 
@@ -55,7 +57,7 @@ static int add_mount(struct making *k, const char *source, uint32_t flags, char 
                 m->source = (int32_t) n;
         else
                 add_text(k, source);
-        snprintf(ret, 64, ROOM "%u", k->head.n_mounts++);
+        snprintf(ret, PATH_SIZE, "%s/%u", k->room, k->head.n_mounts++);
         return 0;
 }
 
@@ -65,7 +67,7 @@ static int move_mounts(struct making *k, json_t *config, struct err *err) {
 
         json_array_foreach(json_object_get(config, "mounts"), i, m) {
                 auto_free char *source = NULL;
-                char path[64];
+                char path[PATH_SIZE];
                 int r;
 
                 if (strcmp(json_get_str(m, "type", ""), "bind") != 0)
@@ -85,12 +87,12 @@ static int name_namespaces(struct making *k, json_t *config, bool net, struct er
 
         json_array_foreach(json_object_get(json_object_get(config, "linux"), "namespaces"), i, n) {
                 const char *type = json_get_str(n, "type", "");
-                char path[64];
+                char path[PATH_SIZE];
 
                 if (!strcmp(type, "user"))
-                        json_object_set_new(n, "path", json_string(ROOM "user"));
+                        json_object_set_new(n, "path", json_sprintf("%s/user", k->room));
                 else if (!strcmp(type, "network") && net)
-                        json_object_set_new(n, "path", json_string(ROOM "net"));
+                        json_object_set_new(n, "path", json_sprintf("%s/net", k->room));
                 else if (*json_get_str(n, "path", "")) {
                         auto_free char *of = strdup(json_get_str(n, "path", ""));
                         int r = of ? add_mount(k, of, 0, path, err) : err_errno(err, -ENOMEM, "namespaces");
@@ -124,12 +126,35 @@ static int write_memfd(const char *name, const void *head, size_t head_size, con
         return 0;
 }
 
-int runtime_plan(const struct runtime *runtime, const struct spec *s, json_t *config, const char *cgroup, uint32_t first_id, bool net, int *ret, struct err *err) {
+/* The container's root walks to its files there, and is a stranger on the host. */
+static int check_way(const char *room, const struct runtime *runtime, struct err *err) {
+        auto_free char *way = strdup(room);
+        struct stat st;
+
+        if (!way)
+                return err_errno(err, -ENOMEM, "%s", room);
+        for (char *slash = strchr(way + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+                *slash = '\0';
+                if (stat(way, &st) < 0)
+                        return err_errno(err, -errno, "%s", way);
+                if (!(st.st_mode & S_IXOTH))
+                        return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "runtime %s: %s must be searchable by all (chmod o+x), or --userns host be used: what it makes of it lies in %s",
+                                       runtime->name, way, room);
+                *slash = '/';
+        }
+        return 0;
+}
+
+int runtime_plan(const struct runtime *runtime, const struct spec *s, const char *room, json_t *config, const char *cgroup, uint32_t first_id, bool net, int *ret, struct err *err) {
         json_t *linux_object = json_object_get(config, "linux");
-        struct making k = {};
+        struct making k = { .room = room };
         auto_free char *json = NULL;
         int r = runtime_check(runtime, s, err);
 
+        if (r == 0 && strlen(room) >= MONITOR_RUNTIME_ROOM_MAX)
+                r = err_set(err, ERR_UNSUPPORTED, -ENAMETOOLONG, "runtime %s: the path of --run-root is too long for it: %s", runtime->name, room);
+        if (r == 0 && first_id)
+                r = check_way(room, runtime, err);
         if (r < 0)
                 return r;
         strbuf_init(&k.text, MONITOR_RUNTIME_TEXT_MAX - sizeof(k.head));
@@ -137,9 +162,11 @@ int runtime_plan(const struct runtime *runtime, const struct spec *s, json_t *co
         for (size_t i = 0; i < runtime->n_args; i++)
                 add_text(&k, runtime->args[i]);
         k.head.n_args = (uint32_t) runtime->n_args + 1;
+        k.head.room_at = (uint32_t) k.text.size;
+        add_text(&k, room);
         /* What all of them read; nothing that we say needs a later one. */
         json_object_set_new(config, "ociVersion", json_string("1.0.2"));
-        json_object_set_new(json_object_get(config, "root"), "path", json_string(ROOM "rootfs"));
+        json_object_set_new(json_object_get(config, "root"), "path", json_sprintf("%s/rootfs", room));
         json_object_set_new(linux_object, "cgroupsPath", json_sprintf("/%s", *cgroup == '/' ? cgroup + 1 : cgroup));
         set_ids(linux_object, first_id);
         r = move_mounts(&k, config, err);

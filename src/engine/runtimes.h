@@ -32,8 +32,8 @@ int runtime_check(const struct runtime *r, const struct spec *s, struct err *err
 /* {NAME: {"path", "runtimeArgs"}}: for GET /info. */
 json_t *runtimes_describe(const struct engine *e);
 
-/* A memfd with the struct monitor_runtime for this config.json of config_container(), which is changed for it. Ids are first_id …; 0: the host's.
- * net: the container gets a network namespace by fd. */
-int runtime_plan(const struct runtime *r, const struct spec *s, json_t *config, const char *cgroup, uint32_t first_id, bool net, int *ret, struct err *err);
+/* A memfd with the struct monitor_runtime for this config.json of config_container(), which is changed for it. room: an empty directory, on which the
+ * monitor lays what the runtime needs. Ids are first_id …; 0: the host's. net: the container gets a network namespace by fd. */
+int runtime_plan(const struct runtime *r, const struct spec *s, const char *room, json_t *config, const char *cgroup, uint32_t first_id, bool net, int *ret, struct err *err);
 /* A memfd with a process.json. */
 int runtime_plan_exec(const json_t *process, int *ret, struct err *err);

@@ -242,5 +242,5 @@ int stage_make_plan(struct starting *s, struct err *err) {
                 return r;
         /* The plan has done its work: what our own runtime refuses is refused with others, too. */
         s->plan = fd_close(s->plan);
-        return runtime_plan(s->runtime, &s->spec, config, s->cgroup, s->first_id, s->netns >= 0, &s->plan, err);
+        return runtime_plan(s->runtime, &s->spec, s->e->runtime_room, config, s->cgroup, s->first_id, s->netns >= 0, &s->plan, err);
 }

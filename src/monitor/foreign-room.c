@@ -13,9 +13,30 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "monitor/foreign.h"
-#include "monitor/protocol.h"
 
-#define ROOM MONITOR_RUNTIME_ROOM "/"
+struct foreign_paths foreign_paths;
+
+static void set_path(char to[FOREIGN_PATH_MAX], const char *room, const char *name) {
+        const char *end = to + FOREIGN_PATH_MAX - 1;
+
+        str_put(str_put(to, end, room), end, name);
+}
+
+static void set_paths(const char *room) {
+        struct foreign_paths *p = &foreign_paths;
+
+        set_path(p->room, room, "");
+        set_path(p->rootfs, room, "/rootfs");
+        set_path(p->user, room, "/user");
+        set_path(p->net, room, "/net");
+        set_path(p->config, room, "/config.json");
+        set_path(p->process, room, "/process.json");
+        set_path(p->state, room, "/state");
+        set_path(p->log, room, "/log");
+        set_path(p->pid, room, "/pid");
+        set_path(p->console, room, "/console");
+        set_path(p->null, room, "/null");
+}
 
 static int fail(struct err *err, const char *object) {
         return err_set_raw(err, ERR_INTERNAL, -errno, "mounts for the runtime", object);
@@ -96,14 +117,14 @@ void foreign_room_hide_cgroups(void) {
 }
 
 static int attach_all(const struct monitor_runtime *how, const struct exec_fds *fds, const int *sources, struct err *err) {
-        int r = attach(fds->rootfs, ROOM "rootfs", err);
+        int r = attach(fds->rootfs, foreign_paths.rootfs, err);
 
-        if (r < 0 || (r = attach_namespace(fds->userns, ROOM "user", err)) < 0 || (r = attach_namespace(fds->netns, ROOM "net", err)) < 0)
+        if (r < 0 || (r = attach_namespace(fds->userns, foreign_paths.user, err)) < 0 || (r = attach_namespace(fds->netns, foreign_paths.net, err)) < 0)
                 return r;
         for (uint32_t i = 0; r == 0 && i < how->n_mounts; i++) {
-                char path[64];
+                char path[FOREIGN_PATH_MAX], *end = path + sizeof(path) - 1;
 
-                str_put_u64(str_put(path, path + sizeof(path) - 1, ROOM), path + sizeof(path) - 1, i);
+                str_put_u64(str_put(str_put(path, end, foreign_paths.room), end, "/"), end, i);
                 r = attach(sources[i], path, err);
         }
         return r;
@@ -113,6 +134,7 @@ int foreign_room_make(const struct monitor_runtime *how, const struct exec_fds *
         int sources[MONITOR_RUNTIME_MOUNTS_MAX], r = 0;
         uint32_t n = 0;
 
+        set_paths(how->text + how->room_at);
         /* Slave: what the host unmounts later is not held by us. */
         if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
                 return fail(err, "/");
@@ -123,15 +145,15 @@ int foreign_room_make(const struct monitor_runtime *how, const struct exec_fds *
         if (r == 0) {
                 hide_other_cgroups();
                 /* Root in the container has to get through to its root file system, and is a stranger here. */
-                if (mount("tmpfs", MONITOR_RUNTIME_ROOM, "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=0711,size=64m") < 0)
-                        r = fail(err, MONITOR_RUNTIME_ROOM);
+                if (mount("tmpfs", foreign_paths.room, "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=0711,size=64m") < 0)
+                        r = fail(err, foreign_paths.room);
         }
         if (r == 0)
                 r = attach_all(how, fds, sources, err);
         for (uint32_t i = 0; i < n; i++)
                 fd_close(sources[i]);
         if (r == 0)
-                r = foreign_room_write(ROOM "config.json", how->text + how->config_at, how->config_size, err);
+                r = foreign_room_write(foreign_paths.config, how->text + how->config_at, how->config_size, err);
         /* Hooks look into it as the container's root; nobody else comes into this mount namespace. */
-        return r == 0 && chmod(ROOM "config.json", 0644) < 0 ? err_set_raw(err, ERR_INTERNAL, -errno, ROOM "config.json", NULL) : r;
+        return r == 0 && chmod(foreign_paths.config, 0644) < 0 ? err_set_raw(err, ERR_INTERNAL, -errno, foreign_paths.config, NULL) : r;
 }

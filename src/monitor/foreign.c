@@ -22,8 +22,6 @@
 #include "base/str.h"
 #include "monitor/monitor.h"
 
-#define ROOM MONITOR_RUNTIME_ROOM "/"
-
 enum { COMMAND_TIMEOUT_MS = 30000, DELETE_TIMEOUT_MS = 10000, WORDS_MAX = MONITOR_RUNTIME_ARGS_MAX + 24, LOG_TAIL = 2048, MESSAGE_MAX = 400 };
 
 static const struct monitor_runtime *how; /* mapped for good; NULL: the container is our own */
@@ -35,7 +33,8 @@ static bool is_sound(const struct monitor_runtime *m, size_t size, const struct 
         uint32_t n = 0;
 
         if (size < sizeof(*m) || m->text_size != size - sizeof(*m) || m->text_size == 0 || m->text[m->text_size - 1] || m->n_args == 0 ||
-            m->n_args > MONITOR_RUNTIME_ARGS_MAX || m->n_mounts > MONITOR_RUNTIME_MOUNTS_MAX || m->config_at > m->text_size || m->config_size > m->text_size - m->config_at)
+            m->n_args > MONITOR_RUNTIME_ARGS_MAX || m->n_mounts > MONITOR_RUNTIME_MOUNTS_MAX || m->config_at > m->text_size || m->config_size > m->text_size - m->config_at ||
+            m->room_at >= m->text_size || m->text[m->room_at] != '/' || strlen(m->text + m->room_at) >= MONITOR_RUNTIME_ROOM_MAX)
                 return false;
         for (uint32_t i = 0; i < m->text_size && n < m->n_args; i++)
                 n += !m->text[i];
@@ -80,9 +79,9 @@ static void begin(struct words *w, const char *command) {
         for (uint32_t i = 0; i < how->n_args; i++, at += strlen(at) + 1)
                 add(w, at);
         add(w, "--root");
-        add(w, ROOM "state");
+        add(w, foreign_paths.state);
         add(w, "--log");
-        add(w, ROOM "log");
+        add(w, foreign_paths.log);
         add(w, "--log-format");
         add(w, "json");
         add(w, command);
@@ -102,7 +101,7 @@ static _Noreturn void become(const struct words *w, const int stdio[3]) {
 
 /* Runtimes give the standard streams to the container's user, whatever they are: the host's /dev/null is not theirs to give. */
 static int open_own_null(void) {
-        static const char name[] = ROOM "null";
+        const char *name = foreign_paths.null;
 
         if (mknod(name, S_IFCHR | 0666, makedev(1, 3)) == 0)
                 chmod(name, 0666);
@@ -132,7 +131,7 @@ static int run_words(const struct words *w, const int stdio[3], int cgroup, int 
         null = open_own_null();
         for (int i = 0; i < 3; i++)
                 with[i] = stdio && stdio[i] >= 0 && !is_null(stdio[i]) ? stdio[i] : null;
-        unlink(ROOM "log");
+        unlink(foreign_paths.log);
         pid = syscall(SYS_clone3, &clone, sizeof(clone));
         if (pid == 0)
                 become(w, with);
@@ -153,7 +152,7 @@ static int run_words(const struct words *w, const int stdio[3], int cgroup, int 
 /* The last message of its log, of which each line is a JSON object with "msg". What is escaped there is a quote, or not worth reading. */
 static void read_message(char ret[MESSAGE_MAX]) {
         static const char key[] = "\"msg\":";
-        auto_fd fd = open(ROOM "log", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        auto_fd fd = open(foreign_paths.log, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
         char text[LOG_TAIL + 1], *at, *found = NULL;
         off_t size = fd < 0 ? 0 : lseek(fd, 0, SEEK_END);
         ssize_t n = fd < 0 ? 0 : pread(fd, text, LOG_TAIL, size > LOG_TAIL ? size - LOG_TAIL : 0);
@@ -251,7 +250,7 @@ static int console_take(int listener, int *ret, struct err *err) {
 
 /* It waits to be reaped by us even when it is dead: the number is its own. */
 static int take_pid(struct exec_process *ret, struct err *err) {
-        auto_fd fd = open(ROOM "pid", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        auto_fd fd = open(foreign_paths.pid, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
         char text[16] = "";
         ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
         uint64_t pid;
@@ -277,15 +276,15 @@ static int run_process(struct words *w, const struct exec_fds *fds, bool tty, st
         auto_fd listener = -EBADF, pty = -EBADF;
         int r;
 
-        unlink(ROOM "pid");
+        unlink(foreign_paths.pid);
         add(w, "--pid-file");
-        add(w, ROOM "pid");
+        add(w, foreign_paths.pid);
         if (tty) {
-                listener = console_listen(ROOM "console", err);
+                listener = console_listen(foreign_paths.console, err);
                 if (listener < 0)
                         return listener;
                 add(w, "--console-socket");
-                add(w, ROOM "console");
+                add(w, foreign_paths.console);
         }
         add(w, monitor.id);
         r = run(w, tty ? NULL : fds->stdio, cgroup_beside(fds), err);
@@ -329,7 +328,7 @@ int foreign_container(const struct exec_fds *fds, bool tty, struct exec_process 
                 return r;
         begin(&w, "create");
         add(&w, "--bundle");
-        add(&w, MONITOR_RUNTIME_ROOM);
+        add(&w, foreign_paths.room);
         created = true;
         r = run_process(&w, fds, tty, ret, err);
         if (r == 0)
@@ -350,14 +349,14 @@ int foreign_exec(const struct exec_fds *fds, bool tty, struct exec_process *ret,
 
         if (r < 0)
                 return r;
-        r = foreign_room_write(ROOM "process.json", data, size, err);
+        r = foreign_room_write(foreign_paths.process, data, size, err);
         munmap((void *) data, size);
         if (r < 0)
                 return r;
         begin(&w, "exec");
         add(&w, "--detach");
         add(&w, "--process");
-        add(&w, ROOM "process.json");
+        add(&w, foreign_paths.process);
         return run_process(&w, fds, tty, ret, err);
 }
 

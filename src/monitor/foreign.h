@@ -9,10 +9,10 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "monitor/protocol.h"
 #include "runtime/exec/exec.h"
 
 struct err;
-struct monitor_runtime;
 
 /* create and start. fds->plan is a struct monitor_runtime. Nothing runs after a failure; ERR_NO_COMMAND and ERR_NOT_EXECUTABLE as exec_container(). */
 int foreign_container(const struct exec_fds *fds, bool tty, struct exec_process *ret, struct err *err);
@@ -24,6 +24,14 @@ void foreign_delete(void);
 void foreign_reap(bool (*is_ours)(pid_t pid));
 
 /* --- foreign-room.c --- */
+
+#define FOREIGN_PATH_MAX (MONITOR_RUNTIME_ROOM_MAX + 16)
+
+/* The room, and what is in it: words of command lines. */
+extern struct foreign_paths {
+        char room[FOREIGN_PATH_MAX], rootfs[FOREIGN_PATH_MAX], user[FOREIGN_PATH_MAX], net[FOREIGN_PATH_MAX], config[FOREIGN_PATH_MAX], process[FOREIGN_PATH_MAX],
+                state[FOREIGN_PATH_MAX], log[FOREIGN_PATH_MAX], pid[FOREIGN_PATH_MAX], console[FOREIGN_PATH_MAX], null[FOREIGN_PATH_MAX];
+} foreign_paths;
 
 /* From here on this process has a mount namespace of its own. */
 int foreign_room_make(const struct monitor_runtime *how, const struct exec_fds *fds, struct err *err);

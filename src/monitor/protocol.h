@@ -103,13 +103,12 @@ struct monitor_log {
         char text[MONITOR_LOG_TEXT_MAX];
 };
 
-/* Another OCI runtime makes the container, in a mount namespace of this monitor's own: on MONITOR_RUNTIME_ROOM, there only, lies a tmpfs with
+/* Another OCI runtime makes the container, in a mount namespace of this monitor's own: on the directory at room_at, there only, lies a tmpfs with
  *   rootfs    the fd                               user, net   the namespaces, when their fds are there
  *   0, 1 …    what mounts[] says                   config.json, and whatever the runtime keeps: it goes with the namespace
  * The host's table of mounts sees none of it. */
-#define MONITOR_RUNTIME_ROOM "/mnt"
-
 enum { MONITOR_RUNTIME_ARGS_MAX = 32, MONITOR_RUNTIME_MOUNTS_MAX = 128, MONITOR_RUNTIME_TEXT_MAX = 4 << 20 };
+#define MONITOR_RUNTIME_ROOM_MAX 96 /* bytes of its path, with the NUL: a socket's path has 108 */
 
 enum monitor_mount_flags {
         MONITOR_MOUNT_RECURSIVE = 1 << 0,
@@ -121,6 +120,7 @@ struct monitor_runtime {
         uint32_t n_args;                 /* the program's path and its options, at the beginning of text */
         uint32_t n_mounts;
         uint32_t config_at, config_size; /* in text */
+        uint32_t room_at;                /* in text: absolute; every directory of it is searchable by the container's root */
         uint32_t text_size;
         struct monitor_runtime_mount {
                 int32_t source;   /* which of the sources; −1: the path at path_at in text */

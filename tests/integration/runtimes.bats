@@ -23,6 +23,7 @@ setup_file() {
 			"runsc": {"path": "$FAKE/runsc", "runtimeArgs": ["--platform=systrap", "--debug"]}}}
 	JSON
 	kist_start --config "$FAKE/kistd.json"
+	chmod 711 "$KT_DIR" # a container's root finds its files behind it
 }
 teardown_file() { kist_end; rm -rf "$FAKE"; }
 setup() { [ "$(wc -w <<<"$RUNTIMES")" -eq 2 ] || skip "Debian's runc and crun are not installed"; }
@@ -30,8 +31,8 @@ teardown() { left_nothing; no_runtime_left; }
 
 # A runtime's state is in a mount namespace that ends with the container, so neither the host's table nor its directories have any of it.
 no_runtime_left() {
-	! grep -q ' /mnt/\(rootfs\|user\|net\|[0-9]\)' /proc/self/mountinfo || { echo "mounts are left" >&2; return 1; }
-	[ ! -e /mnt/state ] || { echo "state is left" >&2; return 1; }
+	! grep -q " $KT_DIR/run/runtime" /proc/self/mountinfo || { echo "mounts are left" >&2; return 1; }
+	[ -z "$(ls -A "$KT_DIR/run/runtime")" ] || { echo "state is left" >&2; return 1; }
 	[ -z "$(find /sys/fs/cgroup -type d -path "*/kist-test-$KT_NAME/?*" 2>/dev/null)" ] || { echo "cgroups are left" >&2; return 1; }
 }
 kr() { "$KIST" run --runtime "$r" "$@"; } # with the runtime of the loop
@@ -116,7 +117,8 @@ kr() { "$KIST" run --runtime "$r" "$@"; } # with the runtime of the loop
 		[ "$("$KIST" exec "$id" hostname)" = "${id:0:12}" ]
 		grep -q "$address" <("$KIST" exec "$id" cat /etc/hosts)
 		# Of the host's file systems it sees none, and of the room that it was made in neither.
-		[ "$("$KIST" exec "$id" ls /mnt 2>/dev/null | wc -l)" -eq 0 ]
+		[ "$("$KIST" exec "$id" grep -c "$KT_DIR/run/runtime" /proc/self/mountinfo)" = 0 ]
+		run -1 "$KIST" exec "$id" ls "$KT_DIR"
 		[ "$("$KIST" exec "$id" ls /proc/self/fd | wc -l)" -le 4 ]
 		"$KIST" rm -f "$id"
 		[[ "$(kr --rm --userns host $BUSYBOX cat /proc/self/uid_map)" == *4294967295* ]]
@@ -299,9 +301,28 @@ refused
 	id=$("$KIST" run -d --runtime runsc $BUSYBOX sleep 1000)
 	"$KIST" exec "$id" true
 	"$KIST" rm -f "$id"
-	all="--platform=systrap --debug --root /mnt/state --log /mnt/log --log-format json"
-	[ "$(cat "$FAKE/calls")" = "$all create --bundle /mnt --pid-file /mnt/pid $id
+	room=$KT_DIR/run/runtime
+	all="--platform=systrap --debug --root $room/state --log $room/log --log-format json"
+	[ "$(cat "$FAKE/calls")" = "$all create --bundle $room --pid-file $room/pid $id
 $all start $id
-$all exec --detach --process /mnt/process.json --pid-file /mnt/pid $id
+$all exec --detach --process $room/process.json --pid-file $room/pid $id
 $all delete --force $id" ]
+}
+
+@test "the way to where a runtime finds its files must be open to the container's root, and no other directory of the host is needed" {
+	for r in $RUNTIMES; do
+		id=$(kr -d $BUSYBOX sleep 1000)
+		monitor=$(awk '/^PPid/ { print $2 }' "/proc/$("$KIST" inspect -f '{{.State.Pid}}' "$id")/status")
+		[ "$(grep -c " $KT_DIR/run/runtime " "/proc/$monitor/mountinfo")" = 1 ]
+		run ! grep -q ' /mnt ' "/proc/$monitor/mountinfo"
+		"$KIST" rm -f "$id"
+		chmod 700 "$KT_DIR"
+		run -125 kr --rm $BUSYBOX true
+		chmod 711 "$KT_DIR"
+		[[ "$output" == *"runtime $r: $KT_DIR must be searchable by all"* ]]
+		kr --rm $BUSYBOX true
+		chmod 700 "$KT_DIR"
+		kr --rm --userns host $BUSYBOX true
+		chmod 711 "$KT_DIR"
+	done
 }
