@@ -18,22 +18,27 @@ static json_t *json(const char *text) {
 #define NICE_AND_POLICY "busybox cut -d' ' -f19,41 /proc/self/stat"
 
 static void scheduler_is_set(void **state) {
-        static const struct {
-                const char *scheduler, *seen;
+        /* With SCHED_IDLE the nice value has no meaning, and the kernel leaves the one that is inherited. */
+        const int own = getpriority(PRIO_PROCESS, 0);
+        const struct {
+                const char *scheduler;
+                int nice, policy;
         } rows[] = {
-                { "{\"policy\": \"SCHED_BATCH\", \"nice\": 7}", "7 3\n" },
-                { "{\"policy\": \"SCHED_OTHER\", \"nice\": 3}", "3 0\n" },
-                { "{\"policy\": \"SCHED_IDLE\"}", "0 5\n" },
+                { "{\"policy\": \"SCHED_BATCH\", \"nice\": 7}", 7, 3 },
+                { "{\"policy\": \"SCHED_OTHER\", \"nice\": 3}", 3, 0 },
+                { "{\"policy\": \"SCHED_IDLE\"}", own, 5 },
         };
 
         for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
                 for (enum userns_mode mode = 0; mode < _USERNS_MODES; mode++) {
                         struct container c;
+                        char seen[32];
 
+                        snprintf(seen, sizeof(seen), "%d %d\n", rows[i].nice, rows[i].policy);
                         container_init(&c, mode, NICE_AND_POLICY);
                         container_set(&c, "process", "scheduler", json(rows[i].scheduler));
                         assert_int_equal(container_run(&c), 0);
-                        assert_string_equal(c.output, rows[i].seen);
+                        assert_string_equal(c.output, seen);
                         container_done(&c);
                 }
 }
