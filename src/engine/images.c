@@ -12,6 +12,7 @@
 #include "engine/events.h"
 #include "engine/filters.h"
 #include "engine/internal.h"
+#include "engine/metrics.h"
 #include "engine/volumes.h"
 #include "storage/storage.h"
 
@@ -146,8 +147,10 @@ static void publish(struct engine *e, const char *action, const char *id, const 
 }
 
 int engine_image_pull(struct engine *e, const struct image_pull *p, image_progress_fn progress, void *data, struct err *err) {
+        int64_t begun = metrics_begin();
         int r = image_pull(e->images, p, progress, data, err);
 
+        metrics_end(e->metrics, METRICS_IMAGE_PULL, begun);
         if (r == 0)
                 publish(e, "pull", p->reference, p->reference);
         return r;
@@ -158,8 +161,10 @@ int engine_set_registries(struct engine *e, const struct image_registries *r, st
 }
 
 int engine_image_push(struct engine *e, const struct image_push *p, image_progress_fn progress, void *data, struct err *err) {
+        int64_t begun = metrics_begin();
         int r = image_push(e->images, p, progress, data, err);
 
+        metrics_end(e->metrics, METRICS_IMAGE_PUSH, begun);
         if (r == 0)
                 publish(e, "push", p->reference, p->reference);
         return r;
@@ -435,6 +440,7 @@ int engine_image_inspect(struct engine *e, const char *name, json_t **ret, struc
 /* History, newest first; the id belongs to the newest entry, and sizes to those that made a layer. */
 int engine_image_history(struct engine *e, const char *name, json_t **ret, struct err *err) {
         json_t *history, *list = json_array(), *h;
+        int64_t begun = metrics_begin();
         size_t i, layer = 0;
         struct image *image;
         int r = image_get(e->images, name, &image, err);
@@ -463,6 +469,7 @@ int engine_image_history(struct engine *e, const char *name, json_t **ret, struc
         }
         image_free(image);
         *ret = list;
+        metrics_end(e->metrics, METRICS_IMAGE_HISTORY, begun);
         return 0;
 }
 
@@ -496,6 +503,7 @@ static bool in_use(const char *id, void *data) {
 }
 
 int engine_image_remove(struct engine *e, const char *name, bool force, json_t **ret, struct err *err) {
+        int64_t begun = metrics_begin();
         const char *gone, *id;
         json_t *entry;
         size_t i;
@@ -512,6 +520,7 @@ int engine_image_remove(struct engine *e, const char *name, bool force, json_t *
                 if (gone || id)
                         publish(e, gone ? "untag" : "delete", gone ? gone : id, gone ? gone : id);
         }
+        metrics_end(e->metrics, METRICS_IMAGE_DELETE, begun);
         return 0;
 }
 

@@ -113,7 +113,8 @@ static void put_histogram(struct strbuf *b, const char *name, const char *action
 }
 
 static void put_actions(struct strbuf *b, struct metrics *m) {
-        static const char containers[] = "engine_daemon_container_actions_seconds", networks[] = "engine_daemon_network_actions_seconds";
+        static const char containers[] = "engine_daemon_container_actions_seconds", images[] = "engine_daemon_image_actions_seconds",
+                          networks[] = "engine_daemon_network_actions_seconds";
         static const struct {
                 const char *name, *help, *action;
         } rows[METRICS_ACTIONS] = {
@@ -122,6 +123,10 @@ static void put_actions(struct strbuf *b, struct metrics *m) {
                 [METRICS_CONTAINER_CREATE] = { containers, NULL, "create" },
                 [METRICS_CONTAINER_DELETE] = { containers, NULL, "delete" },
                 [METRICS_CONTAINER_START] = { containers, NULL, "start" },
+                [METRICS_IMAGE_DELETE] = { images, "What was done with images, and how long it took", "delete" },
+                [METRICS_IMAGE_HISTORY] = { images, NULL, "history" },
+                [METRICS_IMAGE_PULL] = { images, NULL, "pull" },
+                [METRICS_IMAGE_PUSH] = { images, NULL, "push" },
                 [METRICS_NETWORK_ALLOCATE] = { networks, "Containers joining and leaving networks, and how long it took", "allocate" },
                 [METRICS_NETWORK_CONNECT] = { networks, NULL, "connect" },
                 [METRICS_NETWORK_RELEASE] = { networks, NULL, "release" },

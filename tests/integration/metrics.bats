@@ -59,6 +59,29 @@ status() { curl -s -o /dev/null -w '%{http_code}' "$@"; }
 	has "${actions}_count{action=\"start\"}" "$started"
 }
 
+@test "metrics: images pulled, pushed, looked at and removed" {
+	local actions=engine_daemon_image_actions_seconds deleted
+	registry_start
+	deleted=$(value "${actions}_count{action=\"delete\"}")
+	"$KIST" tag $BUSYBOX "$REGISTRY/metrics:1"
+	"$KIST" push -q "$REGISTRY/metrics:1"
+	has "${actions}_count{action=\"push\"}" 1
+	more "${actions}_sum{action=\"push\"}" 0
+	"$KIST" rmi "$REGISTRY/metrics:1"
+	has "${actions}_count{action=\"delete\"}" $((deleted + 1))
+	"$KIST" pull -q "$REGISTRY/metrics:1"
+	has "${actions}_count{action=\"pull\"}" 1
+	# Tried, and that is all.
+	run -1 "$KIST" pull -q "$REGISTRY/nosuch:1"
+	has "${actions}_count{action=\"pull\"}" 2
+	"$KIST" history -q "$REGISTRY/metrics:1"
+	run -1 "$KIST" history nosuch
+	has "${actions}_count{action=\"history\"}" 1
+	"$KIST" rmi "$REGISTRY/metrics:1"
+	run -1 "$KIST" rmi "$REGISTRY/metrics:1"
+	has "${actions}_count{action=\"delete\"}" $((deleted + 2))
+}
+
 @test "metrics: health checks and listeners are counted" {
 	local failed
 	failed=$(value engine_daemon_health_checks_failed_total)
@@ -98,7 +121,7 @@ status() { curl -s -o /dev/null -w '%{http_code}' "$@"; }
 		            action = re.search('action="([a-z]+)"', labels).group(1)
 		            assert float(value) >= buckets.get((base, action), 0), line
 		            buckets[base, action] = float(value)
-		assert len(buckets) == 8, buckets
+		assert len(buckets) == 12, buckets
 	PY
 }
 
