@@ -168,6 +168,9 @@ static int copy_special(int from_dir, int to_dir, const char *name, const struct
         }
         if (fchownat(to_dir, name, shift(st->st_uid, first_id), shift(st->st_gid, first_id), AT_SYMLINK_NOFOLLOW) < 0)
                 return -errno;
+        /* After the owner, as above; and the daemon's own mask does not count. */
+        if (S_ISFIFO(st->st_mode) && fchmodat(to_dir, name, st->st_mode & 07777, AT_SYMLINK_NOFOLLOW) < 0)
+                return -errno;
         utimensat(to_dir, name, times, AT_SYMLINK_NOFOLLOW);
         return 0;
 }

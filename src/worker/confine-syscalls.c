@@ -4,6 +4,7 @@
  * to an older call, except what no library would try: that ends the process. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stdbool.h>
@@ -55,6 +56,11 @@ static int add_calls(scmp_filter_ctx ctx, uint32_t action, const char *const *ca
         return 0;
 }
 
+/* The mode of what is open, though only as a path: a fifo's. libseccomp may not know the name yet. */
+static int add_fchmodat2(scmp_filter_ctx ctx) {
+        return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SYS_fchmodat2, 1, SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH));
+}
+
 /* Threads, but no processes: clone3(2) hides its flags from the filter, and the C library falls back to clone(2) when it does not exist. */
 static int add_threads(scmp_filter_ctx ctx) {
         int r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
@@ -103,6 +109,8 @@ static int fill(scmp_filter_ctx ctx, enum worker_mode mode) {
                 r = add_calls(ctx, SCMP_ACT_ALLOW, file_calls, ARRAY_SIZE(file_calls));
                 if (r == 0)
                         r = add_plain_memory(ctx);
+                if (r == 0)
+                        r = add_fchmodat2(ctx);
         }
         if (r == 0)
                 r = add_calls(ctx, SCMP_ACT_KILL_PROCESS, deadly_calls, ARRAY_SIZE(deadly_calls));

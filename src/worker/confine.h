@@ -5,6 +5,11 @@
  * one thread; both steps must be done before the first foreign byte is read, and before the first thread is made. */
 
 #include <stddef.h>
+#include <sys/syscall.h>
+
+#ifndef SYS_fchmodat2
+#define SYS_fchmodat2 452 /* Linux 6.6; on all architectures but alpha */
+#endif
 
 struct err;
 

@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "worker/confine.h"
 
 enum {
         OPEN_DIR = O_PATH | O_DIRECTORY | O_CLOEXEC,
@@ -195,7 +196,7 @@ static int remove_old(struct tree *t, const char *name, struct err *err) {
         return r < 0 ? err_errno(err, r, "cannot replace what was there") : 0;
 }
 
-/* Owner and mode of a fresh file or fifo that was made with the permission bits of `mode`, by root of the user namespace. */
+/* Owner of a fresh file or fifo that was made with the permission bits of `mode`, by root of the user namespace. */
 static int set_owner(int fd, const struct tree_meta *m, bool sets_gid) {
         if ((m->uid != 0 || m->gid != 0 || sets_gid) && fchownat(fd, "", m->uid, m->gid, AT_EMPTY_PATH) < 0)
                 return -errno;
@@ -291,7 +292,7 @@ int tree_directory(struct tree *t, const char *path, const struct tree_meta *m, 
         return r;
 }
 
-/* Owner, mode and time of what cannot be opened, by its name in the parent: nobody else writes here. */
+/* Owner and time of a symbolic link, which cannot be opened, by its name in the parent. */
 static int finish_by_name(struct tree *t, const char *name, const struct tree_meta *m, struct err *err) {
         struct timespec times[2];
 
@@ -336,12 +337,35 @@ static int make_node(struct tree *t, const char *path, mode_t mode, const char *
         return r < 0 ? err_errno(err, -errno, "cannot be made") : 0;
 }
 
+/* Of what is open as a path only. Kernels before 6.6 cannot do that: then they are left out, and on a fifo they mean nothing. */
+static int set_special_bits(int fd, mode_t mode) {
+        if (!(mode & SPECIAL_BITS) || syscall(SYS_fchmodat2, fd, "", mode & 07777, AT_EMPTY_PATH) == 0)
+                return 0;
+        return errno == ENOSYS ? 0 : -errno;
+}
+
 int tree_fifo(struct tree *t, const char *path, const struct tree_meta *m, struct err *err) {
+        struct timespec times[2];
+        auto_fd fd = -EBADF;
         const char *name;
+        struct stat st;
         int r = make_node(t, path, S_IFIFO | (m->mode & 0777), &name, err);
 
-        /* Without set-id bits, which mean nothing there: a change of owner takes them away, and only what can be opened can be given them again. */
-        return r < 0 ? r : finish_by_name(t, name, m, err);
+        if (r < 0)
+                return r;
+        fd = openat(t->parent_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return err_errno(err, -errno, "cannot be found again");
+        if (!S_ISFIFO(st.st_mode)) /* in a container that runs, another may have taken its place */
+                return err_set(err, ERR_CONFLICT, -EBUSY, "was replaced meanwhile");
+        r = set_owner(fd, m, t->parent_sets_gid);
+        if (r < 0)
+                return err_errno(err, r, "cannot get its owner");
+        r = set_special_bits(fd, m->mode); /* after the owner: chown(2) clears them */
+        if (r < 0)
+                return err_errno(err, r, "cannot get its mode");
+        both_times(m, times);
+        return utimensat(fd, "", times, AT_EMPTY_PATH) < 0 ? err_errno(err, -errno, "cannot get its time") : 0;
 }
 
 int tree_whiteout(struct tree *t, const char *path, struct err *err) {

@@ -46,6 +46,10 @@ make_nasty() { # DIR
 		put("hard-1", b"linked", ids=(7, 8)); os.link("hard-1", "hard-2"); os.makedirs("z/y"); os.link("hard-1", "z/y/hard-3")
 		os.mkfifo("fifo", 0o640); os.chown("fifo", 3, 4); os.chmod("fifo", 0o640)
 		os.link("fifo", "fifo-2")
+		for i, mode in enumerate((0o0, 0o1600, 0o2640, 0o4755, 0o6711, 0o7777)):
+		    for ids in ((0, 0), (3 + i, 4)):
+		        name = "fifo-%04o-%d" % (mode, ids[0])
+		        os.mkfifo(name); os.chown(name, *ids); os.chmod(name, mode)
 		put("empty", b"")
 		def sparse(name, pieces, size):
 		    with open(name, "wb") as f:

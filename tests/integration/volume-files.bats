@@ -23,7 +23,7 @@ filled() { # NAME
 	mkdir -p "$d/dir/deep"
 	echo one >"$d/file" && ln "$d/file" "$d/dir/second-name" && ln "$d/file" "$d/dir/deep/third-name"
 	echo secret >"$d/dir/secret" && chown 70:71 "$d/dir/secret" && chmod 4710 "$d/dir/secret"
-	ln -s /etc/passwd "$d/dir/link" && ln -s ../file "$d/dir/relative" && mkfifo "$d/dir/fifo"
+	ln -s /etc/passwd "$d/dir/link" && ln -s ../file "$d/dir/relative" && mkfifo "$d/dir/fifo" && chown 3:4 "$d/dir/fifo" && chmod 6640 "$d/dir/fifo"
 	chown 5:6 "$d" && chmod 1770 "$d" && chown 8:9 "$d/dir/deep"
 	setfattr -n user.colour -v blue "$d/file" && setfattr -n user.of -v directory "$d/dir"
 	cp "$(command -v busybox)" "$d/dir/server" && setcap cap_net_bind_service=ep "$d/dir/server"
