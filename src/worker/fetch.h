@@ -38,6 +38,10 @@ void fetch_start_later(struct transfer *t, int64_t pause_ns);
 /* Where `location` leads, seen from `base`; the caller frees. NULL: nowhere. */
 char *fetch_resolve(const char *base, const char *location);
 
+/* Where a list that was had from `url` goes on, as one Link header says: 1: *ret, a place of the registry, is the caller's; 0: it does not say; -EINVAL: it is no such header;
+ * -EACCES: not at the registry, or nowhere. */
+int fetch_next_place(const struct registry *r, const char *url, const char *header, char **ret);
+
 /* The attempt has ended: with an HTTP answer, or without one. Decides the transfer's next state. */
 void fetch_on_answer(struct fetch *f, struct transfer *t);
 void fetch_on_broken(struct fetch *f, struct transfer *t, CURLcode code);

@@ -16,6 +16,7 @@
 #include "worker/challenge.h"
 #include "worker/control.h"
 #include "worker/fetch.h"
+#include "worker/link.h"
 
 enum {
         REDIRECTS_MAX = 10,
@@ -346,22 +347,31 @@ static void on_body(struct fetch *f, struct transfer *t) {
         t->state = TRANSFER_DRAINING;
 }
 
-/* Link: </v2/…>; rel="next" (RFC 8288, as distribution-spec has it): where a list goes on, at the registry itself. */
+int fetch_next_place(const struct registry *r, const char *url, const char *header, char **ret) {
+        auto_free char *target = NULL, *next = NULL;
+        const char *at;
+        size_t size;
+        int found = link_next(header, &at, &size);
+
+        if (found <= 0)
+                return found;
+        target = strndup(at, size);
+        next = target ? fetch_resolve(url, target) : NULL;
+        *ret = next ? registry_place_of(r, next) : NULL;
+        return *ret ? 1 : -EACCES;
+}
+
+/* Where a list goes on, at the registry itself (distribution-spec, "Listing Referrers"). */
 static int take_next(struct fetch *f, struct transfer *t, struct err *err) {
-        const char *link;
+        const char *header;
+        int r = 0;
 
-        for (size_t i = 0; (link = transfer_header(t, "Link", i)); i++) {
-                size_t n = *link == '<' ? strcspn(link, ">") : 0;
-                auto_free char *target = n > 1 && link[n] && (strstr(link + n, "rel=\"next\"") || strstr(link + n, "rel=next")) ? strndup(link + 1, n - 1) : NULL;
-                auto_free char *url = target ? fetch_resolve(t->url, target) : NULL;
-
-                if (!target)
-                        continue;
-                t->next = url ? registry_place_of(&f->registry, url) : NULL;
-                if (!t->next)
-                        return err_set(err, ERR_UNAVAILABLE, -EACCES, "%s: the registry says that its list goes on at a place that may not be followed", transfer_name(t));
-                return 0;
-        }
+        for (size_t i = 0; r == 0 && (header = transfer_header(t, "Link", i)); i++)
+                r = fetch_next_place(&f->registry, t->url, header, &t->next);
+        if (r == -EINVAL)
+                return err_set(err, ERR_UNAVAILABLE, -EBADMSG, "%s: the registry says where its list goes on by a Link header that is none", transfer_name(t));
+        if (r < 0)
+                return err_set(err, ERR_UNAVAILABLE, -EACCES, "%s: the registry says that its list goes on at a place that may not be followed", transfer_name(t));
         return 0;
 }
 
