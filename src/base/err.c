@@ -94,3 +94,9 @@ int err_prefix(struct err *err, const char *format, ...) {
         memcpy(text, err->msg, sizeof(text));
         return err_set(err, err->kind, err->num, "%s: %.*s", prefix, (int) sizeof(text) - 1, text);
 }
+
+int err_name(struct err *err, const char *name) {
+        if (err && (!*name || strstr(err->msg, name)))
+                return err->num;
+        return err_prefix(err, "%s", name);
+}

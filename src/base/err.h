@@ -55,3 +55,6 @@ int err_set_raw(struct err *err, enum err_kind kind, int num, const char *what, 
 
 /* Put "prefix: " before the message that is already there; returns err->num, or -EIO when err is NULL. */
 int err_prefix(struct err *err, const char *format, ...) __attribute__((format(printf, 2, 3), cold));
+
+/* "NAME: " before the message, unless it says the name already; "" is no name. Returns like err_prefix(). */
+int err_name(struct err *err, const char *name) __attribute__((cold));

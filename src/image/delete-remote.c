@@ -8,7 +8,6 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/str.h"
 #include "image/fetcher.h"
 #include "image/manifest.h"
 #include "image/referrers.h"
@@ -70,9 +69,9 @@ int image_delete_remote(struct image_store *s, const struct image_pull *asked, j
         r = fetcher_open(s, asked, &(struct fetcher_use) { .push = true, .remove = true }, &reference, familiar, &f, err);
         if (r >= 0)
                 r = *reference.digest ? delete_manifest(&f, &reference, familiar, err) : delete_tag(&f, &reference, err);
-        worker_kill(&f.worker);
+        r = fetcher_close(&f, r, familiar, err);
         if (r < 0)
-                return *familiar && !str_starts_with(err->msg, familiar) ? err_prefix(err, "%s", familiar) : r;
+                return r;
         *ret = json_pack("[{s:s}]", *reference.digest ? "Deleted" : "Untagged", familiar);
         return *ret ? 0 : err_errno(err, -ENOMEM, "%s", familiar);
 }

@@ -111,5 +111,5 @@ int image_describe_remote(struct image_store *s, const struct image_pull *asked,
         while (r < 0 && sources_next(&sources, r, err))
                 r = read_remote(&sources.fetcher, &reference, familiar, whole, ret, err);
         sources_done(&sources);
-        return r < 0 && err && !strstr(err->msg, familiar) ? err_prefix(err, "%s", familiar) : r;
+        return r < 0 ? err_name(err, familiar) : r;
 }

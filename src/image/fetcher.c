@@ -146,6 +146,26 @@ int fetcher_error(const struct fetcher *f, const json_t *event, struct err *err)
         return r;
 }
 
+int fetcher_event(struct fetcher *f, uint64_t id, json_t **ret, struct err *err) {
+        auto_json *event = NULL;
+        int r = worker_receive(&f->worker, &event, err);
+
+        if (r < 0)
+                return r;
+        /* An error without an id is of the worker as a whole. */
+        if (strcmp(json_get_str(event, "event", ""), "error") == 0)
+                return fetcher_error(f, event, err);
+        if (worker_number(event, "id") != id)
+                return err_set(err, ERR_INTERNAL, -EPROTO, "the worker answers what was not asked");
+        *ret = take_ptr(&event);
+        return 0;
+}
+
+int fetcher_close(struct fetcher *f, int r, const char *familiar, struct err *err) {
+        worker_kill(&f->worker);
+        return r < 0 ? err_name(err, familiar) : r;
+}
+
 static json_t *manifest_request(const char *op, const char *reference) {
         return json_pack("{s:s, s:s, s:[s,s,s,s], s:i}", "op", op, "reference", reference, "accept", media_type_name(MEDIA_OCI_INDEX), media_type_name(MEDIA_DOCKER_LIST),
                          media_type_name(MEDIA_OCI_MANIFEST), media_type_name(MEDIA_DOCKER_MANIFEST), "max", MANIFEST_SIZE_MAX);
@@ -162,18 +182,11 @@ struct body {
 
 static int on_event(struct fetcher *f, struct body *b, struct err *err) {
         auto_json *event = NULL;
-        const char *what;
-        int r = worker_receive(&f->worker, &event, err);
+        int r = fetcher_event(f, b->id, &event, err);
 
         if (r < 0)
                 return r;
-        what = json_get_str(event, "event", "");
-        /* An error without an id is of the worker as a whole. */
-        if (strcmp(what, "error") == 0)
-                return fetcher_error(f, event, err);
-        if (worker_number(event, "id") != b->id)
-                return err_set(err, ERR_INTERNAL, -EPROTO, "the worker answers what was not asked");
-        if (strcmp(what, "done") == 0) {
+        if (strcmp(json_get_str(event, "event", ""), "done") == 0) {
                 snprintf(b->media_type, sizeof(b->media_type), "%s", json_get_str(event, "media_type", ""));
                 digest_parse(json_get_str(event, "digest", ""), &b->digest);
                 b->event = json_incref(event);

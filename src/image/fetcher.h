@@ -57,6 +57,12 @@ int fetcher_put_text(struct fetcher *f, const char *reference, enum media_type t
 /* Begin to stream a blob into `pipe_fd` (the caller closes its own copy). *ret_id is what events about it will carry. */
 int fetcher_stream_blob(struct fetcher *f, const struct descriptor *d, int pipe_fd, uint64_t *ret_id, struct err *err);
 
+/* One event about the request `id`, after poll(2) said that there is one: *ret is the caller's. An error, of that request or of the worker as a whole, is given back as *err. */
+int fetcher_event(struct fetcher *f, uint64_t id, json_t **ret, struct err *err);
+
+/* Nothing of it lives after this. `r` is how it went: an error gets the name of what was asked for (err_name()). Returns r. */
+int fetcher_close(struct fetcher *f, int r, const char *familiar, struct err *err);
+
 /* An {"event":"error"} of it, without the name of what was fetched: the caller knows better how to say that. */
 int fetcher_error(const struct fetcher *f, const json_t *event, struct err *err);
 

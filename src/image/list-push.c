@@ -195,7 +195,7 @@ int image_push_list(struct image_store *s, const struct image_list_push *asked, 
         if (r >= 0)
                 r = push(&p, type, err);
         if (r < 0)
-                return *p.familiar && err && !strstr(err->msg, p.familiar) ? err_prefix(err, "%s", p.familiar) : r;
+                return err_name(err, p.familiar);
         digest_of(asked->text, asked->size, &digest);
         digest_format(&digest, digest_text);
         *ret = json_pack("{s:s, s:O}", "Digest", digest_text, "Copied", copied);

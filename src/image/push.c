@@ -427,7 +427,7 @@ static int push_named(struct push *p, const struct image_push *asked, struct err
         image_reference_familiar(&p->reference, p->familiar, sizeof(p->familiar));
         r = push_one(p, asked, err);
         forget(p);
-        return r < 0 && err && !strstr(err->msg, p->familiar) ? err_prefix(err, "%s", p->familiar) : r;
+        return r < 0 ? err_name(err, p->familiar) : r;
 }
 
 /* --- all names of a repository --- */

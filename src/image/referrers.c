@@ -252,6 +252,5 @@ int image_referrers(struct image_store *s, const struct image_pull *asked, const
         r = fetcher_open(s, asked, NULL, &reference, familiar, &f, err);
         if (r >= 0)
                 r = list_referrers(&f, &reference, artifact_type, ret, err);
-        worker_kill(&f.worker);
-        return r < 0 && *familiar && !strstr(err->msg, familiar) ? err_prefix(err, "%s", familiar) : r;
+        return fetcher_close(&f, r, familiar, err);
 }

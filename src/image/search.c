@@ -140,11 +140,11 @@ static int search(struct search *s, json_t *list, struct err *err) {
         int r = search_v1(s, list, err);
 
         if (r != -ENOENT)
-                return r < 0 && !strstr(err->msg, registry) ? err_prefix(err, "%s", registry) : r;
+                return r < 0 ? err_name(err, registry) : r;
         r = search_catalogue(s, list, err);
         if (r < 0 && (err->kind == ERR_NOT_FOUND || err->kind == ERR_DENIED || err->kind == ERR_INVALID))
                 return err_set(err, ERR_UNSUPPORTED, -ENOTSUP, "registry %s cannot be searched: it has neither /v1/search nor a catalogue for us", registry);
-        return r < 0 && !strstr(err->msg, registry) ? err_prefix(err, "%s", registry) : r;
+        return r < 0 ? err_name(err, registry) : r;
 }
 
 int image_search(struct image_store *store, const struct image_search *asked, json_t **ret, struct err *err) {

@@ -61,6 +61,20 @@ static void prefixes_keep_the_rest(void **state) {
         assert_int_equal(e.kind, ERR_DENIED);
 }
 
+static void a_name_is_said_once(void **state) {
+        struct err e;
+
+        (void) state;
+        assert_int_equal(err_set(&e, ERR_NOT_FOUND, -ENOENT, "not found"), -ENOENT);
+        assert_int_equal(err_name(&e, ""), -ENOENT);
+        assert_string_equal(e.msg, "not found");
+        for (int i = 0; i < 2; i++) {
+                assert_int_equal(err_name(&e, "a:1"), -ENOENT);
+                assert_string_equal(e.msg, "a:1: not found");
+        }
+        assert_int_equal(err_name(NULL, "a:1"), -EIO);
+}
+
 static void raw_messages(void **state) {
         struct err e;
 
@@ -106,7 +120,7 @@ int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(kinds_come_from_errnos),
                 cmocka_unit_test(a_message_is_one_line),
-                cmocka_unit_test(prefixes_keep_the_rest),
+                cmocka_unit_test(prefixes_keep_the_rest), cmocka_unit_test(a_name_is_said_once),
                 cmocka_unit_test(raw_messages),
                 cmocka_unit_test(nothing_to_fill_is_fine),
                 cmocka_unit_test(percent_m_is_errno),

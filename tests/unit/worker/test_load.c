@@ -17,6 +17,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "harness.h"
 #include "tar.h"
 #include "worker/job.h"
@@ -156,18 +157,17 @@ static void hostile_archives_are_refused(void **state) {
 
 /* --- what looks like a layer is offered --- */
 
-/* Runs a load whose offers are answered by `answer`: how many there were, their names in `names`, and what came through the last pipe in *ret_poured. */
-static json_t *load_with_offers(const struct scratch *s, const struct tar *t, const char *answer, char names[1000], char **ret_poured, size_t *ret_size) {
+/* Runs a load whose offers are answered by `answer`: their names, each with a blank behind it, in `names`, and what came through the last pipe in *ret_poured. */
+static json_t *load_with_offers(const struct scratch *s, const struct tar *t, const char *answer, struct strbuf *names, char **ret_poured, size_t *ret_size) {
         auto_fd input = harness_memory(t->data, t->size);
         int fds[] = { input, s->clone_fd }, ends[2];
         struct worker w = harness_start("load", userns);
         json_t *result;
 
-        *names = '\0';
         *ret_poured = NULL;
         harness_send(&w, "{\"op\":\"load\"}", fds, 2);
         while ((result = harness_result(&w)) && strcmp(json_get_str(result, "event", ""), "layer") == 0) {
-                strcat(strcat(names, json_get_str(result, "name", json_get_str(result, "digest", "?"))), " ");
+                strbuf_addf(names, "%s ", json_get_str(result, "name", json_get_str(result, "digest", "?")));
                 json_decref(result);
                 if (strstr(answer, "pour")) {
                         assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
@@ -217,18 +217,20 @@ static void layers_are_offered_and_poured_kept_or_skipped(void **state) {
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
                 struct tar t = { 0 }, layer = { 0 };
                 unsigned char *packed;
-                char names[1000], plain_name[100], wanted[1000], *poured;
+                char plain_name[100], wanted[1000], *poured;
+                auto_strbuf names;
                 size_t packed_size, size;
                 struct scratch s;
                 json_t *result;
 
+                strbuf_init(&names, sizeof(wanted));
                 if (userns < 0 || !harness_scratch(&s, userns))
                         skip();
                 make_layers(&t, &layer, &packed, &packed_size);
-                result = load_with_offers(&s, &t, rows[i].answer, names, &poured, &size);
+                result = load_with_offers(&s, &t, rows[i].answer, &names, &poured, &size);
                 /* Offers come in order; "member" is told of what is kept, and of the text. */
                 snprintf(wanted, sizeof(wanted), "%s %s 0123/layer.tar ", harness_sum(layer.data, layer.size), harness_sum(packed, packed_size));
-                assert_string_equal(names, wanted);
+                assert_string_equal(names.data, wanted);
                 assert_string_equal(json_get_str(result, "event", ""), "member");
                 assert_string_equal(json_get_str(result, "name", ""), rows[i].kept ? "0123/layer.tar" : "0123.json");
                 if (rows[i].poured) {
