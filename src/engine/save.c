@@ -16,11 +16,7 @@ int engine_image_save(struct engine *e, const char *const *names, size_t n, int 
                 r = image_get(e->images, names[i], &image, err);
                 if (r < 0)
                         return r;
-                if (image->artifact_type)
-                        r = err_set(err, ERR_INVALID, -EINVAL, "%s is an artifact (%s): archives are of images; kist push, or skopeo, copies it to a registry", names[i], image->artifact_type);
                 image_free(image);
-                if (r < 0)
-                        return r;
         }
         r = image_save(e->images, names, n, out_fd, cancel_fd, err);
         for (size_t i = 0; i < n && r == 0; i++)

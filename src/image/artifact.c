@@ -29,8 +29,9 @@ struct part {
 struct artifact {
         struct image_store *store;
         const struct import *import;
-        struct sources *from;
+        struct sources *from; /* NULL: an archive */
         const struct progress *progress;
+        const char *name; /* "": none */
         struct part *parts; /* the config first, each digest once */
         size_t n_parts;
 };
@@ -63,6 +64,8 @@ static int add(struct artifact *a, const struct descriptor *d, struct err *err) 
         *p = (struct part) { .d = *d, .fd = -EBADF, .there = blob_exists(a->store->blobs_fd, &d->digest) };
         digest_short(text, p->short_id);
         a->n_parts++;
+        if (!p->there && !a->from)
+                return 0; /* it is about to be there */
         return progress_layer(a->progress, p->short_id, p->there ? "Already exists" : "Pulling fs layer") < 0 ? canceled(err) : 0;
 }
 
@@ -82,19 +85,12 @@ static int gather(struct artifact *a, struct err *err) {
 /* --- fetching --- */
 
 static int on_event(struct artifact *a, const struct part *p, uint64_t id, uint64_t *done, struct err *err) {
-        struct fetcher *f = &a->from->fetcher;
         auto_json *event = NULL;
-        const char *what;
-        int r = worker_receive(&f->worker, &event, err);
+        int r = fetcher_event(&a->from->fetcher, id, &event, err);
 
         if (r < 0)
                 return r;
-        what = json_get_str(event, "event", "");
-        if (strcmp(what, "error") == 0)
-                return fetcher_error(f, event, err);
-        if (worker_number(event, "id") != id)
-                return err_set(err, ERR_INTERNAL, -EPROTO, "the worker answers what was not asked");
-        if (strcmp(what, "done") == 0)
+        if (strcmp(json_get_str(event, "event", ""), "done") == 0)
                 return 1;
         *done = worker_number(event, "bytes");
         return progress_bytes(a->progress, p->short_id, "Downloading", *done < p->d.size ? *done : p->d.size, p->d.size) < 0 ? canceled(err) : 0;
@@ -124,28 +120,38 @@ static int fetch(struct artifact *a, struct part *p, struct err *err) {
         return r < 0 ? r : 0;
 }
 
-/* Nobody else has the file open any more. */
-static int verify(struct artifact *a, struct part *p, struct err *err) {
+/* To whose file nobody writes any more. */
+static int verify(const struct part *p, int fd, const char *who, struct err *err) {
         char want[DIGEST_TEXT_SIZE], have[DIGEST_TEXT_SIZE];
         struct digest sum;
         uint64_t size;
-        int r = digest_of_file(p->fd, &sum, &size);
+        int r = digest_of_file(fd, &sum, &size);
 
         if (r < 0)
                 return err_errno(err, r, "blob");
-        if (!digest_equal(&sum, &p->d.digest) || size != p->d.size) {
-                digest_format(&sum, have);
-                digest_format(&p->d.digest, want);
-                return err_set(err, ERR_INVALID, -EBADMSG, "the registry sent %s (%llu bytes) for %s", have, (unsigned long long) size, want);
-        }
-        r = blob_commit(a->store->blobs_fd, p->temp, &p->d.digest, err);
+        if (digest_equal(&sum, &p->d.digest) && size == p->d.size)
+                return 0;
+        digest_format(&sum, have);
+        digest_format(&p->d.digest, want);
+        return err_set(err, ERR_INVALID, -EBADMSG, "%s %s (%llu bytes) for %s", who, have, (unsigned long long) size, want);
+}
+
+static int kept(struct artifact *a, struct part *p, struct err *err) {
+        p->there = true;
+        fault_point("artifact", "blob");
+        return progress_layer(a->progress, p->short_id, a->from ? "Pull complete" : "Loaded layer") < 0 ? canceled(err) : 0;
+}
+
+static int keep_fetched(struct artifact *a, struct part *p, struct err *err) {
+        int r = verify(p, p->fd, "the registry sent", err);
+
+        if (r >= 0)
+                r = blob_commit(a->store->blobs_fd, p->temp, &p->d.digest, err);
         if (r < 0)
                 return r;
         *p->temp = '\0';
         p->fd = fd_close(p->fd);
-        p->there = true;
-        fault_point("artifact", "blob");
-        return progress_layer(a->progress, p->short_id, "Pull complete") < 0 ? canceled(err) : 0;
+        return kept(a, p, err);
 }
 
 /* All that is missing, of one source. What was good stays for the next one. */
@@ -160,14 +166,17 @@ static int fetch_all(struct artifact *a, struct err *err) {
         worker_kill(&a->from->fetcher.worker);
         for (size_t i = 0; r == 0 && i < a->n_parts; i++)
                 if (!a->parts[i].there)
-                        r = verify(a, &a->parts[i], err);
+                        r = keep_fetched(a, &a->parts[i], err);
         return r;
 }
 
 /* --- its name --- */
 
-static struct entry *make_entry(const struct import *i, const char *name) {
-        struct entry e = {
+static int put_name(struct artifact *a, struct change *c, bool *ret_new, struct err *err) {
+        const struct import *i = a->import;
+        size_t n = i->manifest.n_layers;
+        auto_free uint64_t *sizes = calloc(n + 1, sizeof(*sizes));
+        const struct entry e = {
                 .manifest = i->manifest_digest,
                 .id = i->manifest_digest,
                 .index = i->index_digest,
@@ -175,23 +184,20 @@ static struct entry *make_entry(const struct import *i, const char *name) {
                 .type = i->manifest.type,
                 .manifest_size = i->manifest_size,
                 .created_unix_ns = i->created_unix_ns,
-                .n_layers = i->manifest.n_layers + 1,
+                .n_layers = n + 1,
+                .layer_sizes = sizes,
         };
-        auto_free uint64_t *sizes = calloc(e.n_layers, sizeof(*sizes));
 
         if (!sizes)
-                return NULL;
+                return err_errno(err, -ENOMEM, "artifact");
         sizes[0] = i->manifest.config.size;
-        for (size_t j = 0; j < i->manifest.n_layers; j++)
+        for (size_t j = 0; j < n; j++)
                 sizes[j + 1] = i->manifest.layers[j].size;
-        e.layer_sizes = sizes;
-        return entry_copy(&e, name);
+        return import_put_names(c, &e, &a->name, *a->name ? 1 : 0, a->from, ret_new, err);
 }
 
-static int commit(struct artifact *a, const char *name, bool *ret_new, struct err *err) {
+static int commit(struct artifact *a, bool *ret_new, struct err *err) {
         const struct import *i = a->import;
-        const struct entry *old;
-        struct entry *e;
         struct change c;
         int r;
 
@@ -205,11 +211,8 @@ static int commit(struct artifact *a, const char *name, bool *ret_new, struct er
         if (r >= 0 && i->index_text)
                 r = blob_write(a->store->blobs_fd, &i->index_digest, i->index_text, i->index_size, err);
         fault_point("artifact", "manifest");
-        old = entry_find_canonical(a->store, name);
-        *ret_new = !old || !digest_equal(&old->manifest, &i->manifest_digest);
-        e = r >= 0 ? make_entry(i, name) : NULL;
         if (r >= 0)
-                r = e ? change_put(&c, e, true, err) : err_errno(err, -ENOMEM, "artifact");
+                r = put_name(a, &c, ret_new, err);
         if (r < 0) {
                 change_abort(&c);
                 return r;
@@ -237,7 +240,7 @@ static void done(struct artifact *a, bool keep) {
 }
 
 int artifact_pull(struct image_store *s, const struct import *i, struct sources *from, const struct progress *progress, const char *name, bool *ret_new, struct err *err) {
-        struct artifact a = { .store = s, .import = i, .from = from, .progress = progress };
+        struct artifact a = { .store = s, .import = i, .from = from, .progress = progress, .name = name };
         int r = gather(&a, err);
 
         if (r >= 0) {
@@ -246,7 +249,44 @@ int artifact_pull(struct image_store *s, const struct import *i, struct sources 
                         r = fetch_all(&a, err);
         }
         if (r >= 0)
-                r = commit(&a, name, ret_new, err);
+                r = commit(&a, ret_new, err);
         done(&a, r >= 0);
         return r;
+}
+
+/* --- from an archive --- */
+
+static int take(struct artifact *a, struct part *p, int source_fd, struct err *err) {
+        auto_fd fd = blob_open(source_fd, &p->d.digest);
+        char text[DIGEST_TEXT_SIZE];
+        int r;
+
+        digest_format(&p->d.digest, text);
+        if (fd == -ENOENT)
+                return err_set(err, ERR_INVALID, -ENOENT, "the archive has no blob %s", text);
+        if (fd < 0)
+                return err_errno(err, fd, "blob %s", text);
+        r = verify(p, fd, "the archive has", err);
+        if (r >= 0)
+                r = blob_adopt(a->store->blobs_fd, source_fd, &p->d, err);
+        return r < 0 ? r : kept(a, p, err);
+}
+
+int artifact_load(struct image_store *s, const struct import *i, int source_fd, const struct progress *progress, const char *name, struct err *err) {
+        struct artifact a = { .store = s, .import = i, .progress = progress, .name = name };
+        int r = gather(&a, err);
+
+        for (size_t j = 0; r >= 0 && j < a.n_parts; j++)
+                if (!a.parts[j].there)
+                        r = take(&a, &a.parts[j], source_fd, err);
+        if (r >= 0)
+                r = commit(&a, &(bool) { false }, err);
+        done(&a, r >= 0);
+        return r;
+}
+
+int artifact_check_discard(enum image_discard asked, const char *what, struct err *err) {
+        if (asked != IMAGE_DISCARD)
+                return 0;
+        return err_set(err, ERR_INVALID, -EINVAL, "%s is an artifact, which is nothing but its blobs: none of them can be discarded", what);
 }

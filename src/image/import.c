@@ -121,8 +121,33 @@ bool import_is_present(struct image_store *s, const struct import *i, bool disca
         return present;
 }
 
-static struct entry *make_entry(const struct import *i, const struct transfer *t, const char *name) {
-        struct entry e = {
+int import_put_names(struct change *c, const struct entry *e, const char *const *names, size_t n_names, bool keep_digest, bool *ret_new, struct err *err) {
+        struct entry *made;
+
+        for (size_t j = 0; j < n_names; j++) {
+                const struct entry *old = entry_find_canonical(c->store, names[j]);
+                int r;
+
+                *ret_new = !old || !digest_equal(&old->manifest, &e->manifest);
+                made = entry_copy(e, names[j]);
+                r = made ? change_put(c, made, keep_digest, err) : err_errno(err, -ENOMEM, "image");
+                if (r < 0)
+                        return r;
+        }
+        if (n_names > 0)
+                return 0;
+        /* Without a name only if it has none already. */
+        for (size_t j = 0; j < c->n; j++)
+                if (c->entries[j]->name && digest_equal(&c->entries[j]->manifest, &e->manifest))
+                        return 0;
+        made = entry_copy(e, NULL);
+        return made ? change_put(c, made, keep_digest, err) : err_errno(err, -ENOMEM, "image");
+}
+
+static int put_names(struct change *c, const struct import *i, const struct transfer *t, const char *const *names, size_t n_names, bool keep_digest, bool *ret_new,
+                     struct err *err) {
+        auto_free uint64_t *sizes = calloc(t->n_layers + 1, sizeof(*sizes));
+        const struct entry e = {
                 .manifest = i->manifest_digest,
                 .id = i->manifest.config.digest,
                 .index = i->index_digest,
@@ -132,38 +157,14 @@ static struct entry *make_entry(const struct import *i, const struct transfer *t
                 .manifest_size = i->manifest_size,
                 .created_unix_ns = i->config.created_unix_ns > 0 ? i->config.created_unix_ns : 0,
                 .n_layers = t->n_layers,
+                .layer_sizes = sizes,
         };
-        auto_free uint64_t *sizes = calloc(t->n_layers + 1, sizeof(*sizes));
 
         if (!sizes)
-                return NULL;
+                return err_errno(err, -ENOMEM, "image");
         for (size_t j = 0; j < t->n_layers; j++)
                 sizes[j] = t->layers[j].size;
-        e.layer_sizes = sizes;
-        return entry_copy(&e, name);
-}
-
-static int put(struct change *c, struct entry *e, bool keep_digest, struct err *err) {
-        return e ? change_put(c, e, keep_digest, err) : err_errno(err, -ENOMEM, "image");
-}
-
-static int put_names(struct image_store *s, struct change *c, const struct import *i, const struct transfer *t, const char *const *names,
-                     size_t n_names, bool keep_digest, bool *ret_new, struct err *err) {
-        int r = 0;
-
-        for (size_t j = 0; j < n_names && r >= 0; j++) {
-                const struct entry *old = entry_find_canonical(s, names[j]);
-
-                *ret_new = !old || !digest_equal(&old->manifest, &i->manifest_digest);
-                r = put(c, make_entry(i, t, names[j]), keep_digest, err);
-        }
-        if (n_names > 0)
-                return r;
-        /* Without a name only if it has none already. */
-        for (size_t j = 0; j < c->n; j++)
-                if (c->entries[j]->name && digest_equal(&c->entries[j]->manifest, &i->manifest_digest))
-                        return 0;
-        return put(c, make_entry(i, t, NULL), keep_digest, err);
+        return import_put_names(c, &e, names, n_names, keep_digest, ret_new, err);
 }
 
 int import_commit(struct image_store *s, const struct import *i, const struct transfer *t, const char *const *names, size_t n_names,
@@ -188,7 +189,7 @@ int import_commit(struct image_store *s, const struct import *i, const struct tr
                 r = blob_write(s->blobs_fd, &i->index_digest, i->index_text, i->index_size, err);
         fault_point("image", "manifest");
         if (r >= 0)
-                r = put_names(s, &c, i, t, names, n_names, keep_digest, &is_new, err);
+                r = put_names(&c, i, t, names, n_names, keep_digest, &is_new, err);
         if (r >= 0)
                 r = change_commit(&c, err);
         else

@@ -39,6 +39,9 @@ int import_read(struct import *i, const struct import_source *source, char *text
 /* Is the image in the store whole: its entry, its config, its layers, and unless they may be discarded their blobs? */
 bool import_is_present(struct image_store *s, const struct import *i, bool discard);
 
+/* `e` (borrowed) under each of these names (canonical ones; none: without a name, unless it has one). *ret_new is of the last one: did it stand for something else? */
+int import_put_names(struct change *c, const struct entry *e, const char *const *names, size_t n_names, bool keep_digest, bool *ret_new, struct err *err);
+
 /* After its layers are there: write config and manifest, then give it the names (n canonical ones; none: an image without a name).
  * *ret_new (may be NULL): was the last name's image another one before? */
 int import_commit(struct image_store *s, const struct import *i, const struct transfer *t, const char *const *names, size_t n_names,

@@ -16,21 +16,25 @@
 
 enum { LAYERS_MAX = MANIFEST_LAYERS_MAX * 8, PIPE_SIZE = 1 << 20 };
 
-void load_layers_init(struct load_layers *l, struct image_store *s, json_t *members, bool discard) {
-        *l = (struct load_layers) { .store = s, .members = members, .discard = discard };
+void load_layers_init(struct load_layers *l, struct image_store *s, json_t *members, bool discard, bool keep) {
+        *l = (struct load_layers) { .store = s, .members = members, .discard = discard, .keep = keep };
 }
 
 static bool is_running(const struct load_layer *y) {
         return y->worker.pid >= 0;
 }
 
-/* What came of it goes; what is known of it stays. */
-static void drop(struct load_layers *l, struct load_layer *y) {
+static void drop_tree(struct load_layers *l, struct load_layer *y) {
         worker_kill(&y->worker);
         if (y->unpacked.begun)
                 l->store->sink.abort(l->store->sink.data, y->unpacked.token);
         y->unpacked.begun = false;
         y->unpacked.dir_fd = fd_close(y->unpacked.dir_fd);
+}
+
+/* What came of it goes; what is known of it stays. */
+static void drop(struct load_layers *l, struct load_layer *y) {
+        drop_tree(l, y);
         y->blob_fd = fd_close(y->blob_fd);
         if (*y->temp)
                 unlinkat(l->store->blobs_fd, y->temp, 0);
@@ -119,7 +123,7 @@ static int begin(struct load_layers *l, const struct digest *blob, const char *n
         if (r < 0)
                 return r;
         y->unpacked.begun = true;
-        r = l->discard ? 0 : blob_temp(l->store->blobs_fd, y->temp, &y->blob_fd, err);
+        r = !l->keep ? 0 : blob_temp(l->store->blobs_fd, y->temp, &y->blob_fd, err);
         if (r < 0)
                 return r;
         if (pipe2(pair, O_CLOEXEC) < 0)
@@ -127,8 +131,8 @@ static int begin(struct load_layers *l, const struct digest *blob, const char *n
         ours = pair[0];
         theirs = pair[1];
         fcntl(theirs, F_SETPIPE_SZ, PIPE_SIZE); /* fewer switches between the two; the default does as well */
-        r = unpacking_start(l->store, &(struct unpacking) { .blob = blob, .name = name, .size = size, .input_fd = ours, .dir_fd = y->unpacked.dir_fd, .blob_fd = y->blob_fd },
-                            &y->worker, err);
+        r = unpacking_start(l->store, &(struct unpacking) { .blob = blob, .name = name, .size = size, .input_fd = ours, .dir_fd = y->unpacked.dir_fd, .blob_fd = y->blob_fd,
+                            .keep_blob = blob && y->blob_fd >= 0 }, &y->worker, err);
         if (r < 0)
                 return r;
         *ret_pipe = move_fd(theirs);
@@ -177,11 +181,23 @@ size_t load_layers_poll(const struct load_layers *l, struct pollfd *ret) {
         return n;
 }
 
+/* The worker is gone. */
+static int close_blob(struct load_layer *y, struct err *err) {
+        struct stat st;
+
+        if (y->blob_fd >= 0 && fstat(y->blob_fd, &st) < 0)
+                return err_errno(err, -errno, "blob");
+        if (y->blob_fd >= 0 && (uint64_t) st.st_size != y->unpacked.blob_size)
+                return err_set(err, ERR_INTERNAL, -EPROTO, "the worker wrote %lld bytes, and says another number", (long long) st.st_size);
+        y->blob_fd = fd_close(y->blob_fd);
+        return 0;
+}
+
 static int finish(struct load_layers *l, struct load_layer *y, const json_t *event, struct err *err) {
         struct unpacked_layer *u = &y->unpacked;
         const char *digest = json_get_str(event, "digest", NULL);
         struct digest blob;
-        struct stat st;
+        int r;
 
         u->size = worker_number(event, "size");
         if (u->size > INT64_MAX || worker_number(event, "blob_size") > INT64_MAX || !digest_parse(digest, &blob) || (!y->name && !digest_equal(&blob, &u->blob)) ||
@@ -190,11 +206,9 @@ static int finish(struct load_layers *l, struct load_layer *y, const json_t *eve
         /* Nobody may write into the layer or the blob any more. */
         worker_end(&y->worker);
         u->blob_size = worker_number(event, "blob_size");
-        if (y->blob_fd >= 0 && fstat(y->blob_fd, &st) < 0)
-                return err_errno(err, -errno, "blob");
-        if (y->blob_fd >= 0 && (uint64_t) st.st_size != u->blob_size)
-                return err_set(err, ERR_INTERNAL, -EPROTO, "the worker wrote %lld bytes, and says another number", (long long) st.st_size);
-        y->blob_fd = fd_close(y->blob_fd);
+        r = close_blob(y, err);
+        if (r < 0)
+                return r;
         u->blob = blob;
         if (y->name && json_object_set_new(l->members, y->name, json_string(digest)) < 0)
                 return err_errno(err, -ENOMEM, "image archive");
@@ -208,13 +222,18 @@ static int handle(struct load_layers *l, struct load_layer *y, struct err *err) 
 
         if (r == 0 && event && strcmp(json_get_str(event, "event", ""), "done") == 0)
                 r = finish(l, y, event, err);
+        else if (r == 0 && event && strcmp(json_get_str(event, "event", ""), "blob") == 0)
+                y->unpacked.blob_size = worker_number(event, "blob_size"), y->has_blob = true;
         if (r == 0)
                 return 0;
-        drop(l, y);
-        if (y->name)
+        if (y->name) {
+                drop(l, y);
                 return r;
-        if (err)
-                y->unpacked.why = *err;
+        }
+        y->unpacked.why = *err;
+        drop_tree(l, y);
+        if (!y->has_blob || close_blob(y, NULL) < 0)
+                drop(l, y);
         return 0;
 }
 

@@ -2,7 +2,8 @@
 #pragma once
 
 /* Layers that are unpacked while their archive comes. Only at its end does an archive say which images it has: until then a layer is a scratch directory of
- * the sink, and its blob a file without a name. Both were summed, and nobody can write to them any more. What no image wants goes away. */
+ * the sink, and its blob a file without a name. Both were summed, and nobody can write to them any more. What no image wants goes away. What only looks like a layer may be an
+ * artifact's: its blob is kept although it cannot be unpacked. */
 
 #include <poll.h>
 #include <stdbool.h>
@@ -23,7 +24,7 @@ struct unpacked_layer {
         bool begun;    /* the sink holds a scratch directory for `token`: whoever takes it makes this false */
         char token[64];
         int dir_fd;
-        struct err why; /* there is none: it could not be unpacked */
+        struct err why; /* there is none: it could not be unpacked; its blob may be there all the same */
 };
 
 struct load_layer {
@@ -31,13 +32,15 @@ struct load_layer {
         struct worker worker; /* while it comes */
         char temp[BLOB_TEMP_SIZE];
         int blob_fd;
+        bool has_blob; /* the worker says that it is whole, whatever became of the tree */
         char *name; /* in an older archive of Docker; NULL: `unpacked.blob` was known from the beginning */
         unsigned devices;
 };
 
 struct load_layers {
         struct image_store *store;
-        bool discard; /* blobs are summed and not kept */
+        bool discard; /* no image keeps its layers' blobs */
+        bool keep;    /* … but they are files until it is known what they are: an artifact's are kept */
         struct load_layer **list;
         size_t n;
         struct digest *known; /* blobs that the store had already: pinned */
@@ -48,7 +51,7 @@ struct load_layers {
 
 enum { LOAD_LAYERS_AT_ONCE = 3 };
 
-void load_layers_init(struct load_layers *l, struct image_store *s, json_t *members, bool discard);
+void load_layers_init(struct load_layers *l, struct image_store *s, json_t *members, bool discard, bool keep);
 /* Whatever was not taken goes. */
 void load_layers_done(struct load_layers *l);
 

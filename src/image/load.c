@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "image/artifact.h"
 #include "image/blobs.h"
 #include "image/docker-archive.h"
 #include "image/import.h"
@@ -31,6 +32,7 @@ enum { INDEX_SIZE_MAX = 4 << 20, HEARTBEAT_MS = 1000 };
 struct load {
         struct image_store *store;
         const char *name;
+        enum image_discard asked;
         bool discard;
         struct platform platform;
         struct progress progress;
@@ -197,7 +199,7 @@ static int tell_loaded(struct load *l, const struct import *i, const char *name)
         struct image_reference reference;
         char text[600];
 
-        digest_format(&i->manifest.config.digest, text);
+        digest_format(i->artifact ? &i->manifest_digest : &i->manifest.config.digest, text);
         if (l->ids)
                 json_array_append_new(l->ids, json_string(text));
         if (*name && image_reference_parse(name, &reference, NULL) >= 0) {
@@ -207,9 +209,36 @@ static int tell_loaded(struct load *l, const struct import *i, const char *name)
         return progress_stream(&l->progress, "Loaded image ID: %s\n", text);
 }
 
+/* Of a blob that looked like a layer, and is not what its name says, the reason is known. */
+static int check_came(struct load *l, const struct manifest *m, struct err *err) {
+        for (size_t i = 0; i < m->n_layers; i++) {
+                const struct unpacked_layer *u = load_layers_find(&l->layers, &m->layers[i].digest);
+
+                if (!u || u->why.kind == ERR_NONE || blob_exists(l->blobs_fd, &u->blob) || blob_exists(l->store->blobs_fd, &u->blob))
+                        continue;
+                *err = u->why;
+                return err->num ? err->num : -EIO;
+        }
+        return 0;
+}
+
+static int load_artifact(struct load *l, const struct import *i, const char *name, struct err *err) {
+        const char *what = *name ? name : "image archive";
+        int r = artifact_check_discard(l->asked, what, err);
+
+        if (r >= 0)
+                r = check_came(l, &i->manifest, err);
+        if (r >= 0)
+                r = artifact_load(l->store, i, l->blobs_fd, &l->progress, name, err);
+        if (r < 0)
+                return err_name(err, what);
+        tell_loaded(l, i, name);
+        return 0;
+}
+
 /* text is taken. */
 static int load_manifest(struct load *l, char *text, size_t size, const char *media_type, const char *name, struct err *err) {
-        const struct import_source source = { .manifest = get_manifest, .config = get_config, .data = l };
+        const struct import_source source = { .manifest = get_manifest, .config = get_config, .data = l, .artifacts = true };
         const char *names[] = { name };
         auto_import i = { 0 };
         struct transfer t;
@@ -217,6 +246,8 @@ static int load_manifest(struct load *l, char *text, size_t size, const char *me
 
         if (r < 0)
                 return r;
+        if (i.artifact)
+                return load_artifact(l, &i, name, err);
         r = transfer_init(&t, l->store, &i.manifest, &i.config, &l->progress, err);
         t.source_fd = l->blobs_fd;
         t.unpacked = &l->layers;
@@ -341,8 +372,9 @@ int image_load(struct image_store *s, int archive_fd, const char *name, enum ima
         r = platform_parse(NULL, &l.platform, err);
         if (r < 0 || !l.members)
                 return r < 0 ? r : err_errno(err, -ENOMEM, "image archive");
+        l.asked = discard;
         l.discard = registries_discard_blobs(s, discard);
-        load_layers_init(&l.layers, s, l.members, l.discard);
+        load_layers_init(&l.layers, s, l.members, l.discard, discard != IMAGE_DISCARD);
         store_busy_begin(s);
         r = s->sink.begin(s->sink.data, l.token, &l.dir_fd, err);
         if (r >= 0) {

@@ -117,8 +117,8 @@ static int read_image(struct pull *p, struct import *i, struct err *err) {
                 return err_prefix(err, "%s", p->familiar);
         r = import_read(i, &source, text, size, media_type, &p->platform, p->explicit_platform, p->familiar, err);
         /* "no matching manifest for …" stands alone, as clients know it. */
-        if (r < 0 && err && !strstr(err->msg, p->familiar) && strncmp(err->msg, "no matching", 11) != 0)
-                err_prefix(err, "%s", p->familiar);
+        if (r < 0 && err && strncmp(err->msg, "no matching", 11) != 0)
+                err_name(err, p->familiar);
         return r;
 }
 
@@ -177,22 +177,21 @@ static int move_image(struct pull *p, const struct import *i, struct err *err) {
                 r = import_commit(p->store, i, &t, (const char *[]){ name }, 1, true, &is_new, err);
         transfer_done(&t, r >= 0);
         if (r < 0)
-                return err && !strstr(err->msg, p->familiar) ? err_prefix(err, "%s", p->familiar) : r;
+                return err_name(err, p->familiar);
         return tell_result(p, i, is_new, err);
 }
 
 static int move_artifact(struct pull *p, const struct import *i, struct err *err) {
         bool is_new = false;
         char name[600];
-        int r;
+        int r = artifact_check_discard(p->sources.asked->discard, p->familiar, err);
 
-        /* The daemon's own setting is about images; who asks is told. */
-        if (p->sources.asked->discard == IMAGE_DISCARD)
-                return err_set(err, ERR_INVALID, -EINVAL, "%s is an artifact, which is nothing but its blobs: none of them can be discarded", p->familiar);
+        if (r < 0)
+                return r;
         name_of(p, name, sizeof(name));
         r = artifact_pull(p->store, i, &p->sources, &p->progress, name, &is_new, err);
         if (r < 0)
-                return err && !strstr(err->msg, p->familiar) ? err_prefix(err, "%s", p->familiar) : r;
+                return err_name(err, p->familiar);
         return tell_result(p, i, is_new, err);
 }
 

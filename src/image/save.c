@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Saving images: their part of the layout is laid out in a scratch directory, blobs as second names of those in the store, and a pack worker makes the tar
+/* Saving images and artifacts: their part of the layout is laid out in a scratch directory, blobs as second names of those in the store, and a pack worker makes the tar
  * of it. The same archive is read by OCI's tools (index.json) and by Docker's (manifest.json). */
 
 #include <fcntl.h>
@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "base/err.h"
+#include "base/fault.h"
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -28,13 +29,13 @@ struct save {
         json_t *index, *manifests; /* manifests of index.json; the list of manifest.json */
 };
 
-static int link_blob(struct save *s, const struct digest *d, struct err *err) {
+static int link_blob(struct save *s, const struct digest *d, const char *image, struct err *err) {
         char name[DIGEST_HEX_SIZE];
 
         digest_format_hex(d, name);
-        if (linkat(s->store->blobs_fd, name, s->blobs_fd, name, 0) < 0 && errno != EEXIST)
-                return err_errno(err, -errno, "blob sha256:%s", name);
-        return 0;
+        if (linkat(s->store->blobs_fd, name, s->blobs_fd, name, 0) == 0 || errno == EEXIST)
+                return 0;
+        return errno == ENOENT ? store_blob_missing(s->store, image, d, err) : err_errno(err, -errno, "blob sha256:%s", name);
 }
 
 static char *blob_path(const struct digest *d) {
@@ -64,16 +65,18 @@ static json_t *manifest_entry(struct save *s, const struct manifest *m) {
         return entry;
 }
 
+/* entry: of manifest.json; NULL for an artifact, which Docker has no word for. */
 static void add_name(const struct image_reference *reference, json_t *entry, json_t *descriptor) {
         json_t *tags = json_get_array(entry, "RepoTags");
         char text[600];
 
         image_reference_familiar(reference, text, sizeof(text));
-        if (!tags) {
+        if (entry && !tags) {
                 tags = json_array();
                 json_object_set_new(entry, "RepoTags", tags);
         }
-        json_array_append_new(tags, json_string(text));
+        if (entry)
+                json_array_append_new(tags, json_string(text));
         image_reference_canonical(reference, text, sizeof(text));
         json_object_set_new(descriptor, "annotations", json_pack("{s:s, s:s}", ANNOTATION_WHOLE_NAME, text, ANNOTATION_NAME, reference->tag));
 }
@@ -92,6 +95,14 @@ static int find(struct save *s, const char *name, struct descriptor *ret, enum m
         return r;
 }
 
+static int link_blobs(struct save *s, const char *name, const struct manifest *m, struct err *err) {
+        int r = link_blob(s, &m->config.digest, name, err);
+
+        for (size_t i = 0; i < m->n_layers && r >= 0; i++)
+                r = link_blob(s, &m->layers[i].digest, name, err);
+        return r;
+}
+
 static int add_image(struct save *s, const char *name, struct err *err) {
         struct image_reference reference;
         auto_manifest m = { 0 };
@@ -101,7 +112,8 @@ static int add_image(struct save *s, const char *name, struct err *err) {
         struct descriptor d;
         enum media_type type;
         enum found_by by;
-        json_t *descriptor;
+        json_t *descriptor, *entry;
+        bool artifact = false;
         size_t size;
         int r = find(s, name, &d, &type, &by, err);
 
@@ -110,22 +122,21 @@ static int add_image(struct save *s, const char *name, struct err *err) {
         if (r >= 0)
                 r = json_parse(text, size, MANIFEST_SIZE_MAX, name, &object, err);
         if (r >= 0)
-                r = manifest_parse(object, type, name, &m, err);
+                artifact = manifest_is_artifact(object);
         if (r >= 0)
-                r = link_blob(s, &d.digest, err);
+                r = artifact ? manifest_parse_any(object, type, name, &m, err) : manifest_parse(object, type, name, &m, err);
         if (r >= 0)
-                r = link_blob(s, &m.config.digest, err);
-        for (size_t i = 0; i < m.n_layers && r >= 0; i++)
-                r = blob_exists(s->store->blobs_fd, &m.layers[i].digest) ? link_blob(s, &m.layers[i].digest, err) :
-                                                                           store_blob_missing(s->store, name, &m.layers[i].digest, err);
+                r = link_blob(s, &d.digest, name, err);
+        if (r >= 0)
+                r = link_blobs(s, name, &m, err);
         if (r < 0)
                 return r;
         digest_format(&d.digest, digest);
-        descriptor = json_pack("{s:s, s:s, s:I}", "mediaType", media_type_name(type), "digest", digest, "size", (json_int_t) size);
+        descriptor = json_pack("{s:s, s:s, s:I, s:s*}", "mediaType", media_type_name(type), "digest", digest, "size", (json_int_t) size, "artifactType",
+                               artifact ? manifest_artifact_type(object) : NULL);
+        entry = artifact ? NULL : manifest_entry(s, &m);
         if (by == FOUND_BY_NAME && image_reference_parse(name, &reference, NULL) >= 0 && !*reference.digest)
-                add_name(&reference, manifest_entry(s, &m), descriptor);
-        else
-                manifest_entry(s, &m);
+                add_name(&reference, entry, descriptor);
         return json_array_append_new(s->index, descriptor) < 0 ? err_errno(err, -ENOMEM, "%s", name) : 0;
 }
 
@@ -142,7 +153,9 @@ static int write_texts(struct save *s, struct err *err) {
 
         if (r >= 0)
                 r = write_json(s, "index.json", json_pack("{s:i, s:s, s:O}", "schemaVersion", 2, "mediaType", media_type_name(MEDIA_OCI_INDEX), "manifests", s->index), err);
-        return r < 0 ? r : write_json(s, "manifest.json", json_incref(s->manifests), err);
+        if (r < 0 || json_array_size(s->manifests) == 0)
+                return r;
+        return write_json(s, "manifest.json", json_incref(s->manifests), err);
 }
 
 static int make_blobs(struct save *s, struct err *err) {
@@ -179,6 +192,7 @@ int image_save(struct image_store *store, const char *const *names, size_t n, in
                         r = add_image(&s, names[i], err);
                 if (r >= 0)
                         r = write_texts(&s, err);
+                fault_point("save", "linked");
                 if (r >= 0)
                         r = pack(&s, out_fd, cancel_fd, err);
                 fd_close(s.blobs_fd);

@@ -29,7 +29,7 @@ int unpacking_start(struct image_store *s, const struct unpacking *u, struct wor
                 r = worker_start(s->worker_fd, s->sink.userns_fd, "unpack", ret, err);
         if (r < 0)
                 return r;
-        request = json_pack("{s:s, s:I, s:s*, s:{s:I, s:I, s:I}}", "op", "unpack", "size", (json_int_t) u->size, "name", u->name, "limits", "bytes",
+        request = json_pack("{s:s, s:I, s:s*, s:b, s:{s:I, s:I, s:I}}", "op", "unpack", "size", (json_int_t) u->size, "name", u->name, "keep_blob", u->keep_blob, "limits", "bytes",
                             (json_int_t) WORKER_LIMIT_BYTES, "entries", (json_int_t) WORKER_LIMIT_ENTRIES, "ratio", (json_int_t) WORKER_LIMIT_RATIO);
         if (request) {
                 set_digest(request, "digest", u->blob);
@@ -55,7 +55,7 @@ int unpacking_receive(struct worker *w, int dir_fd, unsigned *devices, json_t **
         }
         if (strcmp(what, "error") == 0)
                 return worker_error(event, err);
-        if (strcmp(what, "done") != 0 && strcmp(what, "progress") != 0)
+        if (strcmp(what, "done") != 0 && strcmp(what, "progress") != 0 && strcmp(what, "blob") != 0)
                 return err_set(err, ERR_INTERNAL, -EPROTO, "the worker says \"%s\", which means nothing", what);
         *ret = take_ptr(&event);
         return 0;

@@ -45,6 +45,8 @@
  *   ←  {"event":"opaque","path":"a/b"}  the daemon sets trusted.overlay.opaque on it; "": the root
  *   ←  {"event":"device","path":"dev/x","mode":8612,"uid":0,"gid":0,"major":1,"minor":3}   the daemon makes it, or leaves it out, by its policy
  *   ←  {"event":"done","size":… (bytes of the files),"entries":…,"blob_size":…,"digest":…,"diff_id":…} | {"event":"error","kind":…,"message":…}
+ *      With "keep_blob" and a blob to write, of bytes that cannot be unpacked the rest is read, written and summed as well; when they are what "digest" and "size" say, then
+ *   ←  {"event":"blob","blob_size":…}   comes before the error
  *      Entries that leave the root ("..", hard links or parents through symlinks) fail the job, as do a wrong digest, size or diff id.
  *      Also refused: ids above 65535, names of more than 255 parts, extended attributes of overlayfs, a 0:0 character device. A directory of a layer
  *      that also has a whiteout of the same name is reported as opaque.

@@ -34,7 +34,7 @@ struct source {
         /* The reading thread's own. */
         uint8_t *input;
         size_t in_at, in_size;
-        bool in_ended;
+        bool in_ended, in_failed;
         uint64_t plain;
         struct decode *decode;
         enum decode_kind kind;
@@ -48,14 +48,16 @@ struct source {
         bool held; /* slot taken-1 is in the far half's hands */
         bool ended;
         struct err err;
+        bool abandoned; /* nobody takes any more of it */
+        bool all_read;  /* the rest was read, too: how that went */
+        struct err rest_err;
 };
 
 static int input_failed(struct source *s, int num, struct err *err) {
         return err_errno(err, num, "cannot be read, after %" PRIu64 " bytes", s->consumed);
 }
 
-/* Read until `input` is full or a pause in the pipe: at least one byte, unless the stream has ended. */
-static int refill(struct source *s, size_t at_least, struct err *err) {
+static int refill_once(struct source *s, size_t at_least, struct err *err) {
         size_t got = 0;
         int r;
 
@@ -85,6 +87,14 @@ static int refill(struct source *s, size_t at_least, struct err *err) {
                         return err_errno(err, r, "cannot be kept as a blob");
         }
         return 0;
+}
+
+/* Read until `input` is full or a pause in the pipe: at least one byte, unless the stream has ended. */
+static int refill(struct source *s, size_t at_least, struct err *err) {
+        int r = refill_once(s, at_least, err);
+
+        s->in_failed = s->in_failed || r < 0;
+        return r;
 }
 
 static int begin(struct source *s, struct err *err) {
@@ -139,33 +149,55 @@ static int fill(struct source *s, struct slot *slot, struct err *err) {
         return 0;
 }
 
-static int check_end(struct source *s, struct err *err) {
+static int check_size(struct source *s, struct err *err) {
         if (s->options.size > 0 && s->consumed < s->options.size)
                 return err_set(err, ERR_INVALID, -ENODATA, "is cut short: %" PRIu64 " of %" PRIu64 " bytes", s->consumed, s->options.size);
+        return 0;
+}
+
+static int end_sum(struct source *s, struct err *err) {
+        return *s->digest || digest_end(s->blob_sum, s->digest) == 0 ? 0 : err_set(err, ERR_INTERNAL, -EIO, "cannot be summed by SHA-256");
+}
+
+static int check_digest(const struct source *s, struct err *err) {
+        if (s->options.digest && strcmp(s->digest, s->options.digest) != 0)
+                return err_set(err, ERR_INVALID, -EBADMSG, "has another digest: %s", s->digest);
+        return 0;
+}
+
+static int check_end(struct source *s, struct err *err) {
+        int r = check_size(s, err);
+
+        if (r < 0)
+                return r;
         if (!decode_is_complete(s->decode))
                 return err_set(err, ERR_INVALID, -ENODATA, "is cut short: its %s data ends in the middle", decode_kind_name(s->kind));
         if (s->options.unsummed)
                 return 0;
-        if (digest_end(s->blob_sum, s->digest) < 0)
-                return err_set(err, ERR_INTERNAL, -EIO, "cannot be summed by SHA-256");
+        r = end_sum(s, err);
+        if (r < 0)
+                return r;
         if (s->kind == DECODE_NONE)
                 memcpy(s->diff_id, s->digest, sizeof(s->diff_id));
         else if (digest_end(s->plain_sum, s->diff_id) < 0)
                 return err_set(err, ERR_INTERNAL, -EIO, "cannot be summed by SHA-256");
-        if (s->options.digest && strcmp(s->digest, s->options.digest) != 0)
-                return err_set(err, ERR_INVALID, -EBADMSG, "has another digest: %s", s->digest);
+        r = check_digest(s, err);
+        if (r < 0)
+                return r;
         if (s->options.diff_id && strcmp(s->diff_id, s->options.diff_id) != 0)
                 return err_set(err, ERR_INVALID, -EBADMSG, "unpacks to %s, not to its diff id %s", s->diff_id, s->options.diff_id);
         return 0;
 }
 
+/* NULL: nobody is there to take it. */
 static struct slot *slot_to_fill(struct source *s) {
-        struct slot *slot;
+        struct slot *slot = NULL;
 
         pthread_mutex_lock(&s->lock);
-        while (s->filled - s->taken + (s->held ? 1 : 0) >= SLOTS)
+        while (s->filled - s->taken + (s->held ? 1 : 0) >= SLOTS && !s->abandoned)
                 pthread_cond_wait(&s->changed, &s->lock);
-        slot = &s->slots[s->filled % SLOTS];
+        if (!s->abandoned)
+                slot = &s->slots[s->filled % SLOTS];
         pthread_mutex_unlock(&s->lock);
         return slot;
 }
@@ -181,6 +213,32 @@ static void publish(struct source *s, bool full, bool ended, const struct err *e
         pthread_mutex_unlock(&s->lock);
 }
 
+/* Not one byte more is decompressed. */
+static int read_rest(struct source *s, struct err *err) {
+        int r = 0;
+
+        while (r == 0 && !s->in_ended && !s->in_failed)
+                r = refill(s, 1, err);
+        if (r == 0 && s->in_failed)
+                r = err_set(err, ERR_INVALID, -ENODATA, "is not all there");
+        if (r == 0)
+                r = check_size(s, err);
+        if (r == 0)
+                r = end_sum(s, err);
+        return r == 0 ? check_digest(s, err) : r;
+}
+
+static void keep_rest(struct source *s) {
+        struct err err = { 0 };
+
+        read_rest(s, &err);
+        pthread_mutex_lock(&s->lock);
+        s->rest_err = err;
+        s->all_read = true;
+        pthread_cond_signal(&s->changed);
+        pthread_mutex_unlock(&s->lock);
+}
+
 static void *run(void *data) {
         struct source *s = data;
         struct err err = { 0 };
@@ -189,6 +247,8 @@ static void *run(void *data) {
         while (r == 0) {
                 struct slot *slot = slot_to_fill(s);
 
+                if (!slot)
+                        break;
                 r = fill(s, slot, &err);
                 if (r < 0)
                         break;
@@ -199,6 +259,8 @@ static void *run(void *data) {
                 publish(s, true, false, NULL);
         }
         publish(s, false, true, &err);
+        if (s->options.keep_rest)
+                keep_rest(s);
         return NULL;
 }
 
@@ -257,6 +319,23 @@ int source_read(struct source *s, const void **ret, size_t *ret_size, struct err
                 if (err)
                         *err = s->err;
                 r = s->err.num ? s->err.num : -EIO;
+        }
+        pthread_mutex_unlock(&s->lock);
+        return r;
+}
+
+int source_keep_rest(struct source *s, struct err *err) {
+        int r = 0;
+
+        pthread_mutex_lock(&s->lock);
+        s->abandoned = true;
+        pthread_cond_signal(&s->changed);
+        while (!s->all_read)
+                pthread_cond_wait(&s->changed, &s->lock);
+        if (s->rest_err.kind != ERR_NONE) {
+                if (err)
+                        *err = s->rest_err;
+                r = s->rest_err.num ? s->rest_err.num : -EIO;
         }
         pthread_mutex_unlock(&s->lock);
         return r;

@@ -28,6 +28,7 @@ struct source_options {
         uint64_t size;       /* of the compressed blob; 0: unknown */
         const char *digest;  /* of the compressed blob; NULL: not checked */
         const char *diff_id; /* of the plain bytes; NULL: not checked */
+        bool keep_rest;      /* source_keep_rest() may be called */
         bool unsummed;       /* nobody asks for the sums: no time goes into them, and the two above are not looked at */
         struct source_limits limits;
 };
@@ -37,6 +38,10 @@ int source_start(const struct source_options *options, struct source **ret, stru
 
 /* The next piece: valid until the next call. 1: *ret, *ret_size (not 0); 0: the end, and all sums and sizes were right; negative: *err. */
 int source_read(struct source *s, const void **ret, size_t *ret_size, struct err *err);
+
+/* Instead of source_read(), when what came is no good, or the source itself has failed: the rest of the stream is read into blob_fd and summed. 0: all of it is there, and is what
+ * `size` and `digest` say. */
+int source_keep_rest(struct source *s, struct err *err);
 
 /* Compressed bytes so far. */
 uint64_t source_consumed(const struct source *s);

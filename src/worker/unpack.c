@@ -35,6 +35,7 @@ struct unpack {
         const char *digest, *diff_id; /* NULL: only to be told */
         const char *name;             /* what the layer is called in messages */
         uint64_t blob_size;
+        bool keep_blob;
         struct job_limits limits;
         struct archive_source archive;
         struct tree tree;
@@ -233,6 +234,16 @@ static int name_culprit(struct unpack *u, struct err *err) {
         return archive_source_blame(&u->archive, what, err);
 }
 
+/* It is no layer, as *err says: a blob it may be. When it is not even that, this is the better reason. */
+static int keep_blob(struct unpack *u, struct source *source, struct err *err) {
+        struct err rest;
+        int r = source_keep_rest(source, &rest);
+
+        if (r == 0)
+                control_send(u->control_fd, json_pack("{s:s, s:I}", "event", "blob", "blob_size", (json_int_t) source_consumed(source)));
+        return r == -EBADMSG ? err_set(err, rest.kind, r, "layer %.*s %s", NAME_SHOWN, u->name, rest.msg) : err->num;
+}
+
 static int run(struct unpack *u, const struct control_message *m, struct err *err) {
         const struct source_options options = {
                 .input_fd = m->fds[FD_INPUT],
@@ -240,6 +251,7 @@ static int run(struct unpack *u, const struct control_message *m, struct err *er
                 .size = u->blob_size,
                 .digest = u->digest,
                 .diff_id = u->diff_id,
+                .keep_rest = u->keep_blob,
                 .limits = { .plain = job_limits_plain(&u->limits), .ratio = u->limits.ratio },
         };
         struct source *source;
@@ -259,6 +271,8 @@ static int run(struct unpack *u, const struct control_message *m, struct err *er
                                                       source_digest(source), "diff_id", source_diff_id(source)));
         else
                 r = name_culprit(u, err);
+        if (r < 0 && u->keep_blob)
+                r = keep_blob(u, source, err);
         tree_done(&u->tree);
         archive_source_close(&u->archive);
         return r;
@@ -282,6 +296,7 @@ int job_unpack(int control_fd, const struct control_message *m, struct err *err)
         if (!u.name || (u.digest && !digest_is_valid(u.digest)) || (u.diff_id && !digest_is_valid(u.diff_id)) || size < 0)
                 return err_set(err, ERR_INVALID, -EINVAL, "worker: unpack needs a digest or a name, a diff id or none, and a size");
         u.blob_size = (uint64_t) size;
+        u.keep_blob = u.digest && m->n_fds > FD_BLOB && json_get_bool(job, "keep_blob", false);
         u.limits = job_limits_of(job);
         r = run(&u, m, err);
         return r;

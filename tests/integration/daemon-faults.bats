@@ -350,6 +350,36 @@ store_files() { find "$KT_DIR/root/oci" "$KT_DIR/root/layers" "$KT_DIR/root/tmp"
 	done
 }
 
+@test "save and load of an artifact: the archive is whole when it is acknowledged; there whole, or not at all" {
+	every_point save
+	local name=localhost:1/chart:1
+	"$BATS_TEST_DIRNAME/../lib/put-manifest" "$REGISTRY_PORT" chart 2 --config application/vnd.cncf.helm.config.v1+json --file 'a=one' --file 'b=two' >"$BATS_TEST_TMPDIR/chart"
+	"$KIST" pull -q "$REGISTRY/chart:2"
+	"$KIST" tag "$REGISTRY/chart:2" $name
+	"$KIST" save -o "$BATS_TEST_TMPDIR/chart.tar" $name
+	store_files >"$BATS_TEST_TMPDIR/with"
+	for point in $(points save); do
+		dies_at "$point" "$KIST" save -o "$BATS_TEST_TMPDIR/new.tar" $name
+		[ ! -e "$BATS_TEST_TMPDIR/new.tar" ]
+		diff "$BATS_TEST_TMPDIR/with" <(store_files)
+		"$KIST" save -o "$BATS_TEST_TMPDIR/new.tar" $name
+		cmp <(tar -xOf "$BATS_TEST_TMPDIR/chart.tar" index.json) <(tar -xOf "$BATS_TEST_TMPDIR/new.tar" index.json)
+		rm "$BATS_TEST_TMPDIR/new.tar"
+	done
+	"$KIST" rmi -f "$(cat "$BATS_TEST_TMPDIR/chart")"
+	store_files >"$BATS_TEST_TMPDIR/before"
+	for point in $(points artifact) artifact.blob:2; do
+		dies_at "$point" "$KIST" load -i "$BATS_TEST_TMPDIR/chart.tar"
+		diff "$BATS_TEST_TMPDIR/before" <(store_files)
+		"$KIST" load -q -i "$BATS_TEST_TMPDIR/chart.tar"
+		[ "$("$KIST" image inspect -f '{{.Id}}' $name)" = "$(cat "$BATS_TEST_TMPDIR/chart")" ]
+		"$KIST" system fsck --digests
+		"$KIST" rmi $name
+		diff "$BATS_TEST_TMPDIR/before" <(store_files)
+		only_the_witness
+	done
+}
+
 @test "load: there whole, or not at all, from both kinds of archives; and the next load does it" {
 	every_point load
 	skopeo copy -q "oci:$KT_DIR/images/layout" "docker-archive:$BATS_TEST_TMPDIR/docker.tar:test/loaded:1"
