@@ -139,7 +139,7 @@ static json_t *details(const json_t *df) {
 static int print_details(const json_t *all, const json_t *df, struct err *err) {
         static const struct listing_column image[] = {
                 { "Repository", "REPOSITORY" }, { "Tag", "TAG" }, { "ID", "IMAGE ID" }, { "CreatedSince", "CREATED" }, { "Size", "SIZE" },
-                { "SharedSize", "SHARED SIZE" }, { "UniqueSize", "UNIQUE SIZE" }, { "Containers", "CONTAINERS" }, { 0 } },
+                { "SharedSize", "SHARED SIZE" }, { "UniqueSize", "UNIQUE SIZE" }, { "Containers", "CONTAINERS" }, { "BlobsDiscarded", "BLOBS DISCARDED" }, { 0 } },
               container[] = { { "ID", "CONTAINER ID" }, { "Image", "IMAGE" }, { "Command", "COMMAND" }, { "LocalVolumes", "LOCAL VOLUMES" }, { "Size", "SIZE" },
                 { "RunningFor", "CREATED" }, { "Status", "STATUS" }, { "Names", "NAMES" }, { 0 } },
               volume[] = { { "Name", "VOLUME NAME" }, { "Links", "LINKS" }, { "Size", "SIZE" }, { 0 } },
@@ -149,7 +149,7 @@ static int print_details(const json_t *all, const json_t *df, struct err *err) {
                 const char *title, *list, *own;
                 const struct listing_column *columns;
         } sections[] = {
-                { "Images space usage:\n\n", "Images", "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}\t{{.SharedSize}}\t{{.UniqueSize}}\t{{.Containers}}", image },
+                { "Images space usage:\n\n", "Images", "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}\t{{.SharedSize}}\t{{.UniqueSize}}\t{{.Containers}}\t{{.BlobsDiscarded}}", image },
                 { "\nContainers space usage:\n\n", "Containers",
                   "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.LocalVolumes}}\t{{.Size}}\t{{.RunningFor}}\t{{.Status}}\t{{.Names}}", container },
                 { "\nLocal Volumes space usage:\n\n", "Volumes", "{{.Name}}\t{{.Links}}\t{{.Size}}", volume },

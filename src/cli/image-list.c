@@ -90,6 +90,10 @@ static void show_containers(const void *row, struct strbuf *out) {
                 strbuf_addf(out, "%lld", (long long) n);
 }
 
+static void show_discarded(const void *row, struct strbuf *out) {
+        strbuf_adds(out, json_get_bool(((const struct image_row *) row)->image, "BlobsDiscarded", false) ? "true" : "false");
+}
+
 static const struct listing_column image_columns[] = {
         { "ID", "IMAGE ID", show_id },
         { "Repository", "REPOSITORY", show_repository },
@@ -102,6 +106,7 @@ static const struct listing_column image_columns[] = {
         { "VirtualSize", "SIZE", show_size },
         { "SharedSize", "SHARED SIZE", show_shared_size, .seldom = true },
         { "UniqueSize", "UNIQUE SIZE", show_unique_size, .seldom = true },
+        { "BlobsDiscarded", "BLOBS DISCARDED", show_discarded, .seldom = true },
         { 0 },
 };
 

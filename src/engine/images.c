@@ -355,10 +355,10 @@ static json_t *list_entry(struct engine *e, const struct image_view *v, const st
         if (v->how->brief)
                 return json_pack("{s:s%, s:O, s:O*, s:I, s:I}", "Id", image->id + strlen("sha256:"), (size_t) 12, "RepoTags", tags, "RepoDigests",
                                  digests, "Created", (json_int_t) (image->created_unix_ns / 1000000000), "Size", (json_int_t) image->size);
-        return json_pack("{s:s, s:s, s:O, s:O, s:I, s:I, s:I, s:O?, s:I}", "Id", image->id, "ParentId", "", "RepoTags", tags, "RepoDigests", digests, "Created",
+        return json_pack("{s:s, s:s, s:O, s:O, s:I, s:I, s:I, s:O?, s:I, s:o*}", "Id", image->id, "ParentId", "", "RepoTags", tags, "RepoDigests", digests, "Created",
                          (json_int_t) (image->created_unix_ns / 1000000000), "Size", (json_int_t) image->size, "SharedSize",
                          v->how->shared ? (json_int_t) shared_size(e, image, v->images, v->n) : (json_int_t) -1, "Labels", image->labels, "Containers",
-                         (json_int_t) json_get_int(v->users, image->id, 0));
+                         (json_int_t) json_get_int(v->users, image->id, 0), "BlobsDiscarded", image->blobs_discarded ? json_true() : NULL);
 }
 
 /* When the image that a filter names was made. */
@@ -431,6 +431,8 @@ int engine_image_inspect(struct engine *e, const char *name, json_t **ret, struc
         if (*ret && image->artifact_type)
                 json_object_set_new(*ret, "Descriptor", json_pack("{s:s, s:s, s:s}", "mediaType", "application/vnd.oci.image.manifest.v1+json", "digest", image->manifest_digest,
                                                                   "artifactType", image->artifact_type));
+        if (*ret)
+                json_object_set_new(*ret, "BlobsDiscarded", json_boolean(image->blobs_discarded)); /* Kist's own */
         if (*ret && json_get_str(image->config, "variant", NULL))
                 json_object_set(*ret, "Variant", json_object_get(image->config, "variant"));
         image_free(image);

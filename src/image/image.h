@@ -87,6 +87,7 @@ struct image {
         size_t n_diff_ids;
         int64_t created_unix_ns;
         uint64_t size;            /* unpacked size, or that of the blobs when it is not known */
+        bool blobs_discarded;     /* it is here unpacked only: see enum image_discard */
         /* NULL: an image. Else an OCI artifact (a chart, a signature, …), which is kept to be handed on: its id is its manifest's digest, its config an empty object, and it has no diff ids. */
         char *artifact_type;
 };

@@ -51,6 +51,7 @@ static int add_names(struct image *image, const struct entry *e) {
         char repo_digest[600];
         int r = 0;
 
+        image->blobs_discarded = image->blobs_discarded && e->discarded; /* what one name keeps, all have */
         if (!e->name)
                 return 0;
         if (entry_has_tag(e))
@@ -89,6 +90,7 @@ static struct image *new_image(const struct entry *e) {
         digest_format(&e->manifest, image->manifest_digest);
         image->created_unix_ns = e->created_unix_ns;
         image->size = entry_size(e);
+        image->blobs_discarded = e->discarded;
         image->tags = empty_list();
         image->digests = empty_list();
         return image->tags && image->digests ? take_ptr(&image) : NULL;

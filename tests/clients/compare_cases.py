@@ -323,6 +323,7 @@ EXPECTED = [
              ("(image )?inspect", r"^[-+] \[\]\.GraphDriver\.Data(\.(Lower|Merged|Upper|Work)Dir)?: ")),
     Expected("image inspect of an image that `commit` made", "ContainerConfig: the container's configuration", "blank", "newer clients do not get it, and Config says the same",
              ("image inspect made", r"^[-+] \[\]\.ContainerConfig\.")),
+    Expected("image inspect", "", "BlobsDiscarded", "says whether the image is here unpacked only (`--discard-blobs`)", ("image inspect", r"^\+ \[\]\.BlobsDiscarded: ")),
     Expected("history of an image that `commit` made", "the parents' ids, where they are here", "<missing>", "images have no parents; as newer dockerds",
              ("history made", r"out: SHORTID .* / <missing> ")),
     Expected("save", "the file `repositories`", "not there", "it is for Docker before 1.10; manifest.json and index.json name the images", (r"\$ \$D save", "out: - repositories")),

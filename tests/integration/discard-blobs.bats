@@ -55,6 +55,18 @@ says_why() { # IMAGE COMMAND...
 	[ "$("$KIST" image inspect -f '{{len .RootFS.Layers}}' "$REGISTRY/test/two:1")" = 2 ]
 	[ "$("$KIST" image inspect -f '{{.Size}}' "$REGISTRY/test/two:1")" -gt 100000 ]
 	"$KIST" system df | grep -q '^Images'
+	# It says so, and says no more once it is not so.
+	is_said() { # true|false
+		[ "$("$KIST" image inspect -f '{{if .BlobsDiscarded}}true{{else}}false{{end}}' "$REGISTRY/test/two:1")" = "$1" ]
+		[ "$("$KIST" images --format '{{.BlobsDiscarded}}' "$REGISTRY/test/two:1")" = "$1" ]
+		"$KIST" system df -v | grep -Eq "^$REGISTRY/test/two .* $1 *$"
+		[ "$(curl -sf --unix-socket "$KT_DIR/kist.sock" http://kist/images/json | jq --arg n "$REGISTRY/test/two:1" '.[] | select(.RepoTags | index($n)) | .BlobsDiscarded // false')" = "$1" ]
+	}
+	is_said true
+	"$KIST" pull -q "$REGISTRY/test/two:1"
+	is_said false
+	"$KIST" pull -q --discard-blobs "$REGISTRY/test/two:1"
+	is_said true
 	"$KIST" history "$REGISTRY/test/two:1"
 	sound
 	# The daemon remembers.
