@@ -12,6 +12,7 @@
 #include "cli/commands.h"
 #include "cli/context-store.h"
 #include "cli/endpoint.h"
+#include "cli/manifest-store.h"
 
 enum { DAEMON_SECONDS = 3 };
 
@@ -23,6 +24,8 @@ enum kind {
         KIND_VOLUME,
         KIND_NETWORK,
         KIND_CONTEXT,
+        KIND_LIST,     /* a manifest list that is being put together */
+        KIND_MANIFEST, /* what is in the list that was typed before it */
 };
 
 struct state {
@@ -30,6 +33,7 @@ struct state {
         const char *prefix;  /* "--pull=": printed before each */
         int prefix_size;
         const struct args *global;
+        const char *first; /* the command's first argument, when that is typed already; NULL */
 };
 
 /* Names and descriptions are the daemon's: they must not become lines of their own, nor move the terminal's cursor. */
@@ -131,6 +135,45 @@ static void offer_contexts(const struct state *s) {
                 offer(s, json_get_str(one, "Name", ""), context_host(one));
 }
 
+/* As a person writes it, or whole, when that is what was begun with. */
+static void offer_whole(const struct state *s, const char *whole) {
+        static const char *const understood[] = { "docker.io/library/", "docker.io/" };
+        auto_free char *brief = NULL;
+        const char *name = whole;
+        size_t n;
+
+        for (size_t i = 0; i < ARRAY_SIZE(understood) && name == whole; i++)
+                if (str_starts_with(whole, understood[i]))
+                        name = whole + strlen(understood[i]);
+        n = strlen(name);
+        if (n > strlen(":latest") && strcmp(name + n - strlen(":latest"), ":latest") == 0)
+                n -= strlen(":latest");
+        brief = strndup(name, n);
+        if (brief)
+                offer(s, str_starts_with(brief, s->current) ? brief : str_starts_with(name, s->current) ? name : whole, NULL);
+}
+
+static void offer_lists(const struct state *s) {
+        auto_json *names = manifest_list_names();
+        json_t *name;
+        size_t i;
+
+        json_array_foreach(names, i, name)
+                offer_whole(s, json_string_value(name));
+}
+
+static void offer_manifests(const struct state *s) {
+        auto_free char *list = NULL;
+        auto_json *all = NULL;
+        json_t *one;
+        size_t i;
+
+        if (!s->first || manifest_whole_name(s->first, &list, NULL) < 0 || manifest_list_load(list, &all, NULL) < 0)
+                return;
+        json_array_foreach(all, i, one)
+                offer_whole(s, json_get_str(one, "Ref", ""));
+}
+
 static void offer_kind(const struct state *s, enum kind kind, const char *verb) {
         switch (kind) {
         case KIND_NONE:
@@ -153,6 +196,12 @@ static void offer_kind(const struct state *s, enum kind kind, const char *verb) 
         case KIND_CONTEXT:
                 offer_contexts(s);
                 break;
+        case KIND_LIST:
+                offer_lists(s);
+                break;
+        case KIND_MANIFEST:
+                offer_manifests(s);
+                break;
         }
 }
 
@@ -163,7 +212,7 @@ static enum kind kind_of(const char *word) {
                 enum kind kind;
         } kinds[] = {
                 { "CONTAINER", KIND_CONTAINER }, { "IMAGE", KIND_IMAGE }, { "VOLUME", KIND_VOLUME }, { "NETWORK", KIND_NETWORK },
-                { "CONTEXT", KIND_CONTEXT },     { "FILE", KIND_FILE },   { "DIR", KIND_FILE },      { "PATH", KIND_FILE },
+                { "CONTEXT", KIND_CONTEXT },     { "LIST", KIND_LIST },   { "MANIFEST", KIND_MANIFEST }, { "FILE", KIND_FILE },   { "DIR", KIND_FILE },      { "PATH", KIND_FILE },
         };
 
         for (size_t i = 0; word && i < ARRAY_SIZE(kinds); i++)
@@ -244,6 +293,7 @@ static const struct option *find_option(const struct command *c, const char *wor
 /* Where the words before the cursor lead: the option whose value is next (or NULL), and how many positional ones there were. */
 struct place {
         const struct option *pending;
+        const char *first; /* positional; NULL: none */
         size_t n_positional;
         int used; /* words up to the first positional one, when it ends the options */
         bool only_positional;
@@ -264,7 +314,10 @@ static struct place walk(const struct command *c, int argc, char **argv) {
 
                         p.pending = o && o->type != OPTION_FLAG && !strchr(word, '=') ? o : NULL;
                 } else {
-                        if (p.n_positional++ == 0 && c->stop_at_first) {
+                        if (p.n_positional++ > 0)
+                                continue;
+                        p.first = word;
+                        if (c->stop_at_first) {
                                 p.only_positional = true;
                                 p.used = i;
                         }
@@ -313,6 +366,7 @@ static void offer_for(struct state *s, const struct command *c, const struct pla
                         offer(s, "--help", "Print help");
         } else if (c != &global_command) {
                 usage_word(c, p->n_positional, word);
+                s->first = p->first;
                 offer_kind(s, kind_of(word), command_verb(c));
         }
 }

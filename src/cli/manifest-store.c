@@ -225,7 +225,9 @@ int manifest_load(const char *list, const char *name, json_t **ret, struct err *
 }
 
 int manifest_save(const char *list, const json_t *manifest, struct err *err) {
-        auto_free char *path = list_path(list), *file = file_name(json_get_str(manifest, "Ref", "")), *text = json_text(manifest);
+        auto_json *named = json_copy((json_t *) manifest);
+        auto_free char *path = list_path(list), *file = file_name(json_get_str(manifest, "Ref", "")),
+                       *text = named && json_object_set_new(named, "List", json_string(list)) == 0 ? json_text(named) : NULL;
         auto_fd dir = -EBADF;
         int r;
 
@@ -245,4 +247,64 @@ int manifest_list_remove(const char *list, struct err *err) {
         int r = access(path, F_OK) < 0 ? -errno : path_remove_tree_at(AT_FDCWD, path);
 
         return r == -ENOENT ? no_such(list, err) : r < 0 ? err_errno(err, r, "%s", path) : 0;
+}
+
+/* --- all lists --- */
+
+/* "localhost-5000_a_b-1" of the registry "localhost:5000" → "localhost:5000/a/b:1". */
+static char *name_of_directory(const char *directory, const char *ref) {
+        size_t of_registry, unused, n = strlen(directory);
+        char *name = strdup(directory), *dash;
+
+        manifest_name_parts(ref, &of_registry, &unused);
+        if (!name || n <= of_registry + 1 || directory[of_registry] != '_') {
+                free(name);
+                return NULL;
+        }
+        memcpy(name, ref, of_registry);
+        for (char *p = name + of_registry; *p; p++)
+                *p = *p == '_' ? '/' : *p;
+        dash = strrchr(name + of_registry, '-');
+        if (dash)
+                *dash = ':';
+        return name;
+}
+
+static void add_name(int dir_fd, const char *directory, json_t *to) {
+        auto_fd dir = openat(dir_fd, directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        struct dirent **files = NULL;
+        int n = dir < 0 ? 0 : scandirat(dir, ".", &files, is_file, by_bytes);
+        bool found = false;
+
+        for (int i = 0; i < n; i++) {
+                auto_json *manifest = NULL;
+                auto_free char *guess = NULL, *whole = NULL, *back = NULL;
+                const char *name;
+
+                if (!found && read_one(dir, files[i]->d_name, &manifest, NULL) == 0) {
+                        guess = name_of_directory(directory, json_get_str(manifest, "Ref", ""));
+                        name = json_get_str(manifest, "List", guess ? guess : "");
+                        found = manifest_whole_name(name, &whole, NULL) == 0 && strcmp(back = file_name(whole), directory) == 0;
+                }
+                if (found && whole)
+                        json_array_append_new(to, json_string(whole));
+                free(files[i]);
+        }
+        free(files);
+}
+
+json_t *manifest_list_names(void) {
+        auto_free char *path = str_format("%s/manifests", config_directory());
+        auto_fd dir = path ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -EBADF;
+        struct dirent **lists = NULL;
+        json_t *names = json_array();
+        int n = dir < 0 ? 0 : scandirat(dir, ".", &lists, is_file, by_bytes);
+
+        for (int i = 0; i < n; i++) {
+                if (i < MANIFEST_LIST_MAX)
+                        add_name(dir, lists[i]->d_name, names);
+                free(lists[i]);
+        }
+        free(lists);
+        return names;
 }

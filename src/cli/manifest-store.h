@@ -4,7 +4,7 @@
 /* Manifest lists that are being put together. They are kept where Docker's client keeps its own, and in its form, so that either goes on with what the other has
  * begun: CONFIG/manifests/LIST/MANIFEST, names with '_' for '/' and '-' for ':'. A file is one JSON object:
  *
- *     {"Ref": whole name, "Descriptor": {"mediaType", "digest", "size", "platform"}, "Raw": base64 of the manifest, "OCIManifest" or "SchemaV2Manifest": the same, parsed}
+ *     {"Ref": whole name, "List": that of the list (ours; Docker's client leaves it out and does not mind it), "Descriptor": {"mediaType", "digest", "size", "platform"}, "Raw": base64 of the manifest, "OCIManifest" or "SchemaV2Manifest": the same, parsed}
  *
  * What is read there is sized and typed, and its Raw, which older clients of Docker leave out, compared with the digest. */
 
@@ -29,6 +29,10 @@ int manifest_list_load(const char *list, json_t **ret, struct err *err); /* an a
 int manifest_load(const char *list, const char *name, json_t **ret, struct err *err);
 int manifest_save(const char *list, const json_t *manifest, struct err *err);
 int manifest_list_remove(const char *list, struct err *err);
+
+/* The whole names of all lists: of those that Docker's client made what they most likely are, since its directories do not tell "a/b" from "a_b". An array, the caller's. What cannot be
+ * read is left out. */
+json_t *manifest_list_names(void);
 
 /* One of the text that a registry has; `descriptor` is borrowed. ERR_INVALID: it is not what its descriptor says. */
 int manifest_make(const char *name, const json_t *descriptor, const char *text, json_t **ret, struct err *err);

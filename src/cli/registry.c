@@ -257,7 +257,7 @@ static const struct option login_options[] = {
 static const struct option no_options[] = { { 0 } };
 
 const struct command command_push = {
-        "push", "image", NULL, "[OPTIONS] NAME[:TAG]", "Send an image to a registry", "  kist push localhost:5000/site:1\n  kist push -a localhost:5000/site\n", push_options, NULL, 1, 1, false,
+        "push", "image", NULL, "[OPTIONS] IMAGE[:TAG]", "Send an image to a registry", "  kist push localhost:5000/site:1\n  kist push -a localhost:5000/site\n", push_options, NULL, 1, 1, false,
         run_push,
 };
 const struct command command_login = {

@@ -65,6 +65,35 @@ setup() {
 	[[ $(env -u KIST_HOST -u DOCKER_HOST bash -c "$(declare -f in_bash); in_bash 'kist -c ctx-one start stop'") == stopped-one ]]
 }
 
+@test "manifest lists of here, what is in one of them, and images and artifacts for push and save" {
+	registry_start
+	put() { "$BATS_TEST_DIRNAME/../lib/put-manifest" "$REGISTRY_PORT" "$@" >/dev/null; }
+	put site one-amd --arch amd64
+	put site one-arm --arch arm64
+	put chart_of 1 --config application/vnd.cncf.helm.config.v1+json --file 'a=one'
+	"$KIST" manifest create "$REGISTRY/deep/my_site-x:1-a" "$REGISTRY/site:one-amd" "$REGISTRY/site:one-arm"
+	client docker manifest create --insecure "$REGISTRY/theirs/list:2" "$REGISTRY/site:one-amd"
+	"$KIST" pull -q "$REGISTRY/chart_of:1"
+	for verb in inspect push rm annotate create; do
+		[ "$("$KIST" __complete manifest $verb '')" = "$REGISTRY/deep/my_site-x:1-a"$'\n'"$REGISTRY/theirs/list:2" ]
+	done
+	[ "$("$KIST" __complete manifest annotate --arch arm "$REGISTRY/deep/my_site-x:1-a" '')" = "$REGISTRY/site:one-amd"$'\n'"$REGISTRY/site:one-arm" ]
+	[ -z "$("$KIST" __complete manifest annotate "$REGISTRY/no/such:1" '')" ]
+	for shell in bash fish zsh; do
+		[[ $(in_$shell 'kist manifest push localhost') == *theirs/list:2* || $(in_$shell "kist manifest push $REGISTRY/th") == *list:2* ]]
+	done
+	for verb in push save 'image push' tag; do [ "$("$KIST" __complete $verb "$REGISTRY/ch")" = "$REGISTRY/chart_of:1" ]; done
+	"$KIST" manifest push "$REGISTRY/deep/my_site-x:1-a"
+	"$KIST" manifest rm "$REGISTRY/deep/my_site-x:1-a"
+	[ "$("$KIST" __complete manifest inspect '')" = "$REGISTRY/theirs/list:2" ]
+	# Whatever lies there, it is no line of a completion.
+	mkdir "$DOCKER_CONFIG/manifests/odd"
+	echo '{"Ref": "x", "List": "a\nb"}' >"$DOCKER_CONFIG/manifests/odd/x"
+	[ "$("$KIST" __complete manifest inspect '')" = "$REGISTRY/theirs/list:2" ]
+	"$KIST" rmi "$REGISTRY/chart_of:1"
+	registry_stop
+}
+
 @test "a daemon that is not there, or a word that is none, is silence" {
 	run "$KIST" -H unix:///nowhere __complete start ''
 	[[ $status -eq 0 && -z $output ]]
