@@ -68,8 +68,8 @@ setup() {
 @test "manifest lists of here, what is in one of them, and images and artifacts for push and save" {
 	registry_start
 	put() { "$BATS_TEST_DIRNAME/../lib/put-manifest" "$REGISTRY_PORT" "$@" >/dev/null; }
-	put site one-amd --arch amd64
-	put site one-arm --arch arm64
+	put site one-amd --arch amd64 --docker
+	put site one-arm --arch arm64 --docker
 	put chart_of 1 --config application/vnd.cncf.helm.config.v1+json --file 'a=one'
 	"$KIST" manifest create "$REGISTRY/deep/my_site-x:1-a" "$REGISTRY/site:one-amd" "$REGISTRY/site:one-arm"
 	client docker manifest create --insecure "$REGISTRY/theirs/list:2" "$REGISTRY/site:one-amd"
