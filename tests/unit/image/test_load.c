@@ -117,7 +117,7 @@ static void broken_archives_leave_nothing(void **state) {
                 { UNPACK "sed -i 's/\"size\":[0-9]*/\"size\":1/' index.json" REPACK, "another size" },
                 { UNPACK "sed -i 's/sha256:[0-9a-f]*/sha256:..\\/..\\/index.json/' index.json" REPACK, "not a sha256 digest" },
                 { UNPACK "rm $(ls -S $B/* | head -1)" REPACK, "no such blob" },
-                { UNPACK "F=$(ls -S $B/* | head -1); echo x >>$F" REPACK, "ends in the middle" },
+                { UNPACK "F=$(ls -S $B/* | head -1); echo x >>$F" REPACK, "has another digest" },
                 { UNPACK "F=$(ls -S $B/* | head -1); gzip -dc $F >plain; gzip -1c plain >$F" REPACK, "has another digest" },
                 { UNPACK "F=$(ls -S $B/* | head -1); printf '{}' >$F" REPACK, "has another digest" },
                 { UNPACK M "sed 's/\"layers\":\\[/&{\"mediaType\":\"application\\/vnd.oci.image.layer.v1.tar\",\"digest\":\"sha256:"
