@@ -177,7 +177,7 @@ static void check_network(struct audit *a, struct bridge_network *b) {
                 const char *problem = chain_problem(b, &a->n, i);
 
                 if (problem)
-                        found(a, b->bridge, problem, "joined again", a->fix ? chain_mend(b, &a->n, NULL) : 0);
+                        found(a, b->bridge, problem, "joined again", a->fix ? chain_mend(a->host, b, &a->n, NULL) : 0);
         }
         if (!l.up)
                 found(a, b->bridge, "the bridge is switched off", "switched on", a->fix ? link_set_up(&a->n, b->bridge) : 0);

@@ -218,7 +218,7 @@ static int make(struct network_host *host, struct bridge_network *h, struct err 
                 return rtnl_error(&n, r, err, "bridge %s: switching it on", h->bridge);
         h->bridge_index = bridge.index;
         h->mtu = h->mtu_wanted ? h->mtu_wanted : bridge.mtu;
-        r = chain_mend(h, &n, err);
+        r = chain_mend(host, h, &n, err);
         h->ready = r == 0;
         return r;
 }

@@ -16,6 +16,10 @@
 #include "network/internal.h"
 #include "network/limits.h"
 #include "network/netns.h"
+#include "network/routes.h"
+
+enum { CROWD = 256 }; /* endpoints of a network, from which on the kernel's usual limits may be too low */
+static const uint32_t inner_address = 0xa9fefffe; /* 169.254.255.254: link-local, and kept free (RFC 3927, 2.1) */
 
 void chain_done(struct chain *c) {
         free(c->ports);
@@ -37,37 +41,64 @@ void chain_name(const char *bridge, size_t i, char kind, char ret[16]) {
 
 /* --- the bridges --- */
 
-/* Before it is switched on: it hears who asks for the host's addresses, and must not answer in the place of the network's own bridge. */
-static int make_silent(const char *name) {
-        int r = link_disable_ipv6(name);
+static int set_ipv4(const char *name, const char *what, const char *value) {
         char path[96];
 
-        snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/arp_ignore", name);
-        return r < 0 ? r : netns_sysctl(path, "8");
+        snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/%s", name, what);
+        return netns_sysctl(path, value);
 }
 
-/* Each container has its gateway as a neighbour, the host has each container, and the kernel counts them all together: raised when it is less, never
- * lowered, the highest first. */
-static void make_room_for_neighbours(void) {
-        static const char *const families[] = { "ipv4", "ipv6" };
+/* Before it is switched on: it hears who asks for the host's addresses, and must not answer in the place of the network's own bridge. So it has none of IPv6, nor
+ * makes itself one. */
+static int make_silent(const struct bridge_network *b, const char *name) {
+        char path[96];
+        int r = set_ipv4(name, "arp_ignore", "8");
+
+        if (r < 0 || !b->ipv6)
+                return r < 0 ? r : link_disable_ipv6(name);
+        snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/addr_gen_mode", name);
+        r = netns_sysctl(path, "1");
+        return r < 0 ? r : link_enable_ipv6(name);
+}
+
+/* With br_netfilter, what a container on it sends to a published port is translated on it, and leaves it for the host's routing, which hands it to the network's own
+ * bridge: there it could not turn round at the pair. The kernel then looks at whether the sender's address belongs there (rp_filter), and does so leniently only
+ * where there is any address. This one is no way to it: it is told to nobody, and of this host only. */
+static int let_in(struct network_host *h, const struct bridge_network *b, struct rtnl *n, const char *name, int index) {
+        const struct address6 address = address6_of_ipv4(inner_address);
+        int r = set_ipv4(name, "rp_filter", "2");
+
+        if (r == 0 && (r = address_add_inner(n, index, &address, 32)) == -EEXIST)
+                r = 0;
+        if (r == 0 && ports_has_bridge(&h->ports, b->bridge))
+                r = set_ipv4(name, "route_localnet", "1");
+        return r;
+}
+
+/* What the kernel has room for: raised when it is less, never lowered. Each container has its gateway as a neighbour, the host has each container, and all are counted
+ * together (the highest level is set first). A frame to all on a bridge waits once for each of its ports in the queue of one processor: what does not fit is
+ * dropped, and with it the question who has an address. */
+static void make_room(void) {
         static const struct {
-                const char *name;
+                const char *path;
                 uint64_t value;
-        } levels[] = { { "gc_thresh3", 131072 }, { "gc_thresh2", 65536 }, { "gc_thresh1", 16384 } };
+        } limits[] = {
+                { "/proc/sys/net/ipv4/neigh/default/gc_thresh3", 131072 }, { "/proc/sys/net/ipv4/neigh/default/gc_thresh2", 65536 }, { "/proc/sys/net/ipv4/neigh/default/gc_thresh1", 16384 },
+                { "/proc/sys/net/ipv6/neigh/default/gc_thresh3", 131072 }, { "/proc/sys/net/ipv6/neigh/default/gc_thresh2", 65536 }, { "/proc/sys/net/ipv6/neigh/default/gc_thresh1", 16384 },
+                { "/proc/sys/net/core/netdev_max_backlog", 65536 },
+        };
 
-        for (size_t i = 0; i < ARRAY_SIZE(families) * ARRAY_SIZE(levels); i++) {
-                const char *name = levels[i % ARRAY_SIZE(levels)].name;
-                uint64_t value = levels[i % ARRAY_SIZE(levels)].value, now;
+        for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
                 auto_free char *text = NULL;
-                char path[96], wanted[24];
+                char wanted[24];
+                uint64_t now;
 
-                snprintf(path, sizeof(path), "/proc/sys/net/%s/neigh/default/%s", families[i / ARRAY_SIZE(levels)], name);
-                if (file_read_at(AT_FDCWD, path, 64, &text, NULL) < 0)
+                if (file_read_at(AT_FDCWD, limits[i].path, 64, &text, NULL) < 0)
                         continue;
                 text[strcspn(text, "\n")] = '\0';
-                snprintf(wanted, sizeof(wanted), "%llu", (unsigned long long) value);
-                if (str_to_u64(text, 0, UINT32_MAX, &now) == 0 && now < value && netns_sysctl(path, wanted) < 0)
-                        log_warning("%s cannot be raised to %s: with so many containers the kernel's table of neighbours may be full", path, wanted);
+                snprintf(wanted, sizeof(wanted), "%llu", (unsigned long long) limits[i].value);
+                if (str_to_u64(text, 0, UINT32_MAX, &now) == 0 && now < limits[i].value && netns_sysctl(limits[i].path, wanted) < 0)
+                        log_warning("%s cannot be raised to %s: with so many containers on a network they may not find each other", limits[i].path, wanted);
         }
 }
 
@@ -122,7 +153,7 @@ static int plug_end(struct rtnl *n, const char *name, int bridge_index, uint32_t
 
 /* Each step can have been the last one of a daemon that was killed. Endpoints that are not to see each other are isolated ports of their bridge; so are the
  * pairs, on the network's own one: what comes by one reaches the gateway, and no other port. */
-static int join(struct bridge_network *b, struct rtnl *n, size_t i) {
+static int join(struct network_host *h, struct bridge_network *b, struct rtnl *n, size_t i) {
         char name[16], trunk[16], tail[16];
         struct link l;
         int r;
@@ -135,7 +166,9 @@ static int join(struct bridge_network *b, struct rtnl *n, size_t i) {
                 return r;
         b->chain.bridges[i].index = l.index;
         fault_point("chain", "bridge");
-        r = l.up ? 0 : make_silent(name);
+        r = l.up ? 0 : make_silent(b, name);
+        if (r == 0)
+                r = let_in(h, b, n, name, l.index);
         if (r == 0)
                 r = find_or_add_pair(b, n, i);
         fault_point("chain", "pair");
@@ -161,14 +194,25 @@ void chain_find(struct bridge_network *b, struct rtnl *n) {
         }
 }
 
-int chain_mend(struct bridge_network *b, struct rtnl *n, struct err *err) {
+int chain_mend(struct network_host *h, struct bridge_network *b, struct rtnl *n, struct err *err) {
         for (size_t i = 1; i <= b->chain.n; i++) {
-                int r = join(b, n, i);
+                int r = join(h, b, n, i);
 
                 if (r < 0)
                         return rtnl_error(n, r, err, "bridge %s: joining bridge %zu to it", b->bridge, i);
         }
         return 0;
+}
+
+int chain_route_loopback(const struct bridge_network *b) {
+        char name[16];
+        int r = 0;
+
+        for (size_t i = 1; i <= b->chain.n && r == 0; i++) {
+                chain_name(b->bridge, i, 'b', name);
+                r = set_ipv4(name, "route_localnet", "1");
+        }
+        return r;
 }
 
 static bool is_port(struct rtnl *n, const char *name, int bridge_index) {
@@ -178,6 +222,7 @@ static bool is_port(struct rtnl *n, const char *name, int bridge_index) {
 }
 
 const char *chain_problem(const struct bridge_network *b, struct rtnl *n, size_t i) {
+        const struct address6 address = address6_of_ipv4(inner_address);
         char name[16], trunk[16], tail[16];
         struct link l;
         int r;
@@ -190,6 +235,8 @@ const char *chain_problem(const struct bridge_network *b, struct rtnl *n, size_t
                 return "a bridge that is joined to it is gone";
         if (r == 0 && !l.up)
                 return "a bridge that is joined to it is switched off";
+        if (r == 0 && address_is_there(n, l.index, &address, 32) == 0)
+                return "a bridge that is joined to it has lost its address";
         return r == 0 && (!is_port(n, trunk, b->bridge_index) || !is_port(n, tail, l.index)) ? "a bridge that was joined to it is so no more" : NULL;
 }
 
@@ -204,11 +251,10 @@ static int add(struct network_host *h, struct bridge_network *b, struct err *err
         r = rtnl_open(&n);
         if (r < 0)
                 return err_errno(err, r, "netlink socket");
-        make_room_for_neighbours();
         b->chain.n = i;
         b->chain.bridges[i].n_ports = 0;
         r = network_apply_firewall(h, err);
-        if (r == 0 && (r = join(b, &n, i)) < 0)
+        if (r == 0 && (r = join(h, b, &n, i)) < 0)
                 r = rtnl_error(&n, r, err, "bridge %s: joining another one to it", b->bridge);
         if (r < 0)
                 b->chain.n--;
@@ -321,6 +367,8 @@ static int note_port(struct chain *c, const char *link, size_t bridge) {
         c->ports[c->n_ports].bridge = (uint32_t) bridge;
         snprintf(c->ports[c->n_ports++].link, sizeof(c->ports->link), "%s", link);
         c->bridges[bridge].n_ports++;
+        if (c->n_ports == CROWD)
+                make_room();
         return 0;
 }
 

@@ -2,7 +2,7 @@
 #pragma once
 
 /* A Linux bridge has at most 1,023 ports. A network with more endpoints has further bridges, each joined to the network's own one by a pair of veth: a
- * star, so that there is no loop. They have no address and no IPv6, and answer to nobody: gateway, names, rules and routes are the first bridge's.
+ * star, so that there is no loop. They have no address that anybody could use, and answer to nobody: gateway, names, rules and routes are the first bridge's.
  * Their names are made from its name ("kb", nine digits, number), as are those of the pair ("kt…" and "ku…"): the next daemon finds them. The last one goes
  * when no endpoint is on it; so they are numbered without a gap.
  *
@@ -41,7 +41,9 @@ void chain_name(const char *bridge, size_t i, char kind, char ret[16]); /* kind:
 /* Joined bridges that an earlier daemon left; known ones stay known. */
 void chain_find(struct bridge_network *b, struct rtnl *n);
 /* Whatever is missing of the joined bridges. Negative errno, and err says of which. */
-int chain_mend(struct bridge_network *b, struct rtnl *n, struct err *err);
+int chain_mend(struct network_host *h, struct bridge_network *b, struct rtnl *n, struct err *err);
+/* Answers to what the host asked from its loopback come back by them, too. Negative errno. */
+int chain_route_loopback(const struct bridge_network *b);
 /* What is wrong with the i-th, from 1; NULL: nothing. */
 const char *chain_problem(const struct bridge_network *b, struct rtnl *n, size_t i);
 /* The link is there already: count it. */

@@ -112,8 +112,8 @@ static bool set_fits(const json_t *table, const char *name, size_t wanted, char 
 }
 
 int firewall_compare(const struct firewall *f, struct rtnl *netfilter, char ret[160], struct err *err) {
-        size_t n[9] = { f->n_networks, 0, 0, f->n_networks };
-        static const char *const sets[9] = { "networks", "within", "internal", "sources", "translated", "sources6", "translated6", "names", "joined" };
+        size_t n[10] = { f->n_networks, 0, 0, f->n_networks };
+        static const char *const sets[10] = { "networks", "within", "internal", "sources", "translated", "sources6", "translated6", "names", "joined", "extended" };
         auto_json *table = NULL;
         char name[32];
         int r;
@@ -132,6 +132,7 @@ int firewall_compare(const struct firewall *f, struct rtnl *netfilter, char ret[
                 n[4] += f->networks[i].nat;
                 n[7] += f->networks[i].names != 0;
                 n[8] += f->networks[i].joined;
+                n[9] += f->networks[i].extended;
                 n[5] += f->networks[i].subnet6.prefix > 0;
                 n[6] += f->networks[i].nat && f->networks[i].subnet6.prefix > 0;
         }

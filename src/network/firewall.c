@@ -48,7 +48,9 @@ static int run(const char *table, const char *commands, const char *what, struct
  * the host's own loopback. Since the bridges let loopback addresses out for that, "guard" lets none in (CVE-2020-8558).
  *
  * Bridges that are joined to a network's own are asked only where br_netfilter is at work, which hands each bridge's packets to these chains. A connection
- * must not be known, and its addresses not be decided on, before it comes to the network's own bridge. */
+ * must not be known, and its addresses not be decided on, before it comes to the network's own bridge: but for what goes to an address of this host, whose destination
+ * is translated there already. What it changes leaves the joined bridge for the host's routing (chain.c). What it does not must have no other translation to come, since
+ * that would be made before the second time: so what the host itself asks a published port of such a network always takes the bridge's address, and another port. */
 static const char rules[] =
         "  chain forward {\n"
         "    type filter hook forward priority filter; policy accept;\n"
@@ -70,6 +72,7 @@ static const char rules[] =
         "  }\n"
         "  chain postrouting {\n"
         "    type nat hook postrouting priority srcnat; policy accept;\n"
+        "    ct status dnat oifname @extended fib saddr type local masquerade fully-random\n"
         "    ct status dnat oifname . ip saddr @sources masquerade\n"
         "    oifname . ip saddr @sources accept\n"
         "    oifname @networks ip saddr 127.0.0.0/8 masquerade\n"
@@ -85,7 +88,7 @@ static const char rules[] =
         "    iifname @networks ip saddr 127.0.0.0/8 drop\n"
         "    iifname @networks ip6 daddr ::1 drop\n"
         "    iifname @networks ip6 saddr ::1 drop\n"
-        "    iifname @joined notrack\n"
+        "    iifname @joined fib daddr type != local notrack\n"
         "  }\n"
         "  chain prerouting {\n"
         "    type nat hook prerouting priority dstnat; policy accept;\n"
@@ -108,7 +111,7 @@ static const char rules[] =
 static const struct {
         const char *name;
         uint32_t uses;
-} chains[] = { { "forward", 3 }, { "outgoing", 5 }, { "incoming", 5 }, { "postrouting", 8 },
+} chains[] = { { "forward", 3 }, { "outgoing", 5 }, { "incoming", 5 }, { "postrouting", 9 },
         { "guard", 5 }, { "prerouting", 2 }, { "output", 2 }, { "published", 6 } };
 
 static bool is_any(const struct firewall_network *n) {
@@ -136,6 +139,10 @@ static bool is_joined(const struct firewall_network *n) {
         return n->joined;
 }
 
+static bool is_extended(const struct firewall_network *n) {
+        return n->extended;
+}
+
 static bool has_nat6(const struct firewall_network *n) {
         return n->nat && has_ipv6(n);
 }
@@ -160,6 +167,7 @@ static const struct set {
         { "names", "type ifname . ipv4_addr;", BRIDGE_AND_NAMES, has_names },
         { "translated6", "type ipv6_addr; flags interval;", SUBNET6, has_nat6 },
         { "joined", "type ifname;", BRIDGE, is_joined },
+        { "extended", "type ifname;", BRIDGE, is_extended },
 };
 
 static void add_element(struct strbuf *b, enum element e, const struct firewall_network *n) {

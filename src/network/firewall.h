@@ -22,6 +22,7 @@ struct firewall_network {
         bool icc;      /* endpoints may talk to each other */
         uint32_t names; /* the gateway, where names are answered to those on the network; 0: none are */
         bool joined;   /* a bridge that is joined to a network's own (chain.h): what passes it is looked at there */
+        bool extended;  /* one that others are joined to */
 };
 
 struct firewall_port {

@@ -220,10 +220,10 @@ static int with_firewall(struct network_host *h, int (*use)(const struct firewal
 
                 if (!n->pool.owners || !n->driver->on_host)
                         continue;
-                networks[f.n_networks++] = (struct firewall_network) { n->bridge, n->pool.subnet, n->pool6.subnet, n->nat, n->internal, n->icc, n->defined ? n->pool.gateway : 0, false };
+                networks[f.n_networks++] = (struct firewall_network) { n->bridge, n->pool.subnet, n->pool6.subnet, n->nat, n->internal, n->icc, n->defined ? n->pool.gateway : 0, false, n->chain.n > 0 };
                 for (size_t j = 1; j <= n->chain.n; j++, k++) {
                         chain_name(n->bridge, j, 'b', names[k]);
-                        networks[f.n_networks++] = (struct firewall_network) { names[k], n->pool.subnet, n->pool6.subnet, false, n->internal, true, n->defined ? n->pool.gateway : 0, true };
+                        networks[f.n_networks++] = (struct firewall_network) { names[k], n->pool.subnet, n->pool6.subnet, false, n->internal, true, n->defined ? n->pool.gateway : 0, true, false };
                 }
         }
         for (size_t i = 0; i < h->ports.n; i++)

@@ -265,9 +265,12 @@ static void take_out_these(struct published_ports *all, const char *owner, const
         }
 }
 
-static int open_ways(const struct network_endpoint *e, struct err *err) {
+static int open_ways(struct network_host *h, const struct network_endpoint *e, struct err *err) {
+        const struct bridge_network *b = network_find_locked(h, e->bridge);
         int r = route_loopback(e->bridge);
 
+        if (r == 0 && b)
+                r = chain_route_loopback(b);
         if (r < 0)
                 return err_errno(err, r, "bridge %s: route_localnet", e->bridge);
         if (*e->address6 && (r = route_loopback6(e->bridge)) < 0)
@@ -290,7 +293,7 @@ static int publish_locked(struct network_host *h, const char *id, const struct n
                 n_chosen += added;
         }
         if (r == 0)
-                r = open_ways(e, err);
+                r = open_ways(h, e, err);
         if (r == 0)
                 r = firewall_add_ports(h->bridge, &h->netfilter, chosen, n_chosen, err);
         if (r < 0 && chosen)

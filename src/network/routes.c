@@ -20,8 +20,8 @@ static uint8_t family_of(const struct address6 *a) {
 
 /* --- requests --- */
 
-static void add_address(struct rtnl_batch *b, struct filling *f, int index, const struct address6 *address, uint8_t prefix) {
-        struct ifaddrmsg head = { .ifa_family = family_of(address), .ifa_prefixlen = prefix, .ifa_scope = RT_SCOPE_UNIVERSE, .ifa_index = (unsigned) index };
+static void add_address(struct rtnl_batch *b, struct filling *f, int index, const struct address6 *address, uint8_t prefix, uint8_t scope) {
+        struct ifaddrmsg head = { .ifa_family = family_of(address), .ifa_prefixlen = prefix, .ifa_scope = scope, .ifa_index = (unsigned) index };
         struct address6 broadcast;
 
         if (head.ifa_family == AF_INET6)
@@ -29,7 +29,7 @@ static void add_address(struct rtnl_batch *b, struct filling *f, int index, cons
         f->m = rtnl_add(b, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &head, sizeof(head));
         put_address(f, IFA_LOCAL, address);
         put_address(f, IFA_ADDRESS, address);
-        if (head.ifa_family == AF_INET6)
+        if (head.ifa_family == AF_INET6 || scope == RT_SCOPE_HOST)
                 return;
         broadcast = address6_of_ipv4(address6_ipv4(address) | ~subnet_mask(prefix));
         put_address(f, IFA_BROADCAST, &broadcast);
@@ -49,12 +49,20 @@ static void add_default_route(struct rtnl_batch *b, struct filling *f, int index
         put_u32(f, RTA_OIF, (uint32_t) index);
 }
 
-int address_add(struct rtnl *n, int index, const struct address6 *address, uint8_t prefix) {
+static int add_one_address(struct rtnl *n, int index, const struct address6 *address, uint8_t prefix, uint8_t scope) {
         struct filling f = { 0 };
         auto_batch b = { 0 };
 
-        add_address(&b, &f, index, address, prefix);
+        add_address(&b, &f, index, address, prefix, scope);
         return fill_run(n, &b, &f);
+}
+
+int address_add(struct rtnl *n, int index, const struct address6 *address, uint8_t prefix) {
+        return add_one_address(n, index, address, prefix, RT_SCOPE_UNIVERSE);
+}
+
+int address_add_inner(struct rtnl *n, int index, const struct address6 *address, uint8_t prefix) {
+        return add_one_address(n, index, address, prefix, RT_SCOPE_HOST);
 }
 
 int link_configure(struct rtnl *n, int index, const struct link_addresses *a) {
@@ -62,9 +70,9 @@ int link_configure(struct rtnl *n, int index, const struct link_addresses *a) {
         struct filling f = { 0 };
         auto_batch b = { 0 };
 
-        add_address(&b, &f, index, &address, a->prefix);
+        add_address(&b, &f, index, &address, a->prefix, RT_SCOPE_UNIVERSE);
         if (a->prefix6)
-                add_address(&b, &f, index, &a->address6, a->prefix6);
+                add_address(&b, &f, index, &a->address6, a->prefix6, RT_SCOPE_UNIVERSE);
         link_fill_up(&b, &f, index, NULL);
         if (a->gateway || a->by_link)
                 add_default_route(&b, &f, index, &gateway);

@@ -9,6 +9,8 @@
 
 /* Of either kind; one of IPv6 is there at once, without the wait for somebody who has it already. */
 int address_add(struct rtnl *n, int index, const struct address6 *address, uint8_t prefix);
+/* The same of IPv4, of the scope "host": nothing is sent by it, and the kernel chooses it for nobody. */
+int address_add_inner(struct rtnl *n, int index, const struct address6 *address, uint8_t prefix);
 /* -ENODATA: the link has no IPv4 address. */
 int address_find(struct rtnl *n, int index, uint32_t *ret, uint8_t *ret_prefix);
 /* The first that is not link-local. -ENODATA: the link has none of IPv6. */
