@@ -15,8 +15,8 @@ setup_file() {
 	ip netns add "$HOST"
 	ip -n "$HOST" link set lo up
 	export KISTD_WITHIN="nsenter --net=/run/netns/$HOST"
-	# The default network gets the whole first pool, a /20, when there is another one.
-	kist_start --address-pool 10.63.0.0/16 --ipv6
+	# The default network gets the whole first pool, a /20, when there is another one. Links that are not made ahead have their containers' ids in their names.
+	kist_start --address-pool 10.63.0.0/16 --ipv6 --sandbox-pool-size 0
 	for limit in $LIMITS; do
 		file=/proc/sys/net/${limit#*:}
 		echo "$file $(cat "$file")" >>"$KT_DIR/limits"
@@ -35,9 +35,9 @@ took() { say "$1: $((SECONDS - BEGUN)) s; kistd has $(sed -n 's/^VmRSS:[^0-9]*\(
 bridges() { host ip -o link show type bridge | sed -n 's/^[0-9]*: \([^:@]*\).*/\1/p'; }
 on_bridge() { host ip -o link show master "$1" | grep -c ': kv'; }
 
-# From inside of a container, to the addresses on its input: those that do not answer. Several at once, since what is waited for is another process.
-probe() { # CONTAINER -4|-6 FILE
-	"$KIST" exec -i "$1" xargs -P 8 -n 1 sh -c 'ping '"$2"' -q -c 1 -W 10 "$0" >/dev/null || echo "$0"' <"$3"
+# From inside of a container's network namespace, to the addresses on its input: those that do not answer. A few are asked at once, each three times at most.
+probe() { # PID FILE
+	nsenter -t "$1" -n python3 "$BATS_TEST_DIRNAME/ping-all" <"$2"
 }
 # The same from each container to one address. They are told by the processes that they are.
 probe_from_all() { # ADDRESS
@@ -50,7 +50,8 @@ probe_from_all() { # ADDRESS
 	[ "$("$KIST" ps -q | wc -l)" = "$COUNT" ]
 	took "$COUNT starts"
 	ids=$("$KIST" ps -q)
-	"$KIST" inspect -f '{{.NetworkSettings.Networks.bridge.IPAddress}} {{.NetworkSettings.Networks.bridge.GlobalIPv6Address}} {{.State.Pid}} {{.Name}}' $ids >"$KT_DIR/all"
+	ALL='{{.NetworkSettings.Networks.bridge.IPAddress}} {{.NetworkSettings.Networks.bridge.GlobalIPv6Address}} {{.State.Pid}} {{.Name}}'
+	"$KIST" inspect -f "$ALL" $ids >"$KT_DIR/all"
 	[ "$(wc -l <"$KT_DIR/all")" = "$COUNT" ]
 	cut -d' ' -f1 "$KT_DIR/all" >"$KT_DIR/addresses"
 	cut -d' ' -f2 "$KT_DIR/all" >"$KT_DIR/addresses6"
@@ -60,29 +61,25 @@ probe_from_all() { # ADDRESS
 	wanted=$(((COUNT + 958) / 959))
 	[ "$(bridges | wc -l)" = "$wanted" ]
 	for bridge in $(bridges); do say "bridge $bridge: $(on_bridge "$bridge") containers"; done
-	# One of each bridge: its end on the host is a port of it.
-	host ip -o link | sed -n 's/^\([0-9]*\): kv.* master \([^ ]*\) .*/\1 \2/p' >"$KT_DIR/ports"
 	for bridge in $(bridges); do
-		index=$(awk -v b="$bridge" '$2 == b { print $1; exit }' "$KT_DIR/ports")
-		while read -r address address6 pid name; do
-			[ "$(nsenter -t "$pid" -n ip -o link show eth0 | sed 's/.*@if\([0-9]*\):.*/\1/')" != "$index" ] || break
-		done <"$KT_DIR/all"
+		port=$(host ip -o link show master "$bridge" | sed -n 's/^[0-9]*: kv\([0-9a-f]*\).*/\1/p' | head -n 1)
+		read -r address address6 pid name <<<"$("$KIST" inspect -f "$ALL" "$port")"
 		echo "== from $name on $bridge to all, and back"
-		[ -z "$(probe "${name#/}" -4 "$KT_DIR/addresses" | tee /dev/stderr)" ]
+		"$KIST" exec "${name#/}" ping -q -c 1 -W 10 "$(tail -n 1 "$KT_DIR/addresses")"
+		[ -z "$(probe "$pid" "$KT_DIR/addresses" | tee /dev/stderr)" ]
 		took "from one on $bridge to all $COUNT"
-		[ -z "$(probe "${name#/}" -6 "$KT_DIR/addresses6" | tee /dev/stderr)" ]
+		[ -z "$(probe "$pid" "$KT_DIR/addresses6" | tee /dev/stderr)" ]
 		took "the same by IPv6"
 		[ -z "$(probe_from_all "$address" | tee /dev/stderr)" ]
 		took "from all to that one"
 	done
-	[ -z "$(xargs -P 8 -n 1 sh -c 'nsenter --net="$0" ping -q -c 1 -W 10 "$1" >/dev/null || echo "$1"' "/run/netns/$HOST" <"$KT_DIR/addresses" | tee /dev/stderr)" ]
+	[ -z "$(host python3 "$BATS_TEST_DIRNAME/ping-all" <"$KT_DIR/addresses" | tee /dev/stderr)" ]
 	took "from the host to all"
 	[ -z "$("$KIST" network audit | tee /dev/stderr)" ]
 	took "network audit"
 	xargs -P 4 -n 50 "$KIST" rm -f <<<"$ids" >/dev/null
 	took "$COUNT removed"
 	eventually nothing_left
-	# A pair that waits for its container (sandbox pool) is a port of nothing.
 	no_links() { [ -z "$(host ip -o link | grep -e ' master ' -e ': kb' -e ': kt[0-9a-f]*-' -e ': ku' -e ': kd' | tee "$KT_DIR/left")" ]; }
 	eventually no_links || { cat "$KT_DIR/left"; return 1; }
 	took "nothing is left"

@@ -151,7 +151,7 @@ sctp() { # answer PORT | ask ADDRESS PORT
 	grep -qx "INIT from $NET.2" "$BATS_TEST_TMPDIR/streams"
 	[ "$(who_outside "$NET.1:$P")" = "tcp $NET.2" ]
 	# The other one is on 127.0.0.1 only: nothing comes in by the address that was not chosen.
-	nsenter -t "$pid" -n timeout 2 bash -c "sctp answer 9899" >"$BATS_TEST_TMPDIR/silent" 3>&- &
+	nsenter -t "$pid" -n timeout 10 bash -c "sctp answer 9899" >"$BATS_TEST_TMPDIR/silent" 3>&- &
 	listener=$!
 	eventually grep -q up "$BATS_TEST_TMPDIR/silent"
 	run ! ip netns exec "$OUT" timeout 2 bash -c "sctp ask $NET.1 $((P + 1))"
@@ -244,7 +244,7 @@ s=socket.socket(); s.bind(('127.0.0.1',$((P + 10)))); s.listen(); print('up',flu
 	# Below the range from which the kernel gives others theirs.
 	"$KIST" run -d --name thousand -p "31000-31999:1000-1999" $BUSYBOX sleep 60
 	[ "$(nft list map inet "kist-$KT_NAME" ports | grep -o 'tcp \. 31[0-9]* :' | wc -l)" = 1000 ]
-	[ "$(nft list table inet "kist-$KT_NAME" | grep -c dnat)" = 7 ]
+	[ "$(nft list table inet "kist-$KT_NAME" | grep -c dnat)" = 8 ]
 	"$KIST" run --rm -p "$((P + 16)):80" $BUSYBOX true
 	"$KIST" rm -f thousand
 	[ -z "$(nft list map inet "kist-$KT_NAME" ports | grep elements || true)" ]
