@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/exec.h"
+#include "engine/exec-list.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/fault.h"
-#include "base/log.h"
 #include "base/str.h"
 #include "base/timestamp.h"
 #include "engine/apparmor.h"
@@ -20,181 +19,6 @@
 #include "engine/spec.h"
 #include "runtime/cgroup/cgroup.h"
 #include "runtime/plan/plan.h"
-
-enum { EXECS_MAX = 4096, EXECS_PER_CONTAINER_MAX = 512 };
-#define EXEC_KEPT_NS (5 * 60 * 1000000000ll)
-
-enum exec_state { EXEC_CREATED, EXEC_STARTING, EXEC_RUNNING, EXEC_ENDED };
-
-struct exec {
-        struct exec *next;
-        unsigned refs;
-        char id[CONTAINER_ID_SIZE];
-        struct container *container;
-        json_t *body;
-        bool tty, attach_stdin, attach_stdout, attach_stderr;
-        enum exec_state state;
-        int exit_code;
-        pid_t pid;
-        int64_t since_ns; /* when it was made, or when it ended */
-};
-
-struct execs {
-        pthread_mutex_t lock; /* of the list and of what changes in each */
-        struct exec *list;
-        size_t n;
-};
-
-int execs_new(struct execs **ret, struct err *err) {
-        struct execs *x = calloc(1, sizeof(*x));
-
-        if (!x)
-                return err_errno(err, -ENOMEM, "execs");
-        pthread_mutex_init(&x->lock, NULL);
-        *ret = x;
-        return 0;
-}
-
-/* The list's lock is held. */
-static void exec_unref_locked(struct exec *x) {
-        if (--x->refs > 0)
-                return;
-        json_decref(x->body);
-        container_unref(x->container);
-        free(x);
-}
-
-void execs_free(struct execs *x) {
-        if (!x)
-                return;
-        while (x->list) {
-                struct exec *next = x->list->next;
-
-                exec_unref_locked(x->list);
-                x->list = next;
-        }
-        pthread_mutex_destroy(&x->lock);
-        free(x);
-}
-
-static void put(struct engine *e, struct exec *x) {
-        pthread_mutex_lock(&e->execs->lock);
-        exec_unref_locked(x);
-        pthread_mutex_unlock(&e->execs->lock);
-}
-
-/* Drop what ended long ago, and what nobody started. The list's lock is held. */
-static void collect_locked(struct execs *list) {
-        int64_t limit = time_now_ns() - EXEC_KEPT_NS;
-
-        for (struct exec **at = &list->list; *at;) {
-                struct exec *x = *at;
-                bool idle = x->state == EXEC_CREATED || x->state == EXEC_ENDED;
-
-                if (!idle || x->since_ns > limit) {
-                        at = &x->next;
-                        continue;
-                }
-                *at = x->next;
-                list->n--;
-                exec_unref_locked(x);
-        }
-}
-
-static int exec_find(struct engine *e, const char *id, struct exec **ret, struct err *err) {
-        struct exec *x;
-
-        pthread_mutex_lock(&e->execs->lock);
-        collect_locked(e->execs);
-        for (x = e->execs->list; x && strcmp(x->id, id) != 0; x = x->next)
-                ;
-        if (x)
-                x->refs++;
-        pthread_mutex_unlock(&e->execs->lock);
-        if (!x)
-                return err_set(err, ERR_NOT_FOUND, -ENOENT, "No such exec instance: %s", id);
-        *ret = x;
-        return 0;
-}
-
-static void set_state(struct engine *e, struct exec *x, enum exec_state state, int exit_code) {
-        pthread_mutex_lock(&e->execs->lock);
-        x->state = state;
-        if (state == EXEC_ENDED) {
-                x->exit_code = exit_code;
-                x->pid = 0;
-                x->since_ns = time_now_ns();
-        }
-        pthread_mutex_unlock(&e->execs->lock);
-}
-
-static void publish_end(struct exec *x) {
-        events_container(x->container, "exec_die", json_pack("{s:s, s:o}", "execID", x->id, "exitCode", json_sprintf("%d", x->exit_code)));
-}
-
-void exec_ended(struct engine *e, const char *exec_id, int status) {
-        struct exec *x;
-
-        if (exec_find(e, exec_id, &x, NULL) < 0)
-                return;
-        set_state(e, x, EXEC_ENDED, status);
-        publish_end(x);
-        fault_point("exec", "end");
-        put(e, x);
-}
-
-void exec_detached(struct engine *e, const char *exec_id) {
-        struct exec *x;
-
-        if (exec_find(e, exec_id, &x, NULL) < 0)
-                return;
-        events_container(x->container, "exec_detach", json_pack("{s:s}", "execID", x->id));
-        put(e, x);
-}
-
-void exec_forget(struct engine *e, const char *exec_id) {
-        pthread_mutex_lock(&e->execs->lock);
-        for (struct exec **at = &e->execs->list; *at; at = &(*at)->next) {
-                struct exec *x = *at;
-
-                if (strcmp(x->id, exec_id) != 0)
-                        continue;
-                *at = x->next;
-                e->execs->n--;
-                exec_unref_locked(x);
-                break;
-        }
-        pthread_mutex_unlock(&e->execs->lock);
-}
-
-void execs_container_ended(struct engine *e, struct container *c) {
-        pthread_mutex_lock(&e->execs->lock);
-        for (struct exec *x = e->execs->list; x; x = x->next) {
-                if (x->container != c || x->state == EXEC_ENDED)
-                        continue;
-                x->state = EXEC_ENDED;
-                x->exit_code = 137;
-                x->pid = 0;
-                x->since_ns = time_now_ns();
-        }
-        pthread_mutex_unlock(&e->execs->lock);
-}
-
-json_t *execs_ids(struct engine *e, struct container *c) {
-        json_t *ids = NULL;
-
-        pthread_mutex_lock(&e->execs->lock);
-        collect_locked(e->execs);
-        for (struct exec *x = e->execs->list; x; x = x->next) {
-                if (x->container != c || x->state == EXEC_ENDED)
-                        continue;
-                if (!ids)
-                        ids = json_array();
-                json_array_append_new(ids, json_string(x->id));
-        }
-        pthread_mutex_unlock(&e->execs->lock);
-        return json_or_null(ids);
-}
 
 static int check_running(struct container *c, struct err *err) {
         struct container_row row;
@@ -215,25 +39,6 @@ static bool is_text_array(const json_t *v) {
                 if (!json_is_string(item) || strlen(json_string_value(item)) != json_string_length(item))
                         return false;
         return true;
-}
-
-static int add(struct engine *e, struct exec *x, struct err *err) {
-        size_t of_container = 0;
-        int r = 0;
-
-        pthread_mutex_lock(&e->execs->lock);
-        collect_locked(e->execs);
-        for (struct exec *i = e->execs->list; i; i = i->next)
-                of_container += i->container == x->container;
-        if (e->execs->n >= EXECS_MAX || of_container >= EXECS_PER_CONTAINER_MAX)
-                r = err_set(err, ERR_CONFLICT, -EAGAIN, "too many execs: at most %d of one container and %d in all are remembered", EXECS_PER_CONTAINER_MAX, EXECS_MAX);
-        else {
-                x->next = e->execs->list;
-                e->execs->list = x;
-                e->execs->n++;
-        }
-        pthread_mutex_unlock(&e->execs->lock);
-        return r;
 }
 
 /* "sh -c date", for events. */
@@ -281,9 +86,9 @@ int engine_exec_create(struct engine *e, const char *name, const json_t *body, j
                 .since_ns = time_now_ns(),
         };
         r = str_random_hex(x->id, 32);
-        r = r < 0 ? err_errno(err, r, "exec") : add(e, x, err);
+        r = r < 0 ? err_errno(err, r, "exec") : exec_add(e, x, err);
         if (r < 0) {
-                put(e, x);
+                exec_put(e, x);
                 return r;
         }
         publish_command(x, "exec_create");
@@ -328,7 +133,7 @@ int engine_exec_inspect(struct engine *e, const char *exec_id, json_t **ret, str
                          x->attach_stderr, "OpenStdout", x->attach_stdout, "CanRemove", x->state == EXEC_ENDED, "ContainerID", x->container->row.id, "DetachKeys",
                          json_get_str(x->body, "DetachKeys", ""), "Pid", (int) x->pid);
         pthread_mutex_unlock(&e->execs->lock);
-        put(e, x);
+        exec_put(e, x);
         return *ret ? 0 : err_errno(err, -ENOMEM, "exec %s", exec_id);
 }
 
@@ -456,7 +261,7 @@ static int start(struct engine *e, struct exec *x, bool detach, uint16_t rows, u
         if (r == 0)
                 r = send_exec(e, x, link, plan, detach, rows, columns, err);
         if (r < 0) {
-                set_state(e, x, EXEC_ENDED, err->kind == ERR_NO_COMMAND ? 127 : 126);
+                exec_set_state(e, x, EXEC_ENDED, err->kind == ERR_NO_COMMAND ? 127 : 126);
                 explain(x, err);
         }
         return r;
@@ -481,7 +286,7 @@ int engine_exec_start(struct engine *e, const char *exec_id, bool detach, bool t
         fault_point("exec", "start");
         if (r == 0)
                 *ret_tty = x->tty;
-        put(e, x);
+        exec_put(e, x);
         return r;
 }
 
@@ -503,7 +308,7 @@ int engine_exec_attach(struct engine *e, const char *exec_id, int stream_fd, str
         if (r == 0)
                 r = monitor_link_call(link, &m, sizeof(m), &stream_fd, 1, NULL, err);
         fault_point("exec", "attach");
-        put(e, x);
+        exec_put(e, x);
         return r;
 }
 
@@ -517,6 +322,6 @@ int engine_exec_resize(struct engine *e, const char *exec_id, uint16_t rows, uin
         if (x->state == EXEC_STARTING || x->state == EXEC_RUNNING)
                 link = container_get_link(x->container);
         r = link ? monitor_link_resize(link, x->id, rows, columns, err) : err_set(err, ERR_CONFLICT, -ESRCH, "exec %s does not run", exec_id);
-        put(e, x);
+        exec_put(e, x);
         return r;
 }

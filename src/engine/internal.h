@@ -106,12 +106,15 @@ int remove_container_locked(struct engine *e, struct container *c, bool volumes,
 /* exit.c: what happens after the end of a container's init. `status` −1: the monitor is lost. c->op is held. */
 void container_exited(struct engine *e, struct container *c, int status, int64_t finished_ns);
 void container_schedule_restart(struct engine *e, struct container *c, int64_t delay_ms);
-/* images.c */
+/* layer-sink.c */
 void engine_fill_sink(struct engine *e, struct image_sink *sink);
 /* After a death: layers that no image and no container holds. Before anything is pulled. */
 void engine_sweep_layers(struct engine *e);
-bool engine_image_has_users(struct engine *e, const char *id); /* a container was made from it, or has it mounted */
 bool engine_layer_in_use(struct engine *e, const char *diff_id); /* by a container */
+/* −EBUSY: one under a container's root stays, whatever becomes of the image; the next sweep at start takes it. */
+int engine_drop_layer(const char *diff_id, void *engine);
+/* images.c */
+bool engine_image_has_users(struct engine *e, const char *id); /* a container was made from it, or has it mounted */
 int engine_import_bundled(struct engine *e, const char *path, struct err *err);
 /* recover.c */
 int engine_recover(struct engine *e, struct err *err);
