@@ -84,6 +84,13 @@ int handle_exec_start(struct request *q, struct err *err) {
         int r;
 
         r = parse_size(body, size, err);
+        for (size_t i = 0; i < 2 && r == 0; i++) {
+                const char *name = i == 0 ? "Detach" : "Tty";
+                const json_t *v = json_object_get(body, name);
+
+                if (v && !json_is_boolean(v) && !json_is_null(v))
+                        r = err_set(err, ERR_INVALID, -EINVAL, "%s: true or false is expected", name);
+        }
         if (r < 0)
                 return r;
         r = engine_exec_start(q->engine, q->name, detach, tty, size[0], size[1], &has_tty, &tried, &failure);

@@ -16,8 +16,11 @@ int handle_network_list(struct request *q, struct err *err) {
 
 int handle_network_inspect(struct request *q, struct err *err) {
         json_t *value = NULL;
-        int r = engine_network_inspect(q->engine, q->name, &value, err);
+        bool verbose; /* of services of a swarm */
+        int r = query_bool(&q->query, "verbose", false, &verbose, err);
 
+        if (r == 0)
+                r = engine_network_inspect(q->engine, q->name, &value, err);
         return r < 0 ? r : request_answer_shape(q, MHD_HTTP_OK, SHAPE_NETWORK, value, err);
 }
 

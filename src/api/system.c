@@ -253,6 +253,9 @@ int handle_events(struct request *q, struct err *err) {
         r = query_time(&q->query, "since", &since_ns, err);
         if (r == 0)
                 r = query_time(&q->query, "until", &until_ns, err);
+        /* 0: not said */
+        if (r == 0 && until_ns > 0 && since_ns > until_ns)
+                r = err_set(err, ERR_INVALID, -EINVAL, "`since` time (%lld) cannot be after `until` time (%lld)", (long long) (since_ns / 1000000000), (long long) (until_ns / 1000000000));
         if (r == 0)
                 r = query_filters(&q->query, &filters, err);
         if (r < 0)

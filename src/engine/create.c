@@ -13,6 +13,7 @@
 #include "engine/defaults.h"
 #include "engine/endpoints.h"
 #include "engine/events.h"
+#include "engine/fields.h"
 #include "engine/internal.h"
 #include "engine/metrics.h"
 #include "engine/links.h"
@@ -321,6 +322,8 @@ int engine_create(struct engine *e, const char *name, const json_t *body, json_t
         int64_t begun = metrics_begin();
         int r;
 
+        if ((r = spec_check_types(body, err)) < 0 || (r = fields_check_container(body, err)) < 0)
+                return r;
         if (name && *name == '/')
                 name++;
         if (name && !engine_name_is_valid(name))

@@ -13,6 +13,7 @@
 #include "engine/config.h"
 #include "engine/db.h"
 #include "engine/events.h"
+#include "engine/fields.h"
 #include "engine/internal.h"
 #include "engine/runtimes.h"
 #include "engine/monitors.h"
@@ -29,16 +30,6 @@ static int check_running(struct container *c, struct err *err) {
         if (row.state != CONTAINER_RUNNING)
                 return err_set(err, ERR_CONFLICT, -ESRCH, "container %s is not running", row.id);
         return 0;
-}
-
-static bool is_text_array(const json_t *v) {
-        const json_t *item;
-        size_t i;
-
-        json_array_foreach((json_t *) v, i, item)
-                if (!json_is_string(item) || strlen(json_string_value(item)) != json_string_length(item))
-                        return false;
-        return true;
 }
 
 /* "sh -c date", for events. */
@@ -66,12 +57,13 @@ int engine_exec_create(struct engine *e, const char *name, const json_t *body, j
         struct exec *x;
         int r = table_find(&e->table, name, &c, err);
 
-        if (r < 0 || (r = check_running(c, err)) < 0)
+        if (r < 0 || (r = fields_check_exec(body, err)) < 0 || (r = check_running(c, err)) < 0)
                 return r;
         if (!json_array_size(json_get_array(body, "Cmd")))
                 return err_set(err, ERR_INVALID, -EINVAL, "No exec command specified");
-        if (!is_text_array(json_get_array(body, "Cmd")) || !is_text_array(json_get_array(body, "Env")))
-                return err_set(err, ERR_INVALID, -EINVAL, "exec: Cmd and Env are arrays of strings");
+        r = attach_parse_detach_keys(json_get_str(body, "DetachKeys", NULL), &(struct monitor_attach) { 0 }, err);
+        if (r < 0)
+                return r;
         x = calloc(1, sizeof(*x));
         if (!x)
                 return err_errno(err, -ENOMEM, "exec");
@@ -229,6 +221,9 @@ static void explain(struct exec *x, struct err *err) {
         else if (err->kind == ERR_NOT_EXECUTABLE)
                 err_set(err, ERR_NOT_EXECUTABLE, reason.num, "OCI runtime exec failed: exec failed: unable to start container process: exec: \"%s\": %s", command,
                         reason.num == -EISDIR ? "is a directory" : reason.num == -ENOEXEC ? "exec format error" : "permission denied");
+        else if (err->kind == ERR_NOT_FOUND)
+                /* The directory, say; the exec itself is there. */
+                err_set(err, ERR_INVALID, reason.num, "OCI runtime exec failed: exec failed: unable to start container process: %s", reason.msg);
 }
 
 static bool begin_start(struct engine *e, struct exec *x) {

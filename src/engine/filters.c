@@ -6,6 +6,24 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/mem.h"
+
+/* Those whose values can be true or false only. */
+static int check_flags(const json_t *filters, struct err *err) {
+        static const char *const flags[] = { "dangling", "is-automated", "is-official", "is-task" }, *const values[] = { "true", "false", "1", "0" };
+        const char *value;
+
+        for (size_t f = 0; f < ARRAY_SIZE(flags); f++)
+                for (size_t i = 0; (value = filter_value(filters, flags[f], i)); i++) {
+                        bool good = false;
+
+                        for (size_t k = 0; k < ARRAY_SIZE(values); k++)
+                                good |= !strcmp(value, values[k]);
+                        if (!good)
+                                return err_set(err, ERR_INVALID, -EINVAL, "invalid filter '%s=%s'", flags[f], value);
+                }
+        return 0;
+}
 
 int filters_check(const json_t *filters, const char *const *known, struct err *err) {
         const char *key, *inner;
@@ -34,7 +52,7 @@ int filters_check(const json_t *filters, const char *const *known, struct err *e
                 } else
                         return err_set(err, ERR_INVALID, -EINVAL, "filter '%s': an array is expected", key);
         }
-        return 0;
+        return check_flags(filters, err);
 }
 
 const char *filter_value(const json_t *filters, const char *key, size_t i) {

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "engine/db.h"
 #include "engine/endpoints.h"
+#include "engine/fields.h"
 #include "engine/internal.h"
 #include "engine/metrics.h"
 #include "engine/monitors.h"
@@ -238,9 +239,9 @@ static int change(struct engine *e, const char *network, const json_t *body, boo
         const char *name = json_get_str(body, "Container", "");
         auto_container *c = NULL;
         auto_network n = {};
-        int r = network_find(e, network, &n, err);
+        int r = fields_check_endpoint(body, err);
 
-        if (r < 0 || (r = table_find(&e->table, name, &c, err)) < 0)
+        if (r < 0 || (r = network_find(e, network, &n, err)) < 0 || (r = table_find(&e->table, name, &c, err)) < 0)
                 return r;
         if (!*n.bridge)
                 return err_set(err, ERR_DENIED, -EPERM, "container cannot be %s %s network", connect ? "connected to" : "disconnected from", n.name);

@@ -12,6 +12,7 @@
 #include "dns/dns.h"
 #include "engine/db.h"
 #include "engine/filters.h"
+#include "engine/fields.h"
 #include "engine/internal.h"
 #include "engine/networks.h"
 #include "engine/ports.h"
@@ -232,8 +233,10 @@ int engine_network_create(struct engine *e, const json_t *body, json_t **ret, st
         struct network n = { .driver = network_driver_name(json_get_str(body, "Driver", "")) };
         auto_json *spec = NULL;
         auto_network other = {};
-        int r = check_kind(body, name, err);
+        int r = fields_check_network(body, err);
 
+        if (r == 0)
+                r = check_kind(body, name, err);
         if (r == 0 && str_random_hex(n.id, 32) < 0)
                 r = err_errno(err, -EIO, "network");
         if (r < 0 || (r = make_spec(body, n.id, &spec, err)) < 0)

@@ -273,6 +273,9 @@ int engine_network_list(struct engine *e, const json_t *filters, json_t **ret, s
         size_t n;
         int r = filters_check(filters, known, err);
 
+        for (size_t i = 0; r == 0 && filter_value(filters, "type", i); i++)
+                if (strcmp(filter_value(filters, "type", i), "custom") != 0 && strcmp(filter_value(filters, "type", i), "builtin") != 0)
+                        r = err_set(err, ERR_INVALID, -EINVAL, "invalid filter: 'type'='%s'", filter_value(filters, "type", i));
         if (r < 0 || (r = network_all(e, &all, &n, err)) < 0)
                 return r;
         for (size_t i = 0; i < n; i++) {

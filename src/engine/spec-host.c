@@ -74,6 +74,8 @@ int spec_read_modes(struct spec *s, struct err *err) {
                 s->network = SPEC_NETWORK_CONTAINER;
                 s->network_of = n + strlen("container:");
         }
+        else if (!strcmp(n, "container:"))
+                return err_set(err, ERR_INVALID, -EINVAL, "invalid network mode: invalid container format container:<name|id>");
         else if ((r = network_check_name(n, err)) < 0)
                 return r;
         else

@@ -190,15 +190,21 @@ bool spec_is_volume_name(const char *text) {
         return true;
 }
 
+int spec_check_volume_name(const char *name, struct err *err) {
+        if (spec_is_volume_name(name))
+                return 0;
+        if (strlen(name) == 1 && isalnum((unsigned char) *name))
+                return err_set(err, ERR_INVALID, -EINVAL, "volume name is too short, names should be at least two alphanumeric characters");
+        return err_set(err, ERR_INVALID, -EINVAL, "\"%s\" includes invalid characters for a local volume name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass "
+                                                  "a host directory, use absolute path", name);
+}
+
 /* name "": one that is made up when the container is made, and then found in the body. */
 static struct spec_mount *add_volume(struct spec *s, const char *target, const char *name, const char *field, struct err *err) {
         struct spec_mount *m;
 
-        if (*name && !spec_is_volume_name(name)) {
-                err_set(err, ERR_INVALID, -EINVAL, "\"%s\" includes invalid characters for a local volume name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass "
-                                                   "a host directory, use absolute path", name);
+        if (*name && spec_check_volume_name(name, err) < 0)
                 return NULL;
-        }
         m = add(s, target, field, err);
         if (!m)
                 return NULL;
@@ -342,6 +348,8 @@ static int read_mount(struct spec *s, const json_t *o, struct err *err) {
         struct spec_mount *m;
         int r;
 
+        if (!*target && *type)
+                return err_set(err, ERR_INVALID, -EINVAL, "invalid mount config for type \"%s\": field Target must not be empty", type);
         if (!strcmp(type, "volume")) {
                 m = add_volume(s, target, source, "Mounts", err);
                 if (!m)
@@ -375,6 +383,8 @@ static int read_mount(struct spec *s, const json_t *o, struct err *err) {
         m->type = SPEC_MOUNT_BIND;
         if ((r = read_mount_idmap(m, o, err)) < 0)
                 return r;
+        if (!*source)
+                return err_set(err, ERR_INVALID, -EINVAL, "invalid mount config for type \"bind\": field Source must not be empty");
         if (*source != '/')
                 return err_set(err, ERR_INVALID, -EINVAL, "invalid mount config for type \"bind\": invalid mount path: '%s' mount path must be absolute", source);
         m->source = strdup(source);

@@ -9,8 +9,18 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "engine/fields.h"
 
-enum type { BOOL, INT, STRING, STRINGS, COMMAND, MAP, LIST, ANY };
+enum type {
+        BOOL = FIELD_BOOL,
+        INT = FIELD_INT,
+        STRING = FIELD_STRING,
+        STRINGS = FIELD_STRINGS,
+        COMMAND = FIELD_COMMAND,
+        MAP = FIELD_MAP,
+        LIST = FIELD_LIST,
+        ANY = FIELD_ANY,
+};
 
 enum use {
         USED,     /* stored in struct spec, and it works */
@@ -151,53 +161,18 @@ static bool asks_for_something(const struct field *f, const json_t *v) {
         return json_is_true(v) || json_array_size(v) > 0 || json_object_size(v) > 0;
 }
 
-static bool is_strings(const json_t *v) {
-        const json_t *item;
-        size_t i;
-
-        if (!json_is_array(v))
-                return false;
-        json_array_foreach((json_t *) v, i, item)
-                /* No string that goes to the kernel holds a NUL. */
-                if (!json_is_string(item) || strlen(json_string_value(item)) != json_string_length(item))
-                        return false;
-        return true;
-}
-
-static const char *const type_words[] = {
-        [BOOL] = "true or false is", [INT] = "a whole number is", [STRING] = "a string is",  [STRINGS] = "an array of strings is",
-        [COMMAND] = "an array of strings is", [MAP] = "an object is", [LIST] = "an array is", [ANY] = "a value is",
-};
-
-static bool has_type(const json_t *v, enum type type) {
-        switch (type) {
-        case BOOL:
-                return json_is_boolean(v);
-        case INT:
-                return json_is_integer(v);
-        case STRING:
-                return json_is_string(v) && strlen(json_string_value(v)) == json_string_length(v);
-        case STRINGS:
-                return is_strings(v);
-        case COMMAND: /* Docker takes a bare string for a list of one */
-                return is_strings(v) || json_is_string(v);
-        case MAP:
-                return json_is_object(v);
-        case LIST:
-                return json_is_array(v);
-        case ANY:
-                return true;
-        }
-        return false;
+static int check_type(const struct field *f, const char *where, const json_t *v, struct err *err) {
+        if (json_is_null(v) || field_fits(v, (enum field_type) f->type))
+                return 0;
+        return err_set(err, ERR_INVALID, -EINVAL, "%s%s: %s expected", where, f->name, field_words((enum field_type) f->type));
 }
 
 static int read_field(const struct field *f, const char *where, json_t *v, struct spec *s, struct err *err) {
         char *at = (char *) s + f->offset;
+        int r = check_type(f, where, v, err);
 
-        if (json_is_null(v))
-                return 0;
-        if (!has_type(v, f->type))
-                return err_set(err, ERR_INVALID, -EINVAL, "%s%s: %s expected", where, f->name, type_words[f->type]);
+        if (r < 0 || json_is_null(v))
+                return r;
         if (f->use == REFUSED && asks_for_something(f, v))
                 return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "%s%s: %s", where, f->name, f->why ? f->why : "is not supported by this version");
         if (f->use != USED)
@@ -229,6 +204,23 @@ static int read_fields(const struct field *fields, size_t n, const char *where, 
                         return r;
         }
         return 0;
+}
+
+static int check_host(const json_t *host, struct err *err) {
+        return !host || json_is_object(host) || json_is_null(host) ? 0 : err_set(err, ERR_INVALID, -EINVAL, "HostConfig: an object is expected");
+}
+
+int spec_check_types(const json_t *body, struct err *err) {
+        const json_t *host = json_object_get(body, "HostConfig"), *v;
+        int r = check_host(host, err);
+
+        for (size_t i = 0; i < ARRAY_SIZE(config_fields) && r == 0; i++)
+                if ((v = json_object_get(body, config_fields[i].name)))
+                        r = check_type(&config_fields[i], "", v, err);
+        for (size_t i = 0; i < ARRAY_SIZE(host_fields) && r == 0; i++)
+                if ((v = json_object_get(host, host_fields[i].name)))
+                        r = check_type(&host_fields[i], "HostConfig.", v, err);
+        return r;
 }
 
 bool spec_is_hostname(const char *text) {
@@ -303,8 +295,8 @@ int spec_parse(const json_t *body, struct spec *ret, struct err *err) {
         if (!json_is_object(body))
                 return err_set(err, ERR_INVALID, -EINVAL, "config cannot be empty in order to create a container");
         s.host = json_object_get(body, "HostConfig");
-        if (s.host && !json_is_object(s.host) && !json_is_null(s.host))
-                return err_set(err, ERR_INVALID, -EINVAL, "HostConfig: an object is expected");
+        if ((r = check_host(s.host, err)) < 0)
+                return r;
         /* A string that is not given is "", so that nobody has to ask. */
         for (size_t t = 0; t < ARRAY_SIZE(tables); t++)
                 for (size_t i = 0; i < sizes[t]; i++)

@@ -127,6 +127,8 @@ struct spec {
 
 /* Checks everything that can be checked without looking at the host. ERR_INVALID and ERR_UNSUPPORTED name the field. */
 int spec_parse(const json_t *body, struct spec *ret, struct err *err);
+/* The body as it came, before an image's configuration is laid under it and hides what is of a wrong type. */
+int spec_check_types(const json_t *body, struct err *err);
 void spec_done(struct spec *s);
 #define auto_spec __attribute__((cleanup(spec_done))) struct spec
 
@@ -184,6 +186,7 @@ bool spec_add_bind_option(struct spec_mount *m, const char *word);
 /* "uids=0-1-10;gids=0-0-5" → [{containerID, hostID, size}] of one kind, "uids" or "gids"; hostID is first_id and more. −EINVAL. */
 int spec_idmap_parse(const char *text, const char *kind, uint32_t first_id, json_t **ret);
 bool spec_is_volume_name(const char *text);
+int spec_check_volume_name(const char *name, struct err *err); /* ERR_INVALID: what is wrong with it */
 const struct spec_mount *spec_mount_at(const struct spec *s, const char *target);
 
 /* "10m", "1g", "1024": what people write for bytes. −EINVAL. */

@@ -219,7 +219,7 @@ int engine_pause(struct engine *e, const char *name, bool paused, struct err *er
                 auto_free char *cgroup = engine_cgroup_path(e, &c->row);
                 struct container_row next = c->row;
 
-                if (c->gone || !container_state_is_live(next.state))
+                if (c->gone || (paused && !container_state_is_live(next.state)))
                         return not_running(err, &next);
                 if ((next.state == CONTAINER_PAUSED) == paused)
                         return err_set(err, ERR_CONFLICT, -EALREADY, paused ? "container %s is already paused" : "container %s is not paused", next.name);

@@ -7,6 +7,7 @@
 #include "engine/config.h"
 #include "engine/db.h"
 #include "engine/events.h"
+#include "engine/fields.h"
 #include "engine/internal.h"
 #include "engine/ports.h"
 #include "engine/rates.h"
@@ -97,9 +98,9 @@ static int update_locked(struct engine *e, struct container *c, const json_t *ch
 
 int engine_update(struct engine *e, const char *name, const json_t *changes, json_t **ret, struct err *err) {
         auto_container *c = NULL;
-        int r = table_find(&e->table, name, &c, err);
+        int r = fields_check_container(changes, err);
 
-        if (r < 0)
+        if (r < 0 || (r = table_find(&e->table, name, &c, err)) < 0)
                 return r;
         {
                 auto_op *op = container_op_lock(c);

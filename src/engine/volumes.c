@@ -17,6 +17,7 @@
 #include "engine/describe.h"
 #include "engine/events.h"
 #include "engine/filters.h"
+#include "engine/fields.h"
 #include "engine/internal.h"
 #include "engine/projects.h"
 #include "engine/prune.h"
@@ -268,8 +269,10 @@ int engine_volume_create(struct engine *e, const json_t *body, json_t **ret, str
         const char *name = json_get_str(body, "Name", ""), *driver = json_get_str(body, "Driver", "");
         json_t *labels = json_get_object(body, "Labels"), *options = json_get_object(body, "DriverOpts");
         char made_up[65];
-        int r;
+        int r = fields_check_volume(body, err);
 
+        if (r < 0)
+                return r;
         if (*driver && strcmp(driver, "local") != 0)
                 return err_set(err, ERR_UNSUPPORTED, -EOPNOTSUPP, "volume driver \"%s\" is not supported by this version; local is", driver);
         if (json_object_size(json_get_object(body, "ClusterVolumeSpec")))
@@ -278,11 +281,8 @@ int engine_volume_create(struct engine *e, const json_t *body, json_t **ret, str
                 return r;
         if ((r = volume_labels_check(labels, err)) < 0)
                 return r;
-        if (*name && !spec_is_volume_name(name))
-                return err_set(err, ERR_INVALID, -EINVAL,
-                               "create %s: \"%s\" includes invalid characters for a local volume name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host "
-                               "directory, use absolute path",
-                               name, name);
+        if (*name && spec_check_volume_name(name, err) < 0)
+                return err_prefix(err, "create %s", name);
         if (!*name && (r = str_random_hex(made_up, 32)) < 0)
                 return err_errno(err, r, "volume");
         pthread_mutex_lock(&e->volumes_lock);

@@ -22,6 +22,84 @@ message() { api "$@" | jq -r .message; }
 	[ "$(status -X POST http://kist/swarm/init)" = 503 ]
 }
 
+@test "fields of a wrong type are refused by name, and nothing is made of the others" {
+	send() { status -X POST -H 'Content-Type: application/json' -d "$2" "http://kist/$1"; }
+	said() { message -X POST -H 'Content-Type: application/json' -d "$2" "http://kist/$1"; }
+	"$KIST" run -d --name types --network none $BUSYBOX sleep 1000
+	before=$(api 'http://kist/containers/json?all=1' | jq length)$("$KIST" network ls -q | wc -l)$("$KIST" volume ls -q | wc -l)
+	wrong() { # ROUTE FIELD BODY
+		[ "$(send "$1" "$3")" = 400 ] || { echo "$1 takes $3"; return 1; }
+		[[ "$(said "$1" "$3")" == "$2: "*expected ]] || { echo "$1 $3: $(said "$1" "$3")"; return 1; }
+	}
+	# Next to an image, whose configuration has fields of the same names.
+	for row in 'Env "x"' 'Cmd {}' 'Labels "x"' 'Tty "true"' 'OnBuild "x"' 'Healthcheck.Test {"Healthcheck":{"Test":"x"}}' 'Healthcheck.Interval {"Healthcheck":{"Interval":"1s"}}' \
+		'Volumes{} {"Volumes":{"/a":1}}' 'NetworkingConfig 1' 'NetworkingConfig.EndpointsConfig{} {"NetworkingConfig":{"EndpointsConfig":{"bridge":1}}}'; do
+		field=${row%% *} value=${row#* }
+		[[ "$value" == '{"'* ]] || value="{\"$field\":$value}"
+		wrong containers/create "$field" "$(jq -c ". + {Image: \"$BUSYBOX\"}" <<<"$value")"
+	done
+	for row in 'NetworkMode 1' 'SecurityOpt "no-new-privileges"' 'Ulimits "x"' 'Runtime 1' 'Privileged "false"' 'ConsoleSize "x"' 'LogConfig.Type {"LogConfig":{"Type":1}}' \
+		'PortBindings{}[].HostPort {"PortBindings":{"80/tcp":[{"HostPort":1}]}}' 'RestartPolicy.Name {"RestartPolicy":{"Name":1}}' 'Ulimits[].Soft {"Ulimits":[{"Name":"nofile","Soft":"x","Hard":1}]}' \
+		'RestartPolicy.MaximumRetryCount {"RestartPolicy":{"Name":"on-failure","MaximumRetryCount":"3"}}' 'Mounts[].ReadOnly {"Mounts":[{"Type":"bind","Source":"/tmp","Target":"/x","ReadOnly":"true"}]}' \
+		'Mounts[].BindOptions {"Mounts":[{"Type":"bind","Source":"/tmp","Target":"/x","BindOptions":1}]}' 'Mounts[].TmpfsOptions.Mode {"Mounts":[{"Type":"tmpfs","Target":"/x","TmpfsOptions":{"Mode":"0700"}}]}'; do
+		field=${row%% *} value=${row#* }
+		[[ "$value" == '{"'* ]] || value="{\"$field\":$value}"
+		wrong containers/create "HostConfig.$field" "{\"Image\": \"$BUSYBOX\", \"HostConfig\": $value}"
+	done
+	wrong containers/create HostConfig "{\"Image\": \"$BUSYBOX\", \"HostConfig\": 1}"
+	for row in 'Env 1' 'User 0' 'WorkingDir 1' 'Tty "true"' 'Privileged "false"' 'AttachStdin 1' 'Cmd "true"'; do
+		wrong containers/types/exec "${row%% *}" "$(jq -c '{Cmd: ["true"]} + .' <<<"{\"${row%% *}\":${row#* }}")"
+	done
+	for row in 'Internal "true"' 'EnableIPv6 "x"' 'Driver 1' 'IPAM 1' 'Attachable 1' 'IPAM.Config[].Subnet {"IPAM":{"Config":[{"Subnet":1}]}}' 'IPAM.Config {"IPAM":{"Config":{}}}'; do
+		field=${row%% *} value=${row#* }
+		[[ "$value" == '{"'* ]] || value="{\"$field\":$value}"
+		wrong networks/create "$field" "$(jq -c '. + {Name: "types"}' <<<"$value")"
+	done
+	for row in 'Name 1' 'DriverOpts 1' 'Labels 1'; do
+		wrong volumes/create "${row%% *}" "{\"${row%% *}\": ${row#* }}"
+	done
+	wrong networks/bridge/connect Container '{"Container": 1}'
+	wrong networks/bridge/connect EndpointConfig '{"Container": "types", "EndpointConfig": 1}'
+	wrong networks/bridge/disconnect Force '{"Container": "types", "Force": "true"}'
+	wrong containers/types/update RestartPolicy.Name '{"RestartPolicy": {"Name": 1}}'
+	id=$(api -X POST -H 'Content-Type: application/json' -d '{"Cmd": ["true"]}' http://kist/containers/types/exec | jq -r .Id)
+	wrong "exec/$id/start" Detach '{"Detach": 1}'
+	[ "$(api "http://kist/exec/$id/json" | jq .Running,.ExitCode | tr '\n' ' ')" = "false null " ]
+	[ "$before" = "$(api 'http://kist/containers/json?all=1' | jq length)$("$KIST" network ls -q | wc -l)$("$KIST" volume ls -q | wc -l)" ]
+	"$KIST" rm -f types
+}
+
+@test "what Docker refuses of mounts, modes, filters, states: 400, 404, 409, and its words" {
+	said() { # STATUS WORDS METHOD PATH [BODY]
+		got=$(status -X "$3" ${5+-H 'Content-Type: application/json' -d "$5"} "http://kist/$4") words=$(message -X "$3" ${5+-H 'Content-Type: application/json' -d "$5"} "http://kist/$4")
+		[[ "$got" == "$1" && "$words" == *"$2"* && "$words" != *$'\n'* ]] || { echo "$3 $4 ${5-}: $got $words"; return 1; }
+	}
+	create() { said 400 "$1" POST containers/create "{\"Image\": \"$BUSYBOX\", \"HostConfig\": $2}"; }
+	create 'invalid mount config for type "bind": field Source must not be empty' '{"Mounts": [{"Type": "bind", "Target": "/x"}]}'
+	create 'invalid mount config for type "volume": field Target must not be empty' '{"Mounts": [{"Type": "volume", "Source": "vol"}]}'
+	create 'volume name is too short, names should be at least two alphanumeric characters' '{"Mounts": [{"Type": "volume", "Source": "v", "Target": "/x"}]}'
+	create 'invalid network mode: invalid container format container:<name|id>' '{"NetworkMode": "container:"}'
+	said 400 'create v: volume name is too short' POST volumes/create '{"Name": "v"}'
+	said 400 'invalid name or ID supplied: ""' POST networks/bridge/connect '{"Container": ""}'
+	said 400 'invalid name or ID supplied: ""' POST networks/bridge/disconnect
+	said 400 "invalid filter 'dangling=maybe'" GET 'volumes?filters=%7B%22dangling%22%3A%5B%22maybe%22%5D%7D'
+	said 400 "invalid filter 'dangling=maybe'" GET 'images/json?filters=%7B%22dangling%22%3A%5B%22maybe%22%5D%7D'
+	said 400 "invalid filter 'is-task=x'" GET 'containers/json?filters=%7B%22is-task%22%3A%5B%22x%22%5D%7D'
+	said 400 "invalid filter: 'type'='x'" GET 'networks?filters=%7B%22type%22%3A%5B%22x%22%5D%7D'
+	said 400 verbose GET 'networks/bridge?verbose=x'
+	said 400 '`since` time (2) cannot be after `until` time (1)' GET 'events?since=2&until=1'
+	"$KIST" create --name still $BUSYBOX sleep 1000
+	said 409 'container still is not paused' POST containers/still/unpause
+	said 409 'container still is not running' POST containers/still/pause
+	"$KIST" start still
+	said 409 'container still is not paused' POST containers/still/unpause
+	said 400 'Invalid detach keys (zz-zz)' POST containers/still/exec '{"Cmd": ["true"], "DetachKeys": "zz-zz"}'
+	id=$(api -X POST -H 'Content-Type: application/json' -d '{"Cmd": ["true"], "WorkingDir": "/nosuch"}' http://kist/containers/still/exec | jq -r .Id)
+	run api -w ' %{http_code}' -X POST -H 'Content-Type: application/json' -d '{"Detach": true}' "http://kist/exec/$id/start"
+	[[ "$output" == *"OCI runtime exec failed: exec failed: unable to start container process: process.cwd: /nosuch: "*" 400" ]]
+	"$KIST" rm -f still
+}
+
 @test "a huge body is refused, not kept" {
 	head -c 40000000 /dev/zero | tr '\0' ' ' >"$BATS_TEST_TMPDIR/huge"
 	[ "$(status -X POST -H 'Content-Type: application/json' --data-binary "@$BATS_TEST_TMPDIR/huge" http://kist/containers/create)" = 413 ]
