@@ -273,10 +273,10 @@ end after 0" ]
 
 @test "exec: made, started, looked at, resized" {
 	json=(-H 'Content-Type: application/json')
-	"$KIST" run -d --name execs $BUSYBOX sleep 100
+	"$KIST" run -d --name execs $BUSYBOX sleep 1000
 	[ "$(status POST /containers/execs/exec "${json[@]}" -d '{"Cmd":[]}')" = 400 ]
 	[ "$(status POST /containers/nosuch/exec "${json[@]}" -d '{"Cmd":["true"]}')" = 404 ]
-	id=$(api POST /containers/execs/exec "${json[@]}" -d '{"Cmd":["sh","-c","sleep 0.5; stty -F /dev/tty size >/size; sleep 100"],"Tty":true,"AttachStdout":true}' | jq -r .Id)
+	id=$(api POST /containers/execs/exec "${json[@]}" -d '{"Cmd":["sh","-c","until stty size | grep -q 9; do sleep 0.1; done; stty size >/size; sleep 1000"],"Tty":true,"AttachStdout":true}' | jq -r .Id)
 	[ "$(api GET "/exec/$id/json" | jq -c '[.Running, .ExitCode, .ProcessConfig.tty, .ProcessConfig.entrypoint, .Pid]')" = '[false,null,true,"sh",0]' ]
 	[ "$(status POST "/exec/$id/resize?h=9&w=8")" = 409 ]
 	[ "$(status POST "/exec/$id/start" "${json[@]}" -d '{"Detach":true,"Tty":true}')" = 200 ]
