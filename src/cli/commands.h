@@ -68,4 +68,6 @@ int pull_image(struct client *c, const char *reference, const char *platform, co
 
 /* POST /images/create from an archive: the name of the image in the query; the archive's bytes, with progress as pull_image(). */
 void query_name(struct path *path, const char *reference);
+/* A file to be read, and no directory: an fd, or negative errno. */
+int open_archive(const char *file);
 int send_archive(struct client *c, const struct path *path, int fd, FILE *out, struct err *err);

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,6 +30,15 @@ void query_name(struct path *path, const char *reference) {
         path_query(path, "tag", colon ? colon + 1 : "latest");
 }
 
+int open_archive(const char *file) {
+        auto_fd fd = open(file, O_RDONLY | O_CLOEXEC);
+        struct stat st;
+
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return -errno;
+        return S_ISDIR(st.st_mode) ? -EISDIR : move_fd(fd);
+}
+
 int send_archive(struct client *c, const struct path *path, int fd, FILE *out, struct err *err) {
         auto_http h = { .fd = -EBADF };
         int r;
@@ -46,7 +56,7 @@ int send_archive(struct client *c, const struct path *path, int fd, FILE *out, s
 static int run_import(struct client *c, const struct args *a) {
         const char *file = args_at(a, 0), *reference = args_at(a, 1), *const *changes;
         bool from_stdin = strcmp(file, "-") == 0;
-        auto_fd opened = from_stdin ? -EBADF : open(file, O_RDONLY | O_CLOEXEC);
+        auto_fd opened = from_stdin ? -EBADF : open_archive(file);
         size_t n = args_list(a, "change", &changes);
         auto_path path = { 0 };
         struct err err = { 0 };
@@ -56,7 +66,7 @@ static int run_import(struct client *c, const struct args *a) {
                 return 1;
         }
         if (!from_stdin && opened < 0) {
-                complain("import: %s: %s", file, strerror(errno));
+                complain("import: %s: %s", file, strerror(-opened));
                 return 1;
         }
         path_init(&path, "/images/create");

@@ -53,12 +53,12 @@ static int run_pull(struct client *c, const struct args *a) {
 
 static int run_load(struct client *c, const struct args *a) {
         const char *file = args_text(a, "input");
-        auto_fd opened = file ? open(file, O_RDONLY | O_CLOEXEC) : -EBADF;
+        auto_fd opened = file ? open_archive(file) : -EBADF;
         auto_path path = { 0 };
         struct err err = { 0 };
 
         if (file && opened < 0) {
-                complain("load: %s: %s", file, strerror(errno));
+                complain("load: %s: %s", file, strerror(-opened));
                 return 1;
         }
         path_init(&path, "/images/load");

@@ -100,6 +100,22 @@ int engine_list_push(struct engine *e, const struct image_list_push *p, json_t *
         return r;
 }
 
+/* Of a filter that is a yes or no. */
+static int check_flag(const json_t *filters, const char *key, struct err *err) {
+        static const char *const words[] = { "true", "false", "1", "0" };
+        const char *value;
+
+        for (size_t i = 0; (value = filter_value(filters, key, i)); i++) {
+                bool known = false;
+
+                for (size_t k = 0; k < ARRAY_SIZE(words); k++)
+                        known = known || !strcmp(value, words[k]);
+                if (!known)
+                        return err_set(err, ERR_INVALID, -EINVAL, "invalid filter '%s=%.100s'", key, value);
+        }
+        return 0;
+}
+
 static bool fits_flag(const json_t *filters, const char *key, bool value) {
         return !filter_has(filters, key) || filter_text(filters, key, value ? "true" : "false") || filter_text(filters, key, value ? "1" : "0");
 }
@@ -113,6 +129,8 @@ int engine_image_search(struct engine *e, const struct image_search *s, const js
 
         if (r == 0 && stars && str_to_u64(stars, 0, INT64_MAX, &least) < 0)
                 r = err_set(err, ERR_INVALID, -EINVAL, "invalid filter 'stars=%.100s'", stars);
+        if (r == 0 && (r = check_flag(filters, "is-official", err)) == 0)
+                r = check_flag(filters, "is-automated", err);
         if (r == 0)
                 r = image_search(e->images, s, &list, err);
         if (r < 0)
@@ -280,7 +298,7 @@ int engine_image_list(struct engine *e, const struct engine_image_list *how, con
         json_t *list;
         int r = filters_check(filters, known, err);
 
-        if (r < 0 || (r = image_time(e, filters, "before", &v.before, err)) < 0 || (r = image_time(e, filters, "since", &v.since, err)) < 0 ||
+        if (r < 0 || (r = check_flag(filters, "dangling", err)) < 0 || (r = image_time(e, filters, "before", &v.before, err)) < 0 || (r = image_time(e, filters, "since", &v.since, err)) < 0 ||
             (r = image_list(e->images, how->shared, &v.images, &v.n, err)) < 0)
                 return r;
         v.users = users = how->brief ? NULL : count_users(e);

@@ -25,6 +25,8 @@ int image_tag(struct image_store *s, const char *name, const char *target, struc
         if (*reference.digest)
                 return err_set(err, ERR_INVALID, -EINVAL, "\"%s\" has a digest: a new name for an image is a repository and a tag", target);
         image_reference_canonical(&reference, canonical, sizeof(canonical));
+        if (str_starts_with(canonical, "docker.io/library/sha256:")) /* as a person writes it, it would be the beginning of an id */
+                return err_set(err, ERR_INVALID, -EINVAL, "refusing to create an ambiguous tag using digest algorithm as name: %s", target);
         r = change_begin(s, &c, err);
         if (r < 0)
                 return r;

@@ -91,6 +91,11 @@ void fetch_fail_status(struct fetch *f, struct transfer *t, long status) {
         struct err err;
 
         error_detail(t, detail, sizeof(detail));
+        if (status == 405 && transfer_is_sending(t)) {
+                err_set(&err, ERR_DENIED, -EROFS, "%s: the registry takes nothing: it may be read-only (HTTP status 405)%s", name, detail);
+                fetch_fail(f, t, &err);
+                return;
+        }
         switch (status) {
         case 401:
                 err_set(&err, ERR_UNAUTHORIZED, -EACCES, "%s: the registry wants %s credentials%s", name, t->has_credentials ? "other" : "some", detail);

@@ -178,6 +178,24 @@ names_loaded() { grep -o 'Loaded image.*' "$1" | sort; }
 	drop_pair
 }
 
+@test "what is odd is refused in one line by each client: filters, names like ids, directories for archives" {
+	for C in $(clients); do
+		run -1 client "$C" images --filter dangling=maybe
+		[[ "$output" == *"invalid filter 'dangling=maybe'" ]]
+		run -1 client "$C" tag "$BUSYBOX" sha256:aaa
+		[[ "$output" == *"refusing to create an ambiguous tag using digest algorithm as name: "*"sha256:aaa" ]]
+		client "$C" tag "$BUSYBOX" my/sha256:aaa # is no id's beginning
+		client "$C" images -q --filter dangling=0 | grep -q .
+		client "$C" rmi my/sha256:aaa
+		run -1 client "$C" load -q -i "$KT_DIR"
+		[[ "${#lines[@]}" = 1 && "$output" == *"$KT_DIR"*[Ii]"s a directory"* ]]
+	done
+	run -1 "$KIST" import "$KT_DIR"
+	[ "$output" = "kist: import: $KT_DIR: Is a directory" ]
+	[ "$(curl -s -o /dev/null -w '%{http_code}' --unix-socket "$KT_DIR/kist.sock" 'http://kist/images/json?filters=%7B%22dangling%22%3A%5B%22maybe%22%5D%7D')" = 400 ]
+	[ "$(curl -s -o /dev/null -w '%{http_code}' --unix-socket "$KT_DIR/kist.sock" -X POST "http://kist/images/$BUSYBOX/tag?repo=sha256&tag=aaa")" = 400 ]
+}
+
 @test "save: by id there is no name; nothing for a terminal; load refuses what is no archive of images" {
 	make_pair
 	id=$("$KIST" inspect --type image -f '{{.Id}}' pair/base:1)

@@ -175,3 +175,22 @@ hard() { # KIND STATUS
 	done
 	! grep -rq kist-secret "$KT_DIR/root" "$KT_DIR/run" "$KT_DIR/kistd.log"
 }
+
+@test "a registry that is read-only says so to a push, and gives what it has" {
+	local port
+	port=$(free_port)
+	sed "s/^storage: {/storage: {maintenance: {readonly: {enabled: true}}, /; s/127.0.0.1:$REGISTRY_PORT/127.0.0.1:$port/" "$KT_DIR/registry.yml" >"$BATS_TEST_TMPDIR/registry.yml"
+	docker-registry serve "$BATS_TEST_TMPDIR/registry.yml" >"$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
+	echo $! >"$BATS_TEST_TMPDIR/pid"
+	disown
+	eventually curl -sf "http://127.0.0.1:$port/v2/"
+	"$KIST" pull -q "localhost:$port/test/first:1"
+	"$KIST" tag "localhost:$port/test/first:1" "localhost:$port/test/new:1"
+	for C in $(clients); do
+		run -1 client "$C" push "localhost:$port/test/new:1"
+		[[ "${lines[-1]}" == *"localhost:$port/test/new:1: the registry takes nothing: it may be read-only (HTTP status 405)" ]]
+	done
+	kill "$(cat "$BATS_TEST_TMPDIR/pid")"
+	gone "$(cat "$BATS_TEST_TMPDIR/pid")"
+	"$KIST" rmi "localhost:$port/test/first:1" "localhost:$port/test/new:1"
+}
