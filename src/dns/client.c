@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "dns/dns.h"
+#include "dns/client-internal.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -20,34 +20,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/proc.h"
-#include "dns/protocol.h"
 
 #define SOCKET_NAME "dns.sock"
 
 enum { PORT = 53, ANSWER_TIMEOUT_MS = 5000, BACKLOG = 64, RESTART_PAUSE_MS = 1000 };
-
-struct known_network {
-        struct dns_message m; /* DNS_NETWORK */
-        char bridge[IF_NAMESIZE];
-        bool served; /* there were sockets to be had, the last time it was told */
-};
-
-struct known_endpoint {
-        struct dns_message m; /* DNS_ENDPOINT */
-        char **names;
-        size_t n_names;
-};
-
-struct dns_client {
-        pthread_mutex_t lock;
-        int dir_fd, sock, wake_fd;
-        bool begun, stopping, watching;
-        pid_t pid; /* 0: it is not our child */
-        pthread_t thread;
-        struct known_network *networks;
-        struct known_endpoint *endpoints;
-        size_t n_networks, n_endpoints;
-};
 
 /* --- the process --- */
 
@@ -56,7 +32,7 @@ static void reap(struct dns_client *c) {
                 c->pid = 0;
 }
 
-static void hang_up(struct dns_client *c) {
+void dns_hang_up(struct dns_client *c) {
         c->sock = fd_close(c->sock);
         reap(c);
 }
@@ -110,17 +86,17 @@ static int start_process(struct dns_client *c, struct err *err) {
 
 /* --- messages --- */
 
-static int say(struct dns_client *c, const struct dns_message *m, const int *fds, size_t n_fds) {
+int dns_say(struct dns_client *c, const struct dns_message *m, const int *fds, size_t n_fds) {
         return fd_send(c->sock, m, sizeof(*m), fds, n_fds);
 }
 
 static int say_type(struct dns_client *c, enum dns_message_type type) {
         const struct dns_message m = { .type = type };
 
-        return say(c, &m, NULL, 0);
+        return dns_say(c, &m, NULL, 0);
 }
 
-static int hear(struct dns_client *c) {
+int dns_hear(struct dns_client *c) {
         struct dns_answer a;
         ssize_t n;
 
@@ -153,20 +129,20 @@ static int tell_network(struct dns_client *c, struct known_network *n, struct er
         auto_fd udp = -EBADF, tcp = -EBADF;
         int r;
 
-        n->m.index = (int32_t) if_nametoindex(n->bridge);
+        n->m.index = *n->bridge ? (int32_t) if_nametoindex(n->bridge) : DNS_NO_BRIDGE;
         n->served = false;
-        r = say(c, &n->m, NULL, 0);
+        r = dns_say(c, &n->m, NULL, 0);
         if (r == 0)
-                r = hear(c);
+                r = dns_hear(c);
         if (r == DNS_NEEDS_SOCKETS) {
                 r = bind_one(SOCK_DGRAM, n, &udp);
                 if (r == 0)
                         r = bind_one(SOCK_STREAM, n, &tcp);
                 if (r < 0)
                         return err_errno(err, r, "network %s: port 53 of its gateway", n->m.text);
-                r = say(c, &n->m, (int[]) { udp, tcp }, 2);
+                r = dns_say(c, &n->m, (int[]) { udp, tcp }, 2);
                 if (r == 0)
-                        r = hear(c);
+                        r = dns_hear(c);
         }
         n->served = r == 0;
         return r < 0 ? err_errno(err, r, "kist-dns: network %s", n->m.text) : 0;
@@ -174,45 +150,52 @@ static int tell_network(struct dns_client *c, struct known_network *n, struct er
 
 static int tell_endpoint(struct dns_client *c, const struct known_endpoint *p) {
         struct dns_message m = p->m;
-        int r = say(c, &m, NULL, 0);
+        int r = dns_say(c, &m, NULL, 0);
 
         m.type = DNS_NAME;
         for (size_t i = 0; i < p->n_names && r == 0; i++) {
                 snprintf(m.text, sizeof(m.text), "%s", p->names[i]);
-                r = say(c, &m, NULL, 0);
+                r = dns_say(c, &m, NULL, 0);
         }
         return r;
 }
 
-static bool is_lost(int r) {
+bool dns_is_lost(int r) {
         return r == -EPIPE || r == -ECONNRESET || r == -EAGAIN || r == -ENOTCONN || r == -EBADF;
 }
 
-/* Everything; what is not said again is forgotten there. A network whose port is another's costs its own names, and no other's. */
+/* Everything; what is not said again is forgotten there. A network whose port is another's costs its own names, and no other's; so does a container that has ended. */
 static int tell_all(struct dns_client *c, struct err *err) {
         int r = say_type(c, DNS_BEGIN);
         struct err why;
 
         for (size_t i = 0; i < c->n_networks && r == 0; i++) {
                 r = tell_network(c, &c->networks[i], &why);
-                if (r < 0 && !is_lost(r)) {
+                if (r < 0 && !dns_is_lost(r)) {
                         log_warning("%s", why.msg);
                         r = 0;
                 }
         }
         for (size_t i = 0; i < c->n_endpoints && r == 0; i++)
                 r = tell_endpoint(c, &c->endpoints[i]);
+        for (size_t i = 0; i < c->n_locals && r == 0; i++) {
+                r = dns_tell_local(c, &c->locals[i], -EBADF, &why);
+                if (r < 0 && !dns_is_lost(r)) {
+                        log_warning("%s", why.msg);
+                        r = 0;
+                }
+        }
         if (r == 0 && (r = say_type(c, DNS_END)) == 0 && (r = say_type(c, DNS_SYNC)) == 0)
-                r = hear(c);
+                r = dns_hear(c);
         if (r < 0)
-                hang_up(c);
+                dns_hang_up(c);
         return r < 0 ? err_errno(err, r, "kist-dns") : 0;
 }
 
 static void *watch(void *arg);
 
 /* The process is there, and knows all. lock is held. */
-static int ensure(struct dns_client *c, struct err *err) {
+int dns_ensure(struct dns_client *c, struct err *err) {
         int r;
 
         if (c->sock >= 0)
@@ -220,7 +203,7 @@ static int ensure(struct dns_client *c, struct err *err) {
         if (dial(c) == 0 && tell_all(c, NULL) == 0)
                 r = 0;
         else {
-                hang_up(c);
+                dns_hang_up(c);
                 r = start_process(c, err);
                 if (r == 0)
                         r = tell_all(c, err);
@@ -266,13 +249,13 @@ static void *watch(void *arg) {
                                 if (c->pid > 0)
                                         waitpid(c->pid, NULL, 0);
                                 c->pid = 0;
-                                hang_up(c);
+                                dns_hang_up(c);
                         }
                 }
                 if (c->sock < 0 && c->n_endpoints) {
                         struct err err;
 
-                        if (ensure(c, &err) < 0)
+                        if (dns_ensure(c, &err) < 0)
                                 log_error("%s", err.msg);
                 }
                 pthread_mutex_unlock(&c->lock);
@@ -292,7 +275,7 @@ static int fill_network(const struct dns_client_network *n, struct known_network
                 ret->m.prefix6 = n->prefix6;
         snprintf(ret->m.network, sizeof(ret->m.network), "%s", n->id);
         snprintf(ret->m.text, sizeof(ret->m.text), "%s", n->name);
-        snprintf(ret->bridge, sizeof(ret->bridge), "%s", n->bridge);
+        snprintf(ret->bridge, sizeof(ret->bridge), "%s", n->bridge ? n->bridge : "");
         return 0;
 }
 
@@ -376,21 +359,21 @@ static int tell_one(struct dns_client *c, struct known_network *n, const struct 
         if (r < 0)
                 return r;
         if ((r = tell_endpoint(c, p)) == 0 && (r = say_type(c, DNS_SYNC)) == 0)
-                r = hear(c);
+                r = dns_hear(c);
         return r < 0 ? err_errno(err, r, "kist-dns") : 0;
 }
 
 static int tell(struct dns_client *c, const char *network, const char *container, struct err *err) {
         bool had = c->sock >= 0;
-        int r = ensure(c, err);
+        int r = dns_ensure(c, err);
 
         if (r == 0)
                 r = tell_one(c, find_network(c, network), find_endpoint(c, network, container), err);
-        if (r >= 0 || !had || !is_lost(r))
+        if (r >= 0 || !had || !dns_is_lost(r))
                 return r;
         /* It died just now: a new one knows all. */
-        hang_up(c);
-        r = ensure(c, err);
+        dns_hang_up(c);
+        r = dns_ensure(c, err);
         return r < 0 ? r : tell_one(c, find_network(c, network), find_endpoint(c, network, container), err);
 }
 
@@ -417,8 +400,19 @@ static void forget_endpoint(struct dns_client *c, struct known_endpoint *p) {
 
 static void say_drop(struct dns_client *c, struct dns_message *m, enum dns_message_type type) {
         m->type = type;
-        if (c->sock >= 0 && say(c, m, NULL, 0) < 0)
-                hang_up(c);
+        if (c->sock >= 0 && dns_say(c, m, NULL, 0) < 0)
+                dns_hang_up(c);
+}
+
+/* Is it on a network without a bridge? */
+static bool asks_on_loopback(struct dns_client *c, const char *container) {
+        for (size_t i = 0; i < c->n_endpoints; i++) {
+                const struct known_network *n = !strcmp(c->endpoints[i].m.container, container) ? find_network(c, c->endpoints[i].m.network) : NULL;
+
+                if (n && !*n->bridge)
+                        return true;
+        }
+        return false;
 }
 
 void dns_client_drop(struct dns_client *c, const char *network, const char *container) {
@@ -431,6 +425,8 @@ void dns_client_drop(struct dns_client *c, const char *network, const char *cont
 
                 forget_endpoint(c, p);
                 say_drop(c, &m, DNS_ENDPOINT_DROP);
+                if (!asks_on_loopback(c, container) && dns_forget_local(c, container))
+                        say_drop(c, &m, DNS_LOCAL_DROP);
         }
         pthread_mutex_unlock(&c->lock);
 }
@@ -465,13 +461,14 @@ bool dns_client_serves(struct dns_client *c, const char *network) {
 
 /* --- its life --- */
 
-int dns_client_new(const char *run_root, struct dns_client **ret, struct err *err) {
+int dns_client_new(const char *run_root, dns_open_local_fn open_local, struct dns_client **ret, struct err *err) {
         struct dns_client *c = calloc(1, sizeof(*c));
 
         if (!c)
                 return err_errno(err, -ENOMEM, "names");
         pthread_mutex_init(&c->lock, NULL);
         c->sock = -EBADF;
+        c->open_local = open_local;
         c->dir_fd = open(run_root, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
         c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         if (c->dir_fd < 0 || c->wake_fd < 0) {
@@ -490,11 +487,11 @@ void dns_client_begin(struct dns_client *c) {
         pthread_mutex_lock(&c->lock);
         c->begun = true;
         if (c->n_endpoints) {
-                if (ensure(c, &err) < 0)
+                if (dns_ensure(c, &err) < 0)
                         log_error("%s", err.msg);
         } else if (dial(c) == 0) { /* of an earlier daemon, with nobody to serve: it ends when we have gone */
                 tell_all(c, NULL);
-                hang_up(c);
+                dns_hang_up(c);
         }
         pthread_mutex_unlock(&c->lock);
 }
@@ -514,6 +511,9 @@ void dns_client_free(struct dns_client *c) {
         fd_close(c->dir_fd);
         for (size_t i = 0; i < c->n_endpoints; i++)
                 endpoint_done(&c->endpoints[i]);
+        while (c->n_locals)
+                dns_forget_local(c, c->locals[0].m.container);
+        free(c->locals);
         free(c->endpoints);
         free(c->networks);
         pthread_mutex_destroy(&c->lock);

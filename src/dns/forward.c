@@ -16,10 +16,9 @@ enum { FORWARDS_MAX = 1024, FORWARDS_EACH = 128 /* of one asker */, ROUNDS = 2, 
 struct forward {
         struct source source; /* towards the server */
         struct forward *next;
-        struct dns_network *network;
+        struct asker asker;
         struct tcp_client *client; /* NULL: UDP */
-        uint32_t address;
-        uint16_t port, id;
+        uint16_t id;
         struct dns_question q;
         struct resolvers to;
         size_t tried;
@@ -48,7 +47,7 @@ static void finish(struct forward *f, uint8_t *data, size_t size) {
                 if (size > f->q.udp_size)
                         size = dns_truncate(data, size);
                 if (size)
-                        server_send_udp(f->network, f->address, f->port, data, size);
+                        server_send_udp(&f->asker, data, size);
         }
         free(f->answer);
         free(f);
@@ -161,16 +160,16 @@ static void ready(struct source *source, uint32_t events) {
                 read_stream(f);
 }
 
-/* Our own addresses are none to ask: that would be a circle. */
+/* Our own addresses are none to ask: that would be a circle. The gateway of a network without a bridge is another host. */
 static bool is_ours(const struct server *s, const union dns_address *a) {
         for (const struct dns_network *n = s->table.networks; n; n = n->next)
-                if (a->any.sa_family == AF_INET && ntohl(a->v4.sin_addr.s_addr) == n->gateway)
+                if (a->any.sa_family == AF_INET && n->index != DNS_NO_BRIDGE && ntohl(a->v4.sin_addr.s_addr) == n->gateway)
                         return true;
         return false;
 }
 
-static void choose_servers(const struct server *s, const struct dns_network *n, uint32_t address, struct resolvers *ret) {
-        const struct dns_endpoint *asker = dns_table_asker(&s->table, n, address);
+static void choose_servers(const struct server *s, const struct asker *a, struct resolvers *ret) {
+        const struct dns_endpoint *asker = dns_table_asker(&s->table, a->network, a->address);
         struct resolvers own = { 0 };
         const struct resolvers *from = &s->resolvers;
 
@@ -184,22 +183,21 @@ static void choose_servers(const struct server *s, const struct dns_network *n, 
                         ret->v[ret->n++] = from->v[i];
 }
 
-static size_t under_way(const struct server *s, const struct dns_network *n, uint32_t address) {
+static size_t under_way(const struct server *s, const struct asker *a) {
         size_t count = 0;
 
         for (const struct forward *f = s->forwards; f; f = f->next)
-                count += f->network == n && f->address == address;
+                count += f->asker.network == a->network && f->asker.address == a->address;
         return count;
 }
 
-bool forward_begin(struct server *s, struct dns_network *n, uint32_t address, uint16_t port, struct tcp_client *client, const struct dns_question *q, const uint8_t *query,
-                   size_t size) {
+bool forward_begin(struct server *s, const struct asker *a, struct tcp_client *client, const struct dns_question *q, const uint8_t *query, size_t size) {
         struct forward *f;
 
-        if (s->n_forwards >= FORWARDS_MAX || under_way(s, n, address) >= FORWARDS_EACH || size > DNS_QUERY_MAX || !(f = calloc(1, sizeof(*f))))
+        if (s->n_forwards >= FORWARDS_MAX || under_way(s, a) >= FORWARDS_EACH || size > DNS_QUERY_MAX || !(f = calloc(1, sizeof(*f))))
                 return false;
-        *f = (struct forward) { .source = { ready, s, -EBADF }, .network = n, .client = client, .address = address, .port = port, .q = *q, .size = size + 2 };
-        choose_servers(s, n, address, &f->to);
+        *f = (struct forward) { .source = { ready, s, -EBADF }, .asker = *a, .client = client, .q = *q, .size = size + 2 };
+        choose_servers(s, a, &f->to);
         f->answer = client ? malloc(DNS_REPLY_MAX + 2) : NULL;
         if (!f->to.n || (client && !f->answer)) {
                 free(f->answer);
@@ -232,7 +230,15 @@ void forward_client_gone(struct server *s, const struct tcp_client *client) {
 void forward_network_gone(struct server *s, const struct dns_network *n) {
         for (struct forward *f = s->forwards, *next; f; f = next) {
                 next = f->next;
-                if (f->network == n)
+                if (f->asker.network == n)
+                        drop(f);
+        }
+}
+
+void forward_local_gone(struct server *s, const struct local *l) {
+        for (struct forward *f = s->forwards, *next; f; f = next) {
+                next = f->next;
+                if (f->asker.local == l)
                         drop(f);
         }
 }

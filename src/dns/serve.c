@@ -88,13 +88,23 @@ static void set_network(struct server *s, const struct dns_message *m, int *fds,
         n = dns_table_network(&s->table, m->network);
         moved = n && (n->index != m->index || n->gateway != m->address);
         r = dns_table_set_network(&s->table, m, &n);
-        if (r == 0 && n_fds == 2) {
+        if (r == 0 && m->index == DNS_NO_BRIDGE) {
+                n->index = m->index;
+                sockets_close(n);
+        } else if (r == 0 && n_fds == 2) {
                 n->index = m->index;
                 r = sockets_open(s, n, move_fd(fds[0]), move_fd(fds[1]));
         } else if (r == 0 && (moved || !n->sockets)) {
                 r = DNS_NEEDS_SOCKETS;
         }
         answer(s, r);
+}
+
+/* Two sockets, a process, both or none. */
+static void set_local(struct server *s, const struct dns_message *m, int *fds, size_t n_fds) {
+        size_t n = n_fds >= 2 ? 2 : 0;
+
+        answer(s, local_set(s, m->container, n ? move_fd(fds[0]) : -EBADF, n ? move_fd(fds[1]) : -EBADF, n_fds > n ? move_fd(fds[n]) : -EBADF));
 }
 
 static void take(struct server *s, struct dns_message *m, int *fds, size_t n_fds) {
@@ -104,13 +114,21 @@ static void take(struct server *s, struct dns_message *m, int *fds, size_t n_fds
         for (size_t i = 0; i < DNS_SERVERS_MAX; i++)
                 m->servers[i][DNS_SERVER_SIZE - 1] = '\0';
         switch (m->type) {
-        case DNS_BEGIN: dns_table_begin(&s->table); break;
+        case DNS_BEGIN:
+                dns_table_begin(&s->table);
+                local_begin(s);
+                break;
         case DNS_NETWORK: set_network(s, m, fds, n_fds); break;
         case DNS_NETWORK_DROP: dns_table_drop_network(&s->table, m->network); break;
         case DNS_ENDPOINT: r = dns_table_set_endpoint(&s->table, m); break;
         case DNS_NAME: r = dns_table_add_name(&s->table, m); break;
         case DNS_ENDPOINT_DROP: dns_table_drop_endpoint(&s->table, m); break;
-        case DNS_END: dns_table_end(&s->table); break;
+        case DNS_END:
+                dns_table_end(&s->table);
+                local_end(s);
+                break;
+        case DNS_LOCAL: set_local(s, m, fds, n_fds); break;
+        case DNS_LOCAL_DROP: local_drop(s, m->container); break;
         case DNS_SYNC: answer(s, 0); break;
         default: r = -EBADMSG;
         }
@@ -121,8 +139,8 @@ static void take(struct server *s, struct dns_message *m, int *fds, size_t n_fds
 static void control_ready(struct source *source, uint32_t events) {
         struct server *s = source->server;
         struct dns_message m;
-        int fds[2] = { -EBADF, -EBADF };
-        size_t n_fds = 2;
+        int fds[3] = { -EBADF, -EBADF, -EBADF };
+        size_t n_fds = ARRAY_SIZE(fds);
         ssize_t n = fd_recv(s->control.fd, &m, sizeof(m), fds, &n_fds);
 
         if (n == -EINTR)
@@ -131,7 +149,7 @@ static void control_ready(struct source *source, uint32_t events) {
                 take(s, &m, fds, n_fds);
         else
                 source_close(&s->control);
-        for (size_t i = 0; i < 2; i++)
+        for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
                 fd_close(fds[i]);
 }
 

@@ -299,6 +299,15 @@ void dns_table_done(struct dns_table *t) {
 
 /* --- questions --- */
 
+struct dns_endpoint *dns_table_home(const struct dns_table *t, const char *container) {
+        struct dns_endpoint *found = NULL;
+
+        for (struct dns_endpoint *p = t->by_container[hash_id(container)]; p; p = p->next_container)
+                if (!strcmp(p->container, container) && (!found || (found->network->internal && !p->network->internal)))
+                        found = p;
+        return found;
+}
+
 struct dns_endpoint *dns_table_asker(const struct dns_table *t, const struct dns_network *from, uint32_t address) {
         for (struct dns_endpoint *p = t->by_address[hash(&address, sizeof(address))]; p; p = p->next_address)
                 if (p->address == address && p->network == from)
@@ -329,8 +338,12 @@ struct dns_endpoint *dns_table_owner(const struct dns_table *t, const struct dns
         *ret_ours = false;
         for (struct dns_network *n = t->networks; n; n = n->next)
                 if (dns_network_contains(n, address) && dns_table_sees(t, from, asker, n)) {
+                        struct dns_endpoint *owner = dns_table_asker(t, n, address);
+
+                        if (!owner && n->index == DNS_NO_BRIDGE)
+                                continue;
                         *ret_ours = true;
-                        return dns_table_asker(t, n, address);
+                        return owner;
                 }
         return NULL;
 }
@@ -344,7 +357,9 @@ struct dns_endpoint *dns_table_owner6(const struct dns_table *t, const struct dn
                 for (struct dns_endpoint *p = t->by_address6[hash(address, 16)]; p; p = p->next_address6)
                         if (p->network == n && !memcmp(p->address6, address, 16))
                                 return p;
-                return NULL;
+                if (n->index != DNS_NO_BRIDGE)
+                        return NULL;
+                *ret_ours = false;
         }
         return NULL;
 }

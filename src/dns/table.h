@@ -19,7 +19,7 @@ struct dns_network {
         uint8_t prefix;
         uint8_t prefix6, subnet6[16]; /* prefix6 0: no IPv6 */
         bool internal, stale;
-        int index;
+        int index; /* DNS_NO_BRIDGE: its gateway is another host, and its subnet may have hosts that we know nothing of */
         void *sockets; /* the server's; not looked at here */
 };
 
@@ -69,6 +69,8 @@ void dns_table_end(struct dns_table *t);
 
 struct dns_network *dns_table_network(const struct dns_table *t, const char *id);
 bool dns_network_contains(const struct dns_network *n, uint32_t address);
+/* Of a container: its endpoint on a network that leads outside, or else on any. NULL: it has none. */
+struct dns_endpoint *dns_table_home(const struct dns_table *t, const char *container);
 /* NULL: nobody that we know. */
 struct dns_endpoint *dns_table_asker(const struct dns_table *t, const struct dns_network *from, uint32_t address);
 /* May who asks see what is on `n`? With asker NULL: the network that it asked on only. */
@@ -76,7 +78,8 @@ bool dns_table_sees(const struct dns_table *t, const struct dns_network *from, c
 /* Who has a name, of those that the asker may see, at most `max`; each once. */
 size_t dns_table_lookup(const struct dns_table *t, const struct dns_network *from, const struct dns_endpoint *asker, const uint8_t *name, size_t size,
                         const struct dns_endpoint **ret, size_t max);
-/* Whose address is it, among what the asker may see? *ret_ours: it belongs to such a network, whether it has an owner or not. */
+/* Whose address is it, among what the asker may see? *ret_ours: it belongs to such a network, whether it has an owner or not (of one
+ * without a bridge: when it has). */
 struct dns_endpoint *dns_table_owner(const struct dns_table *t, const struct dns_network *from, const struct dns_endpoint *asker, uint32_t address, bool *ret_ours);
 struct dns_endpoint *dns_table_owner6(const struct dns_table *t, const struct dns_network *from, const struct dns_endpoint *asker, const uint8_t address[16], bool *ret_ours);
 /* The name that was given first, in the form of the wire, with the network's after it; 0: none fits. */

@@ -15,8 +15,7 @@ enum { CLIENTS_MAX = 256, CLIENTS_EACH = 16 /* of one asker */, IDLE_MS = 10000,
 struct tcp_client {
         struct source source;
         struct tcp_client *next;
-        struct dns_network *network;
-        uint32_t address;
+        struct asker asker;
         int64_t deadline_ms;
         bool waiting; /* for another server */
         size_t have, out_size, out_sent;
@@ -76,12 +75,12 @@ static bool take_question(struct tcp_client *c) {
         memcpy(query, c->in + 2, size);
         c->have -= size + 2;
         memmove(c->in, c->in + size + 2, c->have);
-        verdict = dns_answer(&s->table, c->network, c->address, query, size, true, s->turn++, reply, &n, &q);
+        verdict = dns_answer(&s->table, c->asker.network, c->asker.address, query, size, true, s->turn++, reply, &n, &q);
         if (verdict == DNS_FORWARD) {
                 c->waiting = true;
                 source_change(&c->source, 0);
                 c->deadline_ms = INT64_MAX; /* the other server has one */
-                if (forward_begin(s, c->network, c->address, 0, c, &q, query, size))
+                if (forward_begin(s, &c->asker, c, &q, query, size))
                         return true;
                 n = dns_refuse(query, size, SERVFAIL, reply);
         }
@@ -119,26 +118,33 @@ static void ready(struct source *source, uint32_t events) {
                 close_client(c);
 }
 
-static size_t connections_of(const struct server *s, const struct dns_network *n, uint32_t address) {
+static size_t connections_of(const struct server *s, const struct asker *a) {
         size_t count = 0;
 
         for (const struct tcp_client *c = s->clients; c; c = c->next)
-                count += c->network == n && c->address == address;
+                count += c->asker.network == a->network && c->asker.address == a->address;
         return count;
 }
 
-void tcp_accept(struct server *s, struct dns_network *n, int listen_fd) {
-        struct sockaddr_in a;
-        socklen_t size = sizeof(a);
-        auto_fd fd = accept4(listen_fd, (struct sockaddr *) &a, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+void tcp_accept(struct server *s, const struct asker *a, int listen_fd) {
+        struct sockaddr_in from;
+        socklen_t size = sizeof(from);
+        auto_fd fd = accept4(listen_fd, (struct sockaddr *) &from, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        struct asker asker = *a;
         struct tcp_client *c;
 
-        if (fd < 0 || s->n_clients >= CLIENTS_MAX || !dns_network_contains(n, ntohl(a.sin_addr.s_addr)) || connections_of(s, n, ntohl(a.sin_addr.s_addr)) >= CLIENTS_EACH)
+        if (fd < 0)
+                return;
+        asker.from = ntohl(from.sin_addr.s_addr);
+        asker.port = ntohs(from.sin_port);
+        if (!a->local)
+                asker.address = asker.from;
+        if (s->n_clients >= CLIENTS_MAX || !asker.network || !dns_network_contains(asker.network, asker.address) || connections_of(s, &asker) >= CLIENTS_EACH)
                 return;
         c = calloc(1, sizeof(*c));
         if (!c)
                 return;
-        *c = (struct tcp_client) { .source = { ready, s, move_fd(fd) }, .network = n, .address = ntohl(a.sin_addr.s_addr), .deadline_ms = server_now_ms() + IDLE_MS };
+        *c = (struct tcp_client) { .source = { ready, s, move_fd(fd) }, .asker = asker, .deadline_ms = server_now_ms() + IDLE_MS };
         c->next = s->clients;
         s->clients = c;
         s->n_clients++;
@@ -149,7 +155,15 @@ void tcp_accept(struct server *s, struct dns_network *n, int listen_fd) {
 void tcp_network_gone(struct server *s, const struct dns_network *n) {
         for (struct tcp_client *c = s->clients, *next; c; c = next) {
                 next = c->next;
-                if (c->network == n)
+                if (c->asker.network == n)
+                        close_client(c);
+        }
+}
+
+void tcp_local_gone(struct server *s, const struct local *l) {
+        for (struct tcp_client *c = s->clients, *next; c; c = next) {
+                next = c->next;
+                if (c->asker.local == l)
                         close_client(c);
         }
 }

@@ -128,6 +128,8 @@ int endpoints_connect(struct engine *e, const struct spec *s, int netns, struct 
                 network_event(e, "connect", &networks[i], row->id);
         for (size_t i = 0; i < row->n_endpoints && r == 0; i++)
                 names_add(e, s, row, &row->endpoints[i]);
+        if (r == 0)
+                names_listen(e, row, netns, 0);
         if (r < 0)
                 endpoints_disconnect(e, row);
         else if (row->n_endpoints)
@@ -185,6 +187,7 @@ int endpoints_recover(struct engine *e, const struct spec *s, struct container_r
                 names_add(e, s, row, &row->endpoints[kept++]);
         }
         row->n_endpoints = kept;
+        names_listen(e, row, -EBADF, row->pid);
         if (rates_follow(e, s, row, &why) < 0)
                 log_warning("container %.12s: %s", row->id, why.msg);
         names_follow_hosts(e, s, &before, row);

@@ -140,7 +140,7 @@ static int open_rooms(struct engine *e, const struct engine_options *o, struct e
 
         if ((r = proc_seal_program("kist-monitor", &e->monitor_fd, err)) < 0 || (r = proc_open_program("kist-worker", &e->worker_fd, err)) < 0 ||
             (r = cgroup_host_open(&e->cgroups, err)) < 0 || (r = storage_open(e->root_fd, &e->storage, err)) < 0 ||
-            (r = network_host_open(&network, &e->network, err)) < 0 || (r = dns_client_new(e->run_root, &e->names, err)) < 0 || (r = namespace_factory_new(e->monitor_fd, &e->namespaces, err)) < 0 ||
+            (r = network_host_open(&network, &e->network, err)) < 0 || (r = dns_client_new(e->run_root, network_open_resolver, &e->names, err)) < 0 || (r = namespace_factory_new(e->monitor_fd, &e->namespaces, err)) < 0 ||
             (r = sandbox_pool_new(e, o->sandboxes, &e->sandboxes, err)) < 0)
                 return r;
         /* The first range is the workers': whatever they unpack or break, no container has their ids. */

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/fault.h"
 #include "base/log.h"
@@ -16,6 +18,7 @@
 #include "engine/internal.h"
 #include "engine/networks.h"
 #include "engine/spec.h"
+#include "network/network.h"
 #include "storage/storage.h"
 
 enum { NAMES_MAX = 70, SERVERS_MAX = 3, SHORT_ID = 12 };
@@ -28,7 +31,11 @@ static const char *gateway_of(const struct network *n, bool ipv6) {
 }
 
 static bool find_user_network(struct engine *e, const struct network_endpoint *p, struct network *ret) {
-        return *p->network && network_find(e, p->network, ret, NULL) == 0 && ret->kind == SPEC_NETWORK_USER && !strcmp(ret->driver, "bridge");
+        return *p->network && network_find(e, p->network, ret, NULL) == 0 && ret->kind == SPEC_NETWORK_USER;
+}
+
+static bool has_no_bridge(const struct network *n) {
+        return network_driver_has_parent(n->driver);
 }
 
 static size_t texts(const json_t *list, const char **ret, size_t n, size_t max) {
@@ -64,10 +71,24 @@ void names_add(struct engine *e, const struct spec *s, const struct container_ro
         if (*s->hostname)
                 names[endpoint.n_names++] = s->hostname;
         endpoint.n_servers = texts(s->dns, servers, 0, SERVERS_MAX);
-        const struct dns_client_network network = { .id = n.id, .name = n.name, .bridge = n.bridge, .gateway = gateway_of(&n, false), .prefix = p->prefix, .gateway6 = gateway_of(&n, true), .prefix6 = p->prefix6,
+        const struct dns_client_network network = { .id = n.id, .name = n.name, .bridge = has_no_bridge(&n) ? NULL : n.bridge, .gateway = gateway_of(&n, false), .prefix = p->prefix, .gateway6 = gateway_of(&n, true), .prefix6 = p->prefix6,
                                                  .internal = network_is_internal(&n) };
         if (dns_client_add(e->names, &network, &endpoint, &err) < 0)
                 log_warning("container %.12s: its names are not served: %s", row->id, err.msg);
+}
+
+void names_listen(struct engine *e, const struct container_row *row, int netns, int pid) {
+        auto_fd pidfd = pid > 0 ? (int) syscall(SYS_pidfd_open, pid, 0) : -EBADF;
+        bool wanted = false;
+        struct err err;
+
+        for (size_t i = 0; i < row->n_endpoints && !wanted; i++) {
+                auto_network n = {};
+
+                wanted = find_user_network(e, &row->endpoints[i], &n) && has_no_bridge(&n);
+        }
+        if (wanted && dns_client_serve_local(e->names, row->id, netns, pidfd, &err) < 0)
+                log_warning("container %.12s: names are not served to it: %s", row->id, err.msg);
 }
 
 void names_drop(struct engine *e, const struct container_row *row, const struct network_endpoint *p) {
@@ -84,14 +105,28 @@ void names_rename(struct engine *e, struct container *c) {
                 names_add(e, &s, &c->row, &c->row.endpoints[i]);
 }
 
+static void add_resolver(struct names_resolvers *r, const char *address) {
+        for (size_t i = 0; i < r->n; i++)
+                if (!strcmp(r->v[i], address))
+                        return;
+        if (r->n < RESOLVERS_MAX_OF_CONTAINER)
+                snprintf(r->v[r->n++], sizeof(r->v[0]), "%s", address);
+}
+
 void names_resolvers(struct engine *e, const struct container_row *row, struct names_resolvers *ret) {
+        bool local = dns_client_serves_local(e->names, row->id);
+
         ret->n = 0;
         for (int internal = 0; internal < 2; internal++)
-                for (size_t i = 0; i < row->n_endpoints && ret->n < RESOLVERS_MAX_OF_CONTAINER; i++) {
+                for (size_t i = 0; i < row->n_endpoints; i++) {
                         auto_network n = {};
 
-                        if (find_user_network(e, &row->endpoints[i], &n) && network_is_internal(&n) == internal && dns_client_serves(e->names, n.id))
-                                snprintf(ret->v[ret->n++], sizeof(ret->v[0]), "%s", gateway_of(&n, false));
+                        if (!find_user_network(e, &row->endpoints[i], &n) || network_is_internal(&n) != internal)
+                                continue;
+                        if (has_no_bridge(&n) && local)
+                                add_resolver(ret, NETWORK_RESOLVER);
+                        else if (!has_no_bridge(&n) && dns_client_serves(e->names, n.id))
+                                add_resolver(ret, gateway_of(&n, false));
                 }
 }
 

@@ -167,6 +167,7 @@ static int connect_running(struct change *k, const struct spec *s, struct err *e
                 fault_point("network", "joined");
                 ports_follow(k->e, k->c, &next);
                 names_add(k->e, s, &next, endpoint);
+                names_listen(k->e, &next, -EBADF, next.pid);
                 names_follow(k->e, s, &before, &next, &resolvers);
         }
         if (r < 0) {

@@ -86,11 +86,11 @@ static int adopt(struct engine *e, struct container *c, struct err *err) {
                 return err_set(err, ERR_UNAVAILABLE, -ESRCH, "the monitor of container %.12s has started nothing", next.id);
         snprintf(path, sizeof(path), "/proc/%d/ns/net", hello.init_pid);
         netns = open(path, O_RDONLY | O_CLOEXEC);
+        next.pid = hello.init_pid;
         if ((r = db_spec(e->db, next.id, &body, err)) < 0 || (r = spec_parse(body, &spec, err)) < 0 || (r = endpoints_recover(e, &spec, &next, netns, err)) < 0)
                 return r;
         if (next.state == CONTAINER_STARTING)
                 next.state = CONTAINER_RUNNING;
-        next.pid = hello.init_pid;
         next.started_ns = (int64_t) hello.started_unix_ns;
         container_store_fact(c, &next);
         freeze_as_stored(e, c);

@@ -11,6 +11,7 @@
 #include "engine/internal.h"
 #include "engine/log-driver.h"
 #include "engine/monitors.h"
+#include "engine/names.h"
 #include "engine/runtimes.h"
 #include "engine/starting.h"
 #include "runtime/cgroup/cgroup.h"
@@ -185,6 +186,13 @@ int stage_settle_cgroup(struct starting *s, struct err *err) {
         auto_json *resources = config_resources(&s->spec);
 
         return cgroups_settle(s->e, s->cgroup, resources, &s->holder, err);
+}
+
+/* From now on they end with it, and can be had again without us. */
+int stage_tell_names(struct starting *s, struct err *err) {
+        (void) err;
+        names_listen(s->e, &s->row, -EBADF, s->row.pid);
+        return 0;
 }
 
 int stage_store_running(struct starting *s, struct err *err) {

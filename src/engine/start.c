@@ -37,6 +37,7 @@ static const struct stage {
         { "monitor", stage_spawn_monitor, stage_drop_monitor },
         { "run", stage_run_monitor, NULL },                             /* undone by killing the cgroup                                  */
         { "settle", stage_settle_cgroup, NULL },                        /* after the first process is in the cgroup                      */
+        { "names", stage_tell_names, NULL },                            /* after the first process is there                              */
         { "commit", stage_store_running, NULL },
         { "listen", stage_listen_to_monitor, stage_forget_link },
 };

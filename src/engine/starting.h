@@ -63,6 +63,7 @@ int stage_spawn_monitor(struct starting *s, struct err *err);
 void stage_drop_monitor(struct starting *s);
 int stage_run_monitor(struct starting *s, struct err *err);
 int stage_settle_cgroup(struct starting *s, struct err *err);
+int stage_tell_names(struct starting *s, struct err *err);
 int stage_store_running(struct starting *s, struct err *err);
 int stage_listen_to_monitor(struct starting *s, struct err *err);
 void stage_forget_link(struct starting *s);

@@ -34,13 +34,13 @@ static int prepare_here(void *data) {
         return rtnl_open(data);
 }
 
-static int visit(int netns_fd, int (*fn)(void *data), void *data) {
+int netns_visit(int ns, int (*fn)(void *data), void *data) {
         auto_fd home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
         int r;
 
         if (home < 0)
                 return -errno;
-        if (setns(netns_fd, CLONE_NEWNET) < 0)
+        if (setns(ns, CLONE_NEWNET) < 0)
                 return -errno;
         r = fn(data);
         if (setns(home, CLONE_NEWNET) < 0)
@@ -49,7 +49,7 @@ static int visit(int netns_fd, int (*fn)(void *data), void *data) {
 }
 
 int netns_prepare(int netns_fd, struct rtnl *ret) {
-        return visit(netns_fd, prepare_here, ret);
+        return netns_visit(netns_fd, prepare_here, ret);
 }
 
 /* The last one makes its own address: all before it is what that goes by. */
@@ -76,7 +76,7 @@ static int enable_here(void *data) {
 }
 
 int netns_enable_ipv6(int netns_fd, const char *link) {
-        return visit(netns_fd, enable_here, (char *) link);
+        return netns_visit(netns_fd, enable_here, (char *) link);
 }
 
 static int announce_here(void *data) {
@@ -95,5 +95,5 @@ static int announce_here(void *data) {
 }
 
 int netns_announce(int netns_fd, const char *link) {
-        return visit(netns_fd, announce_here, (char *) link);
+        return netns_visit(netns_fd, announce_here, (char *) link);
 }

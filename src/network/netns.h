@@ -9,6 +9,10 @@
  * the wrong host. 0, or negative errno. */
 int netns_prepare(int netns_fd, struct rtnl *ret);
 
+/* fn in another network namespace: `ns` is an fd of that, or of a process (pidfd) that is in it. The thread comes back, or the process aborts. Returns what fn does, or
+ * negative errno. */
+int netns_visit(int ns, int (*fn)(void *data), void *data);
+
 /* Switch IPv6 on for one link of the thread's network namespace, still down: deaf to router advertisements and redirects, without the wait for somebody who has
  * its address already. -EAFNOSUPPORT: the kernel has no IPv6. */
 int link_enable_ipv6(const char *name);

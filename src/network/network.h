@@ -137,6 +137,12 @@ int network_limit(struct network_host *h, const struct network_endpoint *e, stru
 /* After a restart: this address is taken by that container. */
 int network_claim(struct network_host *h, const char *id, const struct network_endpoint *e, struct err *err);
 
+/* Where a container asks for names whose networks have no gateway of this host's. */
+#define NETWORK_RESOLVER "127.0.0.11"
+/* Two sockets (UDP, TCP; the caller's) that hear what is sent to port 53 of that address in a network namespace: `ns` is an fd of it, or of a process that is in it. Their
+ * own ports are others, so that a container that serves names itself has port 53. */
+int network_open_resolver(int ns, int ret[2], struct err *err);
+
 /* "10.5.0.9"; "fd00:5::9"; "02:42:ac:1e:00:02" of one device. */
 bool network_is_address(const char *text);
 bool network_is_address6(const char *text);

@@ -196,3 +196,125 @@ links_inside() { nsenter -t "$("$KIST" inspect -f '{{.State.Pid}}' "$1")" -n ip 
 	"$KIST" network audit --fix || true
 	host ip -o link show lan0 | grep -q 'UP'
 }
+
+# --- names: asked on the container's own loopback, answered by kist-dns ---
+
+inside() { # CONTAINER COMMAND...
+	local pid
+	pid=$("$KIST" inspect -f '{{.State.Pid}}' "$1")
+	nsenter -t "$pid" -n "${@:2}"
+}
+ask() { inside "$1" "$BATS_TEST_DIRNAME/../lib/name-query" ${HOW:-} 127.0.0.11 "${@:2}"; } # CONTAINER NAME [TYPE]
+says() { [ "$(ask "${@:2}")" = "$1" ] || { echo "${*:2}: $(ask "${@:2}")"; return 1; }; }
+resolver_of() { "$KIST" exec "$1" sed -n 's/^nameserver //p' /etc/resolv.conf | tr '\n' ' '; }
+# Who listens in there, on a port that the kernel chose.
+dns_pid() { inside two ss -Hlunp src 127.0.0.11 | grep -o 'pid=[0-9]*' | cut -d= -f2; }
+
+@test "names: by name, alias and backwards, over UDP and TCP; what nobody here knows is asked outside; not of an internal network" {
+	has macvlan || skip "this kernel has no macvlan"
+	lan lan
+	nsenter --net="/run/netns/$HOST" "$BATS_TEST_DIRNAME/../lib/name-server" 127.9.9.9 >"$KT_DIR/name-server.log" 2>&1 3>&- &
+	server=$!
+	eventually grep -q ready "$KT_DIR/name-server.log"
+	"$KIST" run -d --name one --network name=lan,alias=api $BUSYBOX sleep 600
+	"$KIST" run -d --name two --network lan --dns 127.9.9.9 $BUSYBOX sleep 600
+	[ "$(resolver_of two)" = "127.0.0.11 " ]
+	for name in one api one.lan "$("$KIST" inspect -f '{{slice .Id 0 12}}' one)"; do
+		says "NOERROR 10.66.1.64" two "$name"
+		HOW=tcp says "NOERROR 10.66.1.64" two "$name"
+	done
+	"$KIST" exec two ping -c 1 -W 5 api
+	"$KIST" exec two nslookup 10.66.1.64 | grep -q "one.lan"
+	says NOERROR two api AAAA
+	says "NOERROR 192.0.2.1" two some.test
+	[[ "$(HOW=tcp ask two long.test)" == "NOERROR 192."* ]]
+	# The subnet is not ours alone: who is in it and no container is for others to know.
+	says NXDOMAIN two 10.66.1.1 PTR
+	"$KIST" rename one uno
+	says "NOERROR 10.66.1.64" two uno
+	says NXDOMAIN two one
+	# Whoever serves names itself has port 53 of all addresses.
+	inside two timeout 20 python3 -c 'import socket; [socket.socket(socket.AF_INET, kind).bind(("0.0.0.0", 53)) for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM)]'
+	kill $server
+	"$KIST" rm -f uno
+	says SERVFAIL two some.test
+	"$KIST" rm -f two
+	"$KIST" network rm lan
+	if host ip link add kt-probe type dummy 2>/dev/null; then
+		host ip link del kt-probe
+		"$KIST" network create -d macvlan --internal --subnet 10.66.9.0/24 shut
+		"$KIST" run -d --name one --network shut $BUSYBOX sleep 600
+		"$KIST" run -d --name two --network shut --dns 127.9.9.9 $BUSYBOX sleep 600
+		says "NOERROR $(address_on one shut)" two one
+		says REFUSED two some.test
+		"$KIST" rm -f one two
+	fi
+}
+
+@test "names: connect and disconnect while it runs; a bridge and a parent at once; a restart" {
+	has macvlan || skip "this kernel has no macvlan"
+	lan lan
+	"$KIST" network create inner >/dev/null
+	"$KIST" run -d --name both --network inner $BUSYBOX sleep 600
+	"$KIST" run -d --name peer --network lan $BUSYBOX sleep 600
+	gateway=$(resolver_of both)
+	[[ "$gateway" != *127.0.0.11* ]]
+	run -1 "$KIST" exec both nslookup peer
+	"$KIST" network connect lan both
+	[ "$(resolver_of both)" = "${gateway}127.0.0.11 " ] || [ "$(resolver_of both)" = "127.0.0.11 $gateway" ]
+	says "NOERROR 10.66.1.64" both peer
+	"$KIST" exec both nslookup peer
+	"$KIST" exec peer nslookup both
+	"$KIST" network disconnect lan both
+	[ "$(resolver_of both)" = "$gateway" ]
+	run -1 "$KIST" exec peer nslookup both
+	"$KIST" restart -t 0 peer
+	"$KIST" network connect lan both
+	says "NOERROR $(address_on both lan)" peer both
+	"$KIST" rm -f both peer
+}
+
+@test "names: kist-dns dies, kistd dies, a container dies while it is away: asked on, asked again, and its network namespace is gone" {
+	has macvlan || skip "this kernel has no macvlan"
+	lan lan
+	"$KIST" run -d --name one --network lan $BUSYBOX sleep 600
+	"$KIST" run -d --name two --network lan $BUSYBOX sleep 600
+	says "NOERROR 10.66.1.64" two one
+	old=$(dns_pid)
+	kill -9 "$old"
+	again() { [ -n "$(dns_pid)" ] && [ "$(dns_pid)" != "$old" ] && says "NOERROR 10.66.1.64" two one; }
+	eventually again
+	first=$("$KIST" inspect -f '{{.State.Pid}}' one)
+	second=$("$KIST" inspect -f '{{.State.Pid}}' two)
+	kistd_kill9
+	[ "$(nsenter -t "$second" -n "$BATS_TEST_DIRNAME/../lib/name-query" 127.0.0.11 one)" = "NOERROR 10.66.1.64" ]
+	# Its sockets would keep its network namespace alive, and its address taken.
+	peer ping -c 1 -W 5 10.66.1.64
+	kill -9 "$first"
+	silent() { ! peer ping -c 1 -W 1 10.66.1.64; }
+	eventually silent
+	kistd_up
+	says NXDOMAIN two one.lan || says SERVFAIL two one.lan
+	"$KIST" rm -f one
+	"$KIST" run -d --name one --network name=lan,ip=10.66.1.64 $BUSYBOX sleep 600
+	says "NOERROR 10.66.1.64" two one
+	"$KIST" rm -f one two
+}
+
+@test "names: root of a container ends its sockets: it has no names, others have, and kist-dns is idle" {
+	has macvlan || skip "this kernel has no macvlan"
+	lan lan
+	"$KIST" run -d --name bad --network lan --cap-add NET_ADMIN $BUSYBOX sleep 600
+	"$KIST" run -d --name two --network lan $BUSYBOX sleep 600
+	says "NOERROR 10.66.1.64" two bad
+	inside bad ss -K src 127.0.0.11 >/dev/null
+	[ -z "$(inside bad ss -Hlun src 127.0.0.11)" ] || skip "this kernel ends no sockets for others"
+	says "NOERROR 10.66.1.64" two bad
+	ticks() { awk '{ print $14 + $15 }' "/proc/$(dns_pid)/stat"; }
+	before=$(ticks)
+	for i in 1 2 3 4 5; do says "NOERROR 10.66.1.64" two bad; done
+	[ $(($(ticks) - before)) -lt 50 ]
+	"$KIST" restart -t 0 bad
+	says "NOERROR $(address_on bad lan)" bad bad
+	"$KIST" rm -f bad two
+}

@@ -72,6 +72,30 @@ static void test_visible(void **state) {
         assert_int_equal(t.n_endpoints, 0);
 }
 
+/* A network without a bridge has hosts that are no containers, and others know them. */
+static void test_no_bridge(void **state) {
+        struct dns_table t = { 0 };
+        struct dns_network *left = add_network(&t, "left", LEFT), *right = add_network(&t, "right", RIGHT);
+        const struct dns_endpoint *asker;
+        bool ours;
+
+        right->index = DNS_NO_BRIDGE;
+        left->internal = true;
+        assert_null(dns_table_home(&t, "a"));
+        assert_int_equal(add(&t, "left", "a", LEFT + 1, "a"), 0);
+        assert_ptr_equal(dns_table_home(&t, "a")->network, left);
+        assert_int_equal(add(&t, "right", "a", RIGHT + 1, "a"), 0);
+        assert_ptr_equal(dns_table_home(&t, "a")->network, right);
+        asker = dns_table_home(&t, "a");
+        assert_null(dns_table_owner(&t, left, asker, LEFT + 9, &ours));
+        assert_true(ours);
+        assert_null(dns_table_owner(&t, left, asker, RIGHT + 9, &ours));
+        assert_false(ours);
+        assert_ptr_equal(dns_table_owner(&t, left, asker, RIGHT + 1, &ours), asker);
+        assert_true(ours);
+        dns_table_done(&t);
+}
+
 static void test_said_again(void **state) {
         struct dns_table t = { 0 };
 
@@ -131,6 +155,7 @@ static void test_resolvers(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_visible),
+                cmocka_unit_test(test_no_bridge),
                 cmocka_unit_test(test_said_again),
                 cmocka_unit_test(test_names),
                 cmocka_unit_test(test_resolvers),
