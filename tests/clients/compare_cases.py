@@ -355,6 +355,8 @@ EXPECTED = [
              (r"\$ curl", r"blkio_stats\.\w+: empty array / null", HOST), (r"\$ curl", r"^\+ \[\]\.memory_stats\.(failcnt|stats\.\w+): number", HOST),
              (r"\$ curl", r"^\+ \[\]\.\w+_stats\.psi\.", HOST)),
     Expected("logs --tail nonsense", "all lines", "400", "a number that is none was not meant", ("logs --tail nonsense", r"exit status: 0 / 1|out: - out|error: .*is not a whole number")),
+    Expected("inspect --size, system df", "the bytes of the files", "blocks on the disk, directories too", "as du(1) does, and as a limit of size counts them; so no volume is empty",
+             (r"inspect --size", r"out: 0 / 4096"), (r"system df", r"Local Volumes.*SIZE.*\(PERCENT\)")),
     Expected("top with options of ps that Kist does not know", "what the host's ps does, or says", "400 with the options that are known", "nothing is run for it",
              ("top c1 -nonsense", "error: .* / .*is not known here")),
     # --- exec ---
