@@ -136,6 +136,18 @@ static json_t *details(const json_t *df) {
         return json_pack("{s:o, s:o, s:o, s:o}", "Images", images, "Containers", containers, "Volumes", volumes, "BuildCache", cache);
 }
 
+static bool any_discarded(const json_t *df) {
+        json_t *image;
+        size_t i;
+
+        json_array_foreach(json_get_array(df, "Images"), i, image)
+                if (json_get_bool(image, "BlobsDiscarded", false))
+                        return true;
+        return false;
+}
+
+#define IMAGE_COLUMNS "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}\t{{.SharedSize}}\t{{.UniqueSize}}\t{{.Containers}}"
+
 static int print_details(const json_t *all, const json_t *df, struct err *err) {
         static const struct listing_column image[] = {
                 { "Repository", "REPOSITORY" }, { "Tag", "TAG" }, { "ID", "IMAGE ID" }, { "CreatedSince", "CREATED" }, { "Size", "SIZE" },
@@ -149,7 +161,7 @@ static int print_details(const json_t *all, const json_t *df, struct err *err) {
                 const char *title, *list, *own;
                 const struct listing_column *columns;
         } sections[] = {
-                { "Images space usage:\n\n", "Images", "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}\t{{.SharedSize}}\t{{.UniqueSize}}\t{{.Containers}}\t{{.BlobsDiscarded}}", image },
+                { "Images space usage:\n\n", "Images", IMAGE_COLUMNS, image },
                 { "\nContainers space usage:\n\n", "Containers",
                   "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.LocalVolumes}}\t{{.Size}}\t{{.RunningFor}}\t{{.Status}}\t{{.Names}}", container },
                 { "\nLocal Volumes space usage:\n\n", "Volumes", "{{.Name}}\t{{.Links}}\t{{.Size}}", volume },
@@ -161,7 +173,8 @@ static int print_details(const json_t *all, const json_t *df, struct err *err) {
                 struct listing *l;
                 json_t *row;
                 size_t k;
-                int r = listing_new(NULL, sections[i].own, sections[i].columns, &l, err);
+                bool more = sections[i].columns == image && any_discarded(df); /* else as Docker has it */
+                int r = listing_new(NULL, more ? IMAGE_COLUMNS "\t{{.BlobsDiscarded}}" : sections[i].own, sections[i].columns, &l, err);
 
                 if (r < 0)
                         return r;

@@ -155,7 +155,8 @@ static int check(const json_t *manifest, const char *what, struct err *err) {
 
 /* --- files --- */
 
-static int read_one(int dir_fd, const char *file, json_t **ret, struct err *err) {
+/* The list's name is for us: it is no part of what is shown. *ret_list, which may be NULL: the caller's; "" where Docker's client wrote it. */
+static int read_one(int dir_fd, const char *file, char **ret_list, json_t **ret, struct err *err) {
         auto_free char *text = NULL;
         auto_json *manifest = NULL;
         size_t size;
@@ -166,9 +167,13 @@ static int read_one(int dir_fd, const char *file, json_t **ret, struct err *err)
         r = json_parse(text, size, FILE_MAX, file, &manifest, err);
         if (r == 0)
                 r = check(manifest, file, err);
-        if (r == 0)
-                *ret = take_ptr(&manifest);
-        return r;
+        if (r == 0 && ret_list && !(*ret_list = strdup(json_get_str(manifest, "List", ""))))
+                r = err_errno(err, -ENOMEM, "%s", file);
+        if (r < 0)
+                return r;
+        json_object_del(manifest, "List");
+        *ret = take_ptr(&manifest);
+        return 0;
 }
 
 static int is_file(const struct dirent *entry) {
@@ -201,7 +206,7 @@ int manifest_list_load(const char *list, json_t **ret, struct err *err) {
                 json_t *one;
 
                 if (r == 0)
-                        r = read_one(dir, names[i]->d_name, &one, err);
+                        r = read_one(dir, names[i]->d_name, NULL, &one, err);
                 if (r == 0)
                         json_array_append_new(all, one);
                 free(names[i]);
@@ -221,7 +226,7 @@ int manifest_load(const char *list, const char *name, json_t **ret, struct err *
 
         if (r == -ENOENT)
                 return no_such(name, err);
-        return r < 0 ? err_errno(err, r, "%s/%s", path, file) : read_one(dir, file, ret, err);
+        return r < 0 ? err_errno(err, r, "%s/%s", path, file) : read_one(dir, file, NULL, ret, err);
 }
 
 int manifest_save(const char *list, const json_t *manifest, struct err *err) {
@@ -278,13 +283,11 @@ static void add_name(int dir_fd, const char *directory, json_t *to) {
 
         for (int i = 0; i < n; i++) {
                 auto_json *manifest = NULL;
-                auto_free char *guess = NULL, *whole = NULL, *back = NULL;
-                const char *name;
+                auto_free char *list = NULL, *guess = NULL, *whole = NULL, *back = NULL;
 
-                if (!found && read_one(dir, files[i]->d_name, &manifest, NULL) == 0) {
+                if (!found && read_one(dir, files[i]->d_name, &list, &manifest, NULL) == 0) {
                         guess = name_of_directory(directory, json_get_str(manifest, "Ref", ""));
-                        name = json_get_str(manifest, "List", guess ? guess : "");
-                        found = manifest_whole_name(name, &whole, NULL) == 0 && strcmp(back = file_name(whole), directory) == 0;
+                        found = manifest_whole_name(*list ? list : guess ? guess : "", &whole, NULL) == 0 && strcmp(back = file_name(whole), directory) == 0;
                 }
                 if (found && whole)
                         json_array_append_new(to, json_string(whole));
