@@ -289,8 +289,12 @@ void ports_follow(struct engine *e, struct container *c, const struct container_
         network_unpublish(e->network, row->id);
         if (endpoint)
                 drop_ipv6(&l, endpoint);
-        if (endpoint && network_publish(e->network, row->id, endpoint, l.v, l.n, owner, &err) < 0)
-                log_warning("container %.12s: %s", row->id, err.msg);
+        if (!endpoint || network_publish(e->network, row->id, endpoint, l.v, l.n, owner, &err) == 0)
+                return;
+        /* Another one took a port meanwhile. */
+        log_warning("container %.12s: its ports are not published any more: %s", row->id, err.msg);
+        ports_set(c, NULL);
+        db_set_ports(e->db, row->id, NULL, NULL);
 }
 
 void ports_recover(struct engine *e, struct container *c) {
@@ -308,15 +312,23 @@ void ports_recover(struct engine *e, struct container *c) {
 
 /* --- for the API --- */
 
-json_t *ports_describe(struct container *c, const struct spec *s) {
-        auto_json *ports = ports_get(c);
-        json_t *all = json_object(), *v;
-        const char *key;
-        bool is_on_network;
+/* Of one on no network that leads outside they wait for the next such one. */
+static json_t *now_published(struct container *c, bool *ret_on_network) {
+        json_t *ports;
 
         pthread_mutex_lock(&c->lock);
-        is_on_network = c->row.n_endpoints > 0;
+        ports = ports_endpoint(&c->row) ? json_incref(c->ports) : NULL;
+        *ret_on_network = c->row.n_endpoints > 0;
         pthread_mutex_unlock(&c->lock);
+        return ports;
+}
+
+json_t *ports_describe(struct container *c, const struct spec *s) {
+        bool is_on_network;
+        auto_json *ports = now_published(c, &is_on_network);
+        json_t *all = json_object(), *v;
+        const char *key;
+
         if (is_on_network)
                 json_object_foreach(s->exposed_ports, key, v)
                         json_object_set_new(all, key, json_null());
@@ -326,7 +338,8 @@ json_t *ports_describe(struct container *c, const struct spec *s) {
 }
 
 json_t *ports_list(struct container *c, const struct spec *s) {
-        auto_json *ports = ports_get(c);
+        bool is_on_network;
+        auto_json *ports = now_published(c, &is_on_network);
         json_t *list = json_array(), *v, *binding;
         struct network_port p;
         const char *key;

@@ -327,3 +327,23 @@ for line in sys.stdin: s.sendall(line.encode())' "$NET.1" "$((P + 3))" <"$BATS_T
 	"$KIST" network rm later
 	"$KIST" network create inner >/dev/null
 }
+
+@test "ports of a container that is on no network that leads outside wait, are not said to be published meanwhile, and come back" {
+	"$KIST" network create --internal closed >/dev/null
+	web web -p "$P:80" --network inner
+	"$KIST" network connect closed web
+	"$KIST" network disconnect inner web
+	[ -z "$(binding web)" ]
+	[ -z "$("$KIST" ps --filter name=web --format '{{.Ports}}' | grep "$P")" ]
+	"$KIST" network connect inner web
+	[ "$(binding web)" = "80/tcp=0.0.0.0:$P" ]
+	[[ "$(who "127.0.0.1:$P")" == "web "* ]]
+	# Another one takes the port meanwhile: it keeps it.
+	"$KIST" network disconnect inner web
+	web other -p "$P:80" --network inner
+	"$KIST" network connect inner web
+	[ -z "$(binding web)" ]
+	[[ "$(who "127.0.0.1:$P")" == "other "* ]]
+	"$KIST" rm -f web other
+	"$KIST" network rm closed
+}
